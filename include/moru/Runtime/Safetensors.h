@@ -1,6 +1,7 @@
-/* The project's one reader of the safetensors format, in plain C11. It takes a range of memory (a mapped file), treats it as hostile,
- * and returns an index of what lies where; it copies no tensor data. Every number is checked against the size of the range before it
- * is used; tensors tile the data without holes and without overlap, and no key occurs twice. */
+/* The project's one reader of the safetensors format, in plain C11. It takes a range of memory (a mapped file), treats
+ * it as hostile, and returns an index of what lies where; it copies no tensor data. Every number is checked against the
+ * size of the range before it is used; tensors tile the data without holes and without overlap, and no key occurs
+ * twice. */
 #ifndef MORU_RUNTIME_SAFETENSORS_H
 #define MORU_RUNTIME_SAFETENSORS_H
 
@@ -31,8 +32,9 @@ typedef enum moru_dtype {
 const char *moru_dtype_name(moru_dtype dtype);
 int64_t moru_dtype_bytes(moru_dtype dtype);
 
-/** One tensor. `begin` and `end` are offsets into the range given to moru_safetensors_open; they are not aligned to anything. The
- *  product of the extents other than 0 fits an int64_t, and end - begin is elements times bytes per element. */
+/** One tensor. `begin` and `end` are offsets into the range given to moru_safetensors_open; they are not aligned to
+ * anything. The product of the extents other than 0 fits an int64_t, and end - begin is elements times bytes per
+ * element. */
 typedef struct moru_safetensors_entry {
   const char *name;
   moru_dtype dtype;
@@ -48,8 +50,8 @@ typedef struct moru_safetensors_pair {
   const char *value;
 } moru_safetensors_pair;
 
-/** The index: entries in order of their offsets, metadata in the order of the file. All strings are UTF-8, without NUL inside and
- *  NUL-terminated; everything is owned by the index and independent of the range of memory. */
+/** The index: entries in order of their offsets, metadata in the order of the file. All strings are UTF-8, without NUL
+ * inside and NUL-terminated; everything is owned by the index and independent of the range of memory. */
 typedef struct moru_safetensors {
   int64_t entry_count;
   const moru_safetensors_entry *entries;
@@ -59,8 +61,8 @@ typedef struct moru_safetensors {
   uint64_t data_begin;
 } moru_safetensors;
 
-/** Reads the index of the file whose `size` bytes are at `bytes`. On failure returns null and `error` (which may be null) says
- *  "byte N: expected …, got …". Freed by moru_safetensors_close. */
+/** Reads the index of the file whose `size` bytes are at `bytes`. On failure returns null and `error` (which may be
+ * null) says "byte N: expected …, got …". Freed by moru_safetensors_close. */
 moru_safetensors *moru_safetensors_open(const void *bytes, uint64_t size, moru_error *error);
 void moru_safetensors_close(moru_safetensors *index);
 
