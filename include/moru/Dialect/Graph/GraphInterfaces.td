@@ -1,0 +1,49 @@
+//===- GraphInterfaces.td - interfaces of graph operations --*- tablegen -*-===//
+// What differentiation and decomposition ask of an operation.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_DIALECT_GRAPH_GRAPHINTERFACES_TD
+#define MORU_DIALECT_GRAPH_GRAPHINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def Graph_DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
+  let cppNamespace = "::moru::graph";
+  let description = [{
+    An operation whose gradient rule is known. All rules stand in `lib/Dialect/Graph/GraphGradients.cpp`, a few lines each.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds, at `builder`'s insertion point (after the operation), the cotangents of the operands from those of the results.
+      `resultCotangents[i]` is null where result i does not influence the loss. `operandCotangents` has one entry per operand, null at the
+      start; a rule leaves an entry null where the derivative is zero (integer operands among others). Only called with at least one
+      cotangent that is not null.
+    }], "::llvm::LogicalResult", "buildGradient",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultCotangents,
+           "::llvm::SmallVectorImpl<::mlir::Value> &":$operandCotangents)>
+  ];
+}
+
+def Graph_NonDifferentiableOpInterface : OpInterface<"NonDifferentiableOpInterface"> {
+  let cppNamespace = "::moru::graph";
+  let description = [{
+    An operation that has no gradient and says why: a gradient asked through it is an error at its line, never a silent zero.
+  }];
+  let methods = [
+    StaticInterfaceMethod<[{The reason, as the end of a sentence: "compare has no gradient: …".}], "::llvm::StringRef", "whyNotDifferentiable">
+  ];
+}
+
+def Graph_DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
+  let cppNamespace = "::moru::graph";
+  let description = [{
+    A named composite: its decomposition into primitive operations is its definition, its reference and its fallback.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds the decomposition at `builder`'s insertion point and returns one value per result.
+    }], "::llvm::SmallVector<::mlir::Value>", "decompose", (ins "::mlir::OpBuilder &":$builder)>
+  ];
+}
+
+#endif // MORU_DIALECT_GRAPH_GRAPHINTERFACES_TD

@@ -1,0 +1,75 @@
+//===- Passes.td - passes of the graph dialect --------------*- tablegen -*-===//
+// Each description's example is a lit test of the same name under test/Dialect/Graph.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_DIALECT_GRAPH_PASSES_TD
+#define MORU_DIALECT_GRAPH_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ExpandGradients : Pass<"graph-expand-gradients", "::mlir::func::FuncOp"> {
+  let summary = "replace graph.gradient with the operations that compute it";
+  let description = [{
+    Walks the operations between the targets and the loss in reverse topological order, adds up the cotangents of each value, and calls the
+    rule of each operation. The inner gradients are expanded first, so that a gradient of a gradient is one too.
+
+    ```mlir
+    // before
+    %y = graph.mul %x, %x : tensor<f32>
+    %d = graph.gradient %y wrt(%x) : tensor<f32>, (tensor<f32>)
+    // after (simplified)
+    %d = graph.add %x, %x : tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
+def HoistFromScan : Pass<"graph-hoist-from-scan", "::mlir::func::FuncOp"> {
+  let summary = "move work that does not need the carry out of scans";
+  let description = [{
+    Two kinds of work leave a loop: a carry `acc + f(slices)` whose `acc` is read nowhere else, for f a contraction, a reduction or a
+    scatter_add, becomes one operation over all steps after the loop, on the stacked operands; and operations on invariant values or on input
+    slices alone are done before the loop, for all steps at once where the operation allows it.
+
+    ```mlir
+    // before: in the body
+    %p = graph.contract %h, %dz over [0] with [0] : tensor<2x3xf32>, tensor<2x4xf32> -> tensor<3x4xf32>
+    %acc1 = graph.add %acc, %p : tensor<3x4xf32>
+    // after: behind the loop
+    %dw = graph.contract %hs, %dzs over [0, 1] with [0, 1] : tensor<2x5x3xf32>, tensor<2x5x4xf32> -> tensor<3x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
+def SimplifyAlgebra : Pass<"graph-simplify-algebra", "::mlir::func::FuncOp"> {
+  let summary = "canonical forms: folds, zeros and ones, broadcasts and transposes moved where they cost nothing";
+  let description = [{
+    Canonicalization, common subexpressions and dead values, with the algebraic rules of the dialect; bodies of scans included, where unused
+    and duplicated carries, inputs and outputs go too.
+
+    ```mlir
+    // before
+    %z = graph.mul %x, %one : tensor<4xf32>
+    // after: %x
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
+def DecomposeComposites : Pass<"graph-decompose-composites", "::mlir::func::FuncOp"> {
+  let summary = "replace composites with their definitions";
+  let description = [{
+    The last pass of stage `simplified`: the cut into kernels works on primitive operations, and puts the reductions of a softmax back
+    together with what surrounds them.
+
+    ```mlir
+    // before
+    %y = graph.softmax %x along 1 : tensor<2x3xf32>
+    // after: reduce_max, sub, exp, reduce_sum, div
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
+#endif // MORU_DIALECT_GRAPH_PASSES_TD

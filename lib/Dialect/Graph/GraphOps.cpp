@@ -1,0 +1,558 @@
+//===- GraphOps.cpp - shape rules, verifiers and syntax -------------------===//
+// One block per operation. `// C1` … are the constraints of GraphOps.td.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Dialect/Graph/Graph.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+using namespace mlir;
+using namespace moru::graph;
+
+#define GET_OP_CLASSES
+#include "moru/Dialect/Graph/GraphOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Helpers
+//===----------------------------------------------------------------------===//
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// `axes` strictly increasing and within `rank`.
+static LogicalResult verifyIncreasingAxes(Operation *op, StringRef what, ArrayRef<int64_t> axes, int64_t rank) {
+  int64_t previous = -1;
+  for (int64_t axis : axes) {
+    if (axis <= previous || axis >= rank)
+      return op->emitOpError() << "expected " << what << " to be increasing and within rank " << rank << ", got ["
+                               << axes << "]";
+    previous = axis;
+  }
+  return success();
+}
+
+static LogicalResult verifyAxis(Operation *op, int64_t axis, int64_t rank) {
+  if (axis < 0 || axis >= rank)
+    return op->emitOpError() << "expected an axis within rank " << rank << ", got " << axis;
+  return success();
+}
+
+Value moru::graph::createSplat(OpBuilder &builder, Location loc, RankedTensorType type, double value) {
+  Type element = type.getElementType();
+  Attribute attr;
+  if (auto floatType = dyn_cast<FloatType>(element))
+    attr = FloatAttr::get(floatType, value);
+  else
+    attr = IntegerAttr::get(element, static_cast<int64_t>(value));
+  return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, attr));
+}
+
+Value moru::graph::broadcastTo(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
+  RankedTensorType type = typeOf(value);
+  if (type.getShape() == shape)
+    return value;
+  int64_t lead = static_cast<int64_t>(shape.size()) - type.getRank();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(lead, shape.size()));
+  return BroadcastOp::create(builder, loc, RankedTensorType::get(shape, type.getElementType()), value, axes);
+}
+
+Value moru::graph::broadcastAlongRemoved(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape,
+                                         ArrayRef<int64_t> removed) {
+  SmallVector<int64_t> axes;
+  for (int64_t axis : llvm::seq<int64_t>(0, shape.size()))
+    if (!llvm::is_contained(removed, axis))
+      axes.push_back(axis);
+  return BroadcastOp::create(builder, loc, RankedTensorType::get(shape, typeOf(value).getElementType()), value, axes);
+}
+
+std::optional<double> moru::graph::getSplatValue(Value value) {
+  DenseElementsAttr elements;
+  auto constant = value.getDefiningOp<ConstantOp>();
+  if (!constant || !(elements = dyn_cast<DenseElementsAttr>(constant.getValue())) || !elements.isSplat())
+    return std::nullopt;
+  if (auto floatAttr = dyn_cast<FloatAttr>(elements.getSplatValue<Attribute>()))
+    return floatAttr.getValueAsDouble();
+  auto integer = cast<IntegerAttr>(elements.getSplatValue<Attribute>());
+  return static_cast<double>(integer.getType().isInteger(1) ? integer.getValue().getZExtValue() : integer.getInt());
+}
+
+//===----------------------------------------------------------------------===//
+// Shape
+//===----------------------------------------------------------------------===//
+
+LogicalResult IotaOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); } // C1
+
+LogicalResult BroadcastOp::verify() {
+  RankedTensorType from = typeOf(getOperand()), to = typeOf(getResult());
+  ArrayRef<int64_t> axes = getAxes();
+  if (static_cast<int64_t>(axes.size()) != from.getRank()) // C1
+    return emitOpError() << "expected one axis per operand axis (" << from.getRank() << "), got " << axes.size();
+  if (failed(verifyIncreasingAxes(*this, "axes", axes, to.getRank()))) // C2
+    return failure();
+  for (auto [index, axis] : llvm::enumerate(axes)) // C3
+    if (int64_t size = from.getDimSize(index); size != 1 && size != to.getDimSize(axis))
+      return emitOpError() << "expected operand axis " << index << " to have size 1 or " << to.getDimSize(axis)
+                           << ", got " << size;
+  if (from.getElementType() != to.getElementType()) // C4
+    return emitOpError() << "expected element type " << from.getElementType() << ", got " << to.getElementType();
+  return success();
+}
+
+LogicalResult ReshapeOp::verify() {
+  RankedTensorType from = typeOf(getOperand()), to = typeOf(getResult());
+  if (from.getNumElements() != to.getNumElements()) // C1
+    return emitOpError() << "expected " << from.getNumElements() << " entries, got " << to.getNumElements();
+  if (from.getElementType() != to.getElementType()) // C2
+    return emitOpError() << "expected element type " << from.getElementType() << ", got " << to.getElementType();
+  return success();
+}
+
+LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(adaptor.getOperand());
+  ArrayRef<int64_t> permutation = adaptor.getPermutation();
+  llvm::SmallBitVector seen(type.getRank());
+  for (int64_t axis : permutation)
+    if (axis >= 0 && axis < type.getRank())
+      seen.set(axis);
+  if (static_cast<int64_t>(permutation.size()) != type.getRank() || !seen.all()) // C1
+    return emitOptionalError(loc, "expected a permutation of ", type.getRank(), " axes, got ", permutation.size(),
+                             " entries");
+  SmallVector<int64_t> shape;
+  for (int64_t axis : permutation)
+    shape.push_back(type.getDimSize(axis));
+  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  return success();
+}
+
+LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                        SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(adaptor.getOperand());
+  size_t rank = type.getRank();
+  if (adaptor.getStarts().size() != rank || adaptor.getLimits().size() != rank ||
+      adaptor.getStrides().size() != rank) // C1
+    return emitOptionalError(loc, "expected starts, limits and strides for ", rank, " axes, got ",
+                             adaptor.getStarts().size(), ", ", adaptor.getLimits().size(), " and ",
+                             adaptor.getStrides().size());
+  SmallVector<int64_t> shape;
+  for (auto [axis, start, limit, stride] :
+       llvm::enumerate(adaptor.getStarts(), adaptor.getLimits(), adaptor.getStrides())) {
+    if (start < 0 || limit < start || limit > type.getDimSize(axis) || stride < 1) // C2
+      return emitOptionalError(loc, "expected 0 <= start <= limit <= ", type.getDimSize(axis),
+                               " and stride >= 1 on axis ", axis, ", got ", start, ", ", limit, " and ", stride);
+    shape.push_back((limit - start + stride - 1) / stride);
+  }
+  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  return success();
+}
+
+LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                      SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(adaptor.getOperand());
+  size_t rank = type.getRank();
+  if (adaptor.getLow().size() != rank || adaptor.getHigh().size() != rank || adaptor.getInterior().size() != rank) // C1
+    return emitOptionalError(loc, "expected low, high and interior for ", rank, " axes, got ", adaptor.getLow().size(),
+                             ", ", adaptor.getHigh().size(), " and ", adaptor.getInterior().size());
+  SmallVector<int64_t> shape;
+  for (auto [axis, low, high, interior] : llvm::enumerate(adaptor.getLow(), adaptor.getHigh(), adaptor.getInterior())) {
+    if (low < 0 || high < 0 || interior < 0) // C1
+      return emitOptionalError(loc, "expected no negative padding on axis ", axis, ", got ", low, ", ", high, " and ",
+                               interior);
+    int64_t size = type.getDimSize(axis);
+    shape.push_back(low + size + std::max<int64_t>(size - 1, 0) * interior + high);
+  }
+  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  return success();
+}
+
+LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  ValueRange operands = adaptor.getOperands();
+  if (operands.empty()) // C1
+    return emitOptionalError(loc, "expected at least one operand");
+  RankedTensorType first = typeOf(operands.front());
+  int64_t axis = adaptor.getAxis();
+  if (axis < 0 || axis >= first.getRank()) // C2
+    return emitOptionalError(loc, "expected an axis within rank ", first.getRank(), ", got ", axis);
+  SmallVector<int64_t> shape(first.getShape());
+  shape[axis] = 0;
+  for (Value operand : operands) {
+    SmallVector<int64_t> other(typeOf(operand).getShape());
+    if (other.size() != shape.size() || typeOf(operand).getElementType() != first.getElementType()) // C3
+      return emitOptionalError(loc, "expected operands that differ in axis ", axis, " alone, got ", first, " and ",
+                               operand.getType());
+    int64_t size = std::exchange(other[axis], shape[axis]);
+    if (other != shape) // C3
+      return emitOptionalError(loc, "expected operands that differ in axis ", axis, " alone, got ", first, " and ",
+                               operand.getType());
+    shape[axis] += size;
+  }
+  results.push_back(RankedTensorType::get(shape, first.getElementType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Contractions and reductions
+//===----------------------------------------------------------------------===//
+
+/// The axes of a `rank`-dimensional operand that are in neither list.
+static SmallVector<int64_t> freeAxes(int64_t rank, ArrayRef<int64_t> over, ArrayRef<int64_t> batch) {
+  SmallVector<int64_t> axes;
+  for (int64_t axis : llvm::seq<int64_t>(0, rank))
+    if (!llvm::is_contained(over, axis) && !llvm::is_contained(batch, axis))
+      axes.push_back(axis);
+  return axes;
+}
+
+SmallVector<int64_t> ContractOp::getLhsFree() {
+  return freeAxes(typeOf(getLhs()).getRank(), getLhsOver(), getLhsBatch());
+}
+SmallVector<int64_t> ContractOp::getRhsFree() {
+  return freeAxes(typeOf(getRhs()).getRank(), getRhsOver(), getRhsBatch());
+}
+
+/// The axes of one operand are distinct and within its rank.
+static bool areDistinctAxes(int64_t rank, ArrayRef<int64_t> over, ArrayRef<int64_t> batch) {
+  llvm::SmallBitVector seen(rank);
+  for (ArrayRef<int64_t> axes : {over, batch})
+    for (int64_t axis : axes) {
+      if (axis < 0 || axis >= rank || seen.test(axis))
+        return false;
+      seen.set(axis);
+    }
+  return true;
+}
+
+LogicalResult ContractOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                           SmallVectorImpl<Type> &results) {
+  RankedTensorType lhs = typeOf(adaptor.getLhs()), rhs = typeOf(adaptor.getRhs());
+  ArrayRef<int64_t> lhsOver = adaptor.getLhsOver(), rhsOver = adaptor.getRhsOver();
+  ArrayRef<int64_t> lhsBatch = adaptor.getLhsBatch(), rhsBatch = adaptor.getRhsBatch();
+  if (lhsOver.size() != rhsOver.size() || lhsBatch.size() != rhsBatch.size()) // C1
+    return emitOptionalError(loc, "expected as many axes of rhs as of lhs, got ", lhsOver.size(), " with ",
+                             rhsOver.size(), " and batch ", lhsBatch.size(), " with ", rhsBatch.size());
+  if (!areDistinctAxes(lhs.getRank(), lhsOver, lhsBatch) || !areDistinctAxes(rhs.getRank(), rhsOver, rhsBatch)) // C2
+    return emitOptionalError(loc, "expected distinct axes within the ranks ", lhs.getRank(), " and ", rhs.getRank());
+  for (auto [left, right] : llvm::zip(lhsOver, rhsOver)) // C3
+    if (lhs.getDimSize(left) != rhs.getDimSize(right))
+      return emitOptionalError(loc, "contracting dimensions differ: lhs axis ", left, " has size ",
+                               lhs.getDimSize(left), ", rhs axis ", right, " has size ", rhs.getDimSize(right));
+  for (auto [left, right] : llvm::zip(lhsBatch, rhsBatch)) // C3
+    if (lhs.getDimSize(left) != rhs.getDimSize(right))
+      return emitOptionalError(loc, "batch dimensions differ: lhs axis ", left, " has size ", lhs.getDimSize(left),
+                               ", rhs axis ", right, " has size ", rhs.getDimSize(right));
+  if (lhs.getElementType() != rhs.getElementType()) // C4
+    return emitOptionalError(loc, "expected equal element types, got ", lhs.getElementType(), " and ",
+                             rhs.getElementType());
+  SmallVector<int64_t> shape;
+  for (int64_t axis : lhsBatch)
+    shape.push_back(lhs.getDimSize(axis));
+  for (int64_t axis : freeAxes(lhs.getRank(), lhsOver, lhsBatch))
+    shape.push_back(lhs.getDimSize(axis));
+  for (int64_t axis : freeAxes(rhs.getRank(), rhsOver, rhsBatch))
+    shape.push_back(rhs.getDimSize(axis));
+  results.push_back(RankedTensorType::get(shape, lhs.getElementType()));
+  return success();
+}
+
+/// The operand's type without `axes`.
+static LogicalResult inferReduction(std::optional<Location> loc, Value operand, ArrayRef<int64_t> axes,
+                                    SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(operand);
+  int64_t previous = -1;
+  for (int64_t axis : axes) {
+    if (axis <= previous || axis >= type.getRank()) // C1
+      return emitOptionalError(loc, "expected axes to be increasing and within rank ", type.getRank(), ", got ", axis,
+                               " after ", previous);
+    previous = axis;
+  }
+  SmallVector<int64_t> shape;
+  for (int64_t axis : freeAxes(type.getRank(), axes, {}))
+    shape.push_back(type.getDimSize(axis));
+  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  return success();
+}
+
+LogicalResult ReduceSumOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  return inferReduction(loc, adaptor.getOperand(), adaptor.getAxes(), results);
+}
+
+LogicalResult ReduceMaxOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  return inferReduction(loc, adaptor.getOperand(), adaptor.getAxes(), results);
+}
+
+LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(adaptor.getOperand());
+  int64_t axis = adaptor.getAxis();
+  if (axis < 0 || axis >= type.getRank() || type.getDimSize(axis) == 0) // C1
+    return emitOptionalError(loc, "expected an axis of at least one entry within rank ", type.getRank(), ", got ",
+                             axis);
+  SmallVector<int64_t> shape(type.getShape());
+  shape.erase(shape.begin() + axis);
+  results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Indexing
+//===----------------------------------------------------------------------===//
+
+LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  RankedTensorType table = typeOf(adaptor.getTable());
+  if (table.getRank() < 1) // C1
+    return emitOptionalError(loc, "expected a table of rank 1 or more, got rank 0");
+  SmallVector<int64_t> shape(typeOf(adaptor.getIds()).getShape());
+  llvm::append_range(shape, table.getShape().drop_front());
+  results.push_back(RankedTensorType::get(shape, table.getElementType()));
+  return success();
+}
+
+LogicalResult ScatterAddOp::verify() {
+  RankedTensorType updates = typeOf(getUpdates()), result = typeOf(getResult());
+  if (result.getRank() < 1)
+    return emitOpError("expected a result of rank 1 or more, got rank 0");
+  SmallVector<int64_t> shape(typeOf(getIds()).getShape());
+  llvm::append_range(shape, result.getShape().drop_front());
+  if (updates.getShape() != ArrayRef<int64_t>(shape)) // C1
+    return emitOpError() << "expected updates of shape [" << shape << "], got [" << updates.getShape() << "]";
+  if (updates.getElementType() != result.getElementType()) // C2
+    return emitOpError() << "expected element type " << updates.getElementType() << ", got " << result.getElementType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Composites
+//===----------------------------------------------------------------------===//
+
+LogicalResult SoftmaxOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); }    // C1
+LogicalResult LogSoftmaxOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); } // C1
+
+LogicalResult SoftmaxCrossEntropyOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                                      SmallVectorImpl<Type> &results) {
+  RankedTensorType logits = typeOf(adaptor.getLogits()), targets = typeOf(adaptor.getTargets());
+  if (logits.getRank() < 1 || targets.getShape() != logits.getShape().drop_back()) // C1
+    return emitOptionalError(loc, "expected targets of the logits' shape without the last axis, got ", targets, " for ",
+                             logits);
+  results.push_back(RankedTensorType::get({}, logits.getElementType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Scan
+//===----------------------------------------------------------------------===//
+
+YieldOp ScanOp::getYield() { return cast<YieldOp>(getBodyBlock()->getTerminator()); }
+
+/// The type of a slice of `type` along `axis`.
+static RankedTensorType sliceType(RankedTensorType type, int64_t axis) {
+  SmallVector<int64_t> shape(type.getShape());
+  shape.erase(shape.begin() + axis);
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+/// The type of `length` slices stacked along `axis`.
+static RankedTensorType stackedType(RankedTensorType slice, int64_t axis, int64_t length) {
+  SmallVector<int64_t> shape(slice.getShape());
+  shape.insert(shape.begin() + axis, length);
+  return RankedTensorType::get(shape, slice.getElementType());
+}
+
+void ScanOp::build(OpBuilder &builder, OperationState &state, ValueRange inits, ValueRange inputs, int64_t length,
+                   ArrayRef<int64_t> inputAxes, ArrayRef<int64_t> outputAxes, bool reverse,
+                   TypeRange outputSliceTypes) {
+  OpBuilder::InsertionGuard guard(builder);
+  state.addOperands(inits);
+  state.addOperands(inputs);
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.operandSegmentSizes = {static_cast<int32_t>(inits.size()), static_cast<int32_t>(inputs.size())};
+  properties.length = builder.getI64IntegerAttr(length);
+  properties.inputAxes = builder.getDenseI64ArrayAttr(inputAxes);
+  properties.outputAxes = builder.getDenseI64ArrayAttr(outputAxes);
+  if (reverse)
+    properties.reverse = builder.getUnitAttr();
+  Block *body = builder.createBlock(state.addRegion());
+  for (Value init : inits) {
+    state.addTypes(init.getType());
+    body->addArgument(init.getType(), init.getLoc());
+  }
+  for (auto [input, axis] : llvm::zip(inputs, inputAxes))
+    body->addArgument(sliceType(typeOf(input), axis), input.getLoc());
+  for (auto [type, axis] : llvm::zip(outputSliceTypes, outputAxes))
+    state.addTypes(stackedType(cast<RankedTensorType>(type), axis, length));
+}
+
+LogicalResult ScanOp::verify() {
+  int64_t length = getLength();
+  if (length < 1) // C5
+    return emitOpError() << "expected a length of at least 1, got " << length;
+  if (getInputAxes().size() != getInputs().size()) // C1
+    return emitOpError() << "expected one axis per input (" << getInputs().size() << "), got " << getInputAxes().size();
+  SmallVector<Type> arguments(getInits().getTypes());
+  for (auto [index, input, axis] : llvm::enumerate(getInputs(), getInputAxes())) {
+    RankedTensorType type = typeOf(input);
+    if (axis < 0 || axis >= type.getRank()) // C1
+      return emitOpError() << "expected the axis of input " << index << " within rank " << type.getRank() << ", got "
+                           << axis;
+    if (type.getDimSize(axis) != length) // C2
+      return emitOpError() << "expected input " << index << " to have " << length << " entries along axis " << axis
+                           << ", got " << type.getDimSize(axis);
+    arguments.push_back(sliceType(type, axis));
+  }
+  if (!llvm::equal(arguments, getBodyBlock()->getArgumentTypes())) // C3
+    return emitOpError() << "expected body arguments of types (" << arguments << "), got ("
+                         << getBodyBlock()->getArgumentTypes() << ")";
+  auto yield = dyn_cast<YieldOp>(getBodyBlock()->getTerminator());
+  if (!yield || yield.getCarries().size() != getInits().size() ||
+      yield.getOutputs().size() != getOutputAxes().size()) // C4
+    return emitOpError() << "expected a yield of " << getInits().size() << " carried values and "
+                         << getOutputAxes().size() << " outputs";
+  SmallVector<Type> results(getInits().getTypes());
+  if (!llvm::equal(results, yield.getCarries().getTypes())) // C4
+    return emitOpError() << "expected carried types (" << results << "), got (" << yield.getCarries().getTypes()
+                         << ") from the yield";
+  for (auto [index, output, axis] : llvm::enumerate(yield.getOutputs(), getOutputAxes())) {
+    if (axis < 0 || axis > typeOf(output).getRank()) // C1
+      return emitOpError() << "expected the axis of output " << index << " within rank " << typeOf(output).getRank() + 1
+                           << ", got " << axis;
+    results.push_back(stackedType(typeOf(output), axis, length));
+  }
+  if (!llvm::equal(results, getResultTypes())) // C4
+    return emitOpError() << "expected result types (" << results << "), got (" << getResultTypes() << ")";
+  return success();
+}
+
+/// `graph.scan [reverse] 10 carry(%h = %h0) over(%x = %xs axis 1) out(axis 1) : (operand types) -> (result types) { …
+/// }`
+void ScanOp::print(OpAsmPrinter &printer) {
+  if (getReverse())
+    printer << " reverse";
+  printer << ' ' << getLength();
+  if (!getInits().empty()) {
+    printer << " carry(";
+    llvm::interleaveComma(llvm::zip(getCarryArgs(), getInits()), printer, [&](auto pair) {
+      printer.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
+      printer << " = " << std::get<1>(pair);
+    });
+    printer << ')';
+  }
+  if (!getInputs().empty()) {
+    printer << " over(";
+    llvm::interleaveComma(llvm::zip(getInputArgs(), getInputs(), getInputAxes()), printer, [&](auto triple) {
+      printer.printRegionArgument(std::get<0>(triple), {}, /*omitType=*/true);
+      printer << " = " << std::get<1>(triple) << " axis " << std::get<2>(triple);
+    });
+    printer << ')';
+  }
+  if (!getOutputAxes().empty()) {
+    printer << " out(";
+    llvm::interleaveComma(getOutputAxes(), printer, [&](int64_t axis) { printer << "axis " << axis; });
+    printer << ')';
+  }
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {"operandSegmentSizes", "length", "inputAxes", "outputAxes", "reverse"});
+  printer << " : ";
+  printer.printFunctionalType(*this);
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
+  using Argument = OpAsmParser::Argument;
+  Builder &builder = parser.getBuilder();
+  Properties &properties = state.getOrAddProperties<Properties>();
+  if (succeeded(parser.parseOptionalKeyword("reverse")))
+    properties.reverse = builder.getUnitAttr();
+  int64_t length;
+  if (parser.parseInteger(length))
+    return failure();
+  properties.length = builder.getI64IntegerAttr(length);
+
+  SmallVector<Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<int64_t> inputAxes, outputAxes;
+  auto parseBinding = [&]() -> ParseResult {
+    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
+                   parser.parseOperand(operands.emplace_back()));
+  };
+  auto parseAxis = [&](SmallVectorImpl<int64_t> &axes) -> ParseResult {
+    return failure(parser.parseKeyword("axis") || parser.parseInteger(axes.emplace_back()));
+  };
+  if (succeeded(parser.parseOptionalKeyword("carry")) &&
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseBinding))
+    return failure();
+  size_t numInits = operands.size();
+  if (succeeded(parser.parseOptionalKeyword("over")) &&
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                     [&]() -> ParseResult { return failure(parseBinding() || parseAxis(inputAxes)); }))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("out")) &&
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] { return parseAxis(outputAxes); }))
+    return failure();
+  properties.inputAxes = builder.getDenseI64ArrayAttr(inputAxes);
+  properties.outputAxes = builder.getDenseI64ArrayAttr(outputAxes);
+  properties.operandSegmentSizes = {static_cast<int32_t>(numInits), static_cast<int32_t>(operands.size() - numInits)};
+
+  FunctionType type;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) || parser.parseColonType(type))
+    return failure();
+  if (type.getNumInputs() != operands.size())
+    return parser.emitError(loc) << "expected " << operands.size() << " operand types, got " << type.getNumInputs();
+  if (parser.resolveOperands(operands, type.getInputs(), loc, state.operands))
+    return failure();
+  state.addTypes(type.getResults());
+  for (auto [index, argument] : llvm::enumerate(arguments)) {
+    auto operandType = dyn_cast<RankedTensorType>(type.getInput(index));
+    if (!operandType)
+      return parser.emitError(loc) << "expected operand types to be tensors, got " << type.getInput(index);
+    argument.type = operandType;
+    if (index < numInits)
+      continue;
+    int64_t axis = inputAxes[index - numInits];
+    if (axis < 0 || axis >= operandType.getRank())
+      return parser.emitError(loc) << "expected an axis within " << operandType << ", got " << axis;
+    argument.type = sliceType(operandType, axis);
+  }
+  return parser.parseRegion(*state.addRegion(), arguments);
+}
+
+//===----------------------------------------------------------------------===//
+// Gradient
+//===----------------------------------------------------------------------===//
+
+LogicalResult GradientOp::verify() {
+  if (typeOf(getLoss()).getRank() != 0) // C1
+    return emitOpError() << "expected a loss of rank 0, got " << getLoss().getType();
+  if (!llvm::equal(getTargets().getTypes(), getResultTypes())) // C2
+    return emitOpError() << "expected result types (" << getTargets().getTypes() << "), got (" << getResultTypes()
+                         << ")";
+  return success();
+}
+
+void GradientOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getLoss() << " wrt(" << getTargets() << ')';
+  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer << " : " << getLoss().getType() << ", (" << getTargets().getTypes() << ')';
+}
+
+ParseResult GradientOp::parse(OpAsmParser &parser, OperationState &state) {
+  OpAsmParser::UnresolvedOperand loss;
+  SmallVector<OpAsmParser::UnresolvedOperand> targets;
+  Type lossType;
+  SmallVector<Type> types;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseOperand(loss) || parser.parseKeyword("wrt") ||
+      parser.parseOperandList(targets, AsmParser::Delimiter::Paren) || parser.parseOptionalAttrDict(state.attributes) ||
+      parser.parseColonType(lossType) || parser.parseComma() || parser.parseLParen() ||
+      (!targets.empty() && parser.parseTypeList(types)) || parser.parseRParen() ||
+      parser.resolveOperand(loss, lossType, state.operands) ||
+      parser.resolveOperands(targets, types, loc, state.operands))
+    return failure();
+  state.addTypes(types);
+  return success();
+}
