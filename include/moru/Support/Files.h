@@ -1,0 +1,70 @@
+// Reading files and writing them so that a reader sees the old contents or the new, never a part: a temporary name in
+// the same folder, write, fsync, rename, fsync of the folder. Every error names the path and says what to do.
+
+#ifndef MORU_SUPPORT_FILES_H
+#define MORU_SUPPORT_FILES_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+
+namespace moru {
+
+/// An error that is only its message.
+llvm::Error makeError(const llvm::Twine &message);
+
+/// "cannot <action> <path>: <reason>", with advice for the reasons that a user can do something about.
+llvm::Error makeFileError(llvm::StringRef action, llvm::StringRef path, std::error_code reason);
+
+/// Largest file that `readFile` takes without being told otherwise. Texts and headers are far smaller; weights are
+/// mapped.
+constexpr uint64_t kMaxReadSize = uint64_t(4) << 30;
+
+/// The contents of a file; `-` is standard input. A folder, or a file above `limit` bytes, is an error.
+llvm::Expected<std::string> readFile(llvm::StringRef path, uint64_t limit = kMaxReadSize);
+
+/// A file mapped into memory (a small one is read). The view lives as long as the buffer.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> mapFile(llvm::StringRef path);
+
+/// Writes a file atomically and durably. `-` is standard output; what is no regular file (a pipe, /dev/null) is written
+/// directly; a link to a file keeps being one. On an error the old file is unchanged and nothing is left behind.
+llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);
+llvm::Error writeFile(llvm::StringRef path, llvm::function_ref<llvm::Error(llvm::raw_ostream &)> write);
+
+/// Creates a folder and its parents. One that is there already is fine.
+llvm::Error createFolder(llvm::StringRef path);
+
+/// Makes renames and new names in a folder durable.
+llvm::Error syncFolder(llvm::StringRef path);
+
+/// Puts the symbolic link `link` -> `target` in place, replacing one that is there, atomically and durably.
+llvm::Error replaceLink(llvm::StringRef link, llvm::StringRef target);
+
+/// A folder under construction beside its final place. `commit` makes it durable and visible in one rename, replacing a
+/// folder that is there; a folder that is not committed is removed with its contents.
+class StagedFolder {
+public:
+  static llvm::Expected<StagedFolder> create(llvm::StringRef finalPath);
+  StagedFolder(StagedFolder &&other) noexcept;
+  StagedFolder &operator=(StagedFolder &&) = delete;
+  ~StagedFolder();
+
+  /// Where to write files until `commit`.
+  llvm::StringRef path() const { return stagedPath; }
+  llvm::Error commit();
+
+private:
+  StagedFolder(std::string stagedPath, std::string finalPath)
+      : stagedPath(std::move(stagedPath)), finalPath(std::move(finalPath)) {}
+  std::string stagedPath, finalPath;
+};
+
+} // namespace moru
+
+#endif // MORU_SUPPORT_FILES_H

@@ -1,0 +1,290 @@
+// Files with POSIX calls where durability matters, LLVM's elsewhere.
+
+#include "moru/Support/Files.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+
+using namespace llvm;
+
+namespace moru {
+
+//===----------------------------------------------------------------------===//
+// Errors
+//===----------------------------------------------------------------------===//
+
+Error makeError(const Twine &message) { return createStringError(inconvertibleErrorCode(), message); }
+
+/// What a user can do about a reason, or nothing.
+static StringRef adviceFor(std::error_code reason) {
+  switch (reason.value()) {
+  case ENOENT:
+    return "; check the path, or create its folder first";
+  case EACCES:
+  case EPERM:
+    return "; check the permissions of the file and of its folder";
+  case EROFS:
+    return "; choose a folder on a disk that can be written";
+  case ENOSPC:
+  case EDQUOT:
+    return "; free some space or choose another folder; what was there before is unchanged";
+  case EISDIR:
+    return "; expected a file, got a folder";
+  case ENOTDIR:
+    return "; expected a folder, got a file";
+  default:
+    return "";
+  }
+}
+
+Error makeFileError(StringRef action, StringRef path, std::error_code reason) {
+  return makeError("cannot " + action + " " + path + ": " + reason.message() + adviceFor(reason));
+}
+
+static std::error_code lastError() { return std::error_code(errno, std::generic_category()); }
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+static Error checkReadable(StringRef path, uint64_t limit) {
+  sys::fs::file_status status;
+  if (std::error_code reason = sys::fs::status(path, status))
+    return makeFileError("read", path, reason);
+  if (status.type() == sys::fs::file_type::directory_file)
+    return makeFileError("read", path, std::make_error_code(std::errc::is_a_directory));
+  if (status.getSize() > limit)
+    return makeError("cannot read " + path + ": expected at most " + Twine(limit) + " bytes, got " +
+                     Twine(status.getSize()));
+  return Error::success();
+}
+
+Expected<std::string> readFile(StringRef path, uint64_t limit) {
+  if (path != "-")
+    if (Error error = checkReadable(path, limit))
+      return error;
+  auto buffer = MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return makeFileError("read", path, buffer.getError());
+  return (*buffer)->getBuffer().str();
+}
+
+Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
+  if (Error error = checkReadable(path, UINT64_MAX))
+    return error;
+  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return makeFileError("read", path, buffer.getError());
+  return std::move(*buffer);
+}
+
+//===----------------------------------------------------------------------===//
+// Durable names
+//===----------------------------------------------------------------------===//
+
+static std::string folderOf(StringRef path) {
+  StringRef folder = sys::path::parent_path(path);
+  return folder.empty() ? "." : folder.str();
+}
+
+/// A hidden name beside `path` that no other writer uses: `.<name>.tmp-<process>-<number>`. The number starts at the
+/// clock, since a killed process may have had our process number.
+static std::string temporaryNameFor(StringRef path) {
+  static std::atomic<uint64_t> count{uint64_t(std::chrono::system_clock::now().time_since_epoch().count())};
+  SmallString<128> name(folderOf(path));
+  sys::path::append(name, "." + sys::path::filename(path) + ".tmp-" + Twine(getpid()) + "-" + Twine(count++));
+  return std::string(name);
+}
+
+/// Removes what killed writers of `path` left: its temporary names whose process is gone.
+static void removeLeftovers(StringRef path) {
+  std::string prefix = ("." + sys::path::filename(path) + ".tmp-").str();
+  std::error_code ignored;
+  for (sys::fs::directory_iterator entry(folderOf(path), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    StringRef rest = sys::path::filename(entry->path());
+    pid_t process = 0;
+    if (!rest.consume_front(prefix) || rest.consumeInteger(10, process) || process <= 0)
+      continue;
+    if (kill(process, 0) != 0 && errno == ESRCH)
+      sys::fs::remove_directories(entry->path(), /*IgnoreErrors=*/true);
+  }
+}
+
+Error syncFolder(StringRef path) {
+  int descriptor = open(path.str().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    return makeFileError("open", path, lastError());
+  // Some file systems cannot sync a folder and say so; there is nothing to be done about it.
+  int result = fsync(descriptor);
+  std::error_code reason = lastError();
+  close(descriptor);
+  if (result != 0 && reason.value() != EINVAL && reason.value() != ENOTSUP)
+    return makeFileError("sync", path, reason);
+  return Error::success();
+}
+
+Error createFolder(StringRef path) {
+  if (std::error_code reason = sys::fs::create_directories(path))
+    return makeFileError("create the folder", path, reason);
+  if (!sys::fs::is_directory(path))
+    return makeFileError("create the folder", path, std::make_error_code(std::errc::not_a_directory));
+  return Error::success();
+}
+
+Error replaceLink(StringRef link, StringRef target) {
+  std::string temporary = temporaryNameFor(link);
+  if (symlink(target.str().c_str(), temporary.c_str()) != 0)
+    return makeFileError("create the link", link, lastError());
+  if (rename(temporary.c_str(), link.str().c_str()) != 0) {
+    std::error_code reason = lastError();
+    unlink(temporary.c_str());
+    return makeFileError("replace the link", link, reason);
+  }
+  return syncFolder(folderOf(link));
+}
+
+//===----------------------------------------------------------------------===//
+// Writing a file
+//===----------------------------------------------------------------------===//
+
+using Writer = function_ref<Error(raw_ostream &)>;
+
+/// Runs the writer and reports its error, or else the stream's.
+static Error writeTo(raw_fd_ostream &stream, StringRef path, Writer write) {
+  Error error = write(stream);
+  stream.flush();
+  std::error_code reason = stream.error();
+  stream.clear_error(); // else the destructor ends the program
+  if (error)
+    return error;
+  return reason ? makeFileError("write", path, reason) : Error::success();
+}
+
+/// For what cannot be replaced by a rename: standard output, pipes, devices.
+static Error writeDirectly(StringRef path, Writer write) {
+  std::error_code reason;
+  raw_fd_ostream stream(path, reason, sys::fs::OF_None);
+  if (reason)
+    return makeFileError("write", path, reason);
+  return writeTo(stream, path, write);
+}
+
+/// Creates `temporary` and fills it, down to the disk.
+static Error writeAndSync(const std::string &temporary, StringRef path, mode_t mode, Writer write) {
+  int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (descriptor < 0)
+    return makeFileError("write", path, lastError());
+  scope_exit closing([&] { close(descriptor); });
+  raw_fd_ostream stream(descriptor, /*shouldClose=*/false);
+  if (Error error = writeTo(stream, path, write))
+    return error;
+  if (fsync(descriptor) != 0)
+    return makeFileError("write", path, lastError());
+  return Error::success();
+}
+
+/// Replaces the regular or missing file `path`.
+static Error replaceFile(StringRef path, mode_t mode, Writer write) {
+  removeLeftovers(path);
+  std::string temporary = temporaryNameFor(path);
+  scope_exit removing([&] { unlink(temporary.c_str()); });
+  if (Error error = writeAndSync(temporary, path, mode, write))
+    return error;
+  if (rename(temporary.c_str(), path.str().c_str()) != 0)
+    return makeFileError("write", path, lastError());
+  removing.release();
+  return syncFolder(folderOf(path));
+}
+
+Error writeFile(StringRef path, Writer write) {
+  if (path == "-")
+    return writeDirectly(path, write);
+  sys::fs::file_status status;
+  if (sys::fs::status(path, status)) // no such file; another reason shows when it is created
+    return replaceFile(path, 0666, write);
+  if (status.type() == sys::fs::file_type::directory_file)
+    return makeFileError("write", path, std::make_error_code(std::errc::is_a_directory));
+  if (status.type() != sys::fs::file_type::regular_file)
+    return writeDirectly(path, write);
+  if (access(path.str().c_str(), W_OK) != 0) // a rename would replace a write-protected file all the same
+    return makeFileError("write", path, lastError());
+  SmallString<128> target;
+  if (std::error_code reason = sys::fs::real_path(path, target))
+    return makeFileError("write", path, reason);
+  return replaceFile(target, mode_t(status.permissions()) & 0777, write);
+}
+
+Error writeFile(StringRef path, StringRef contents) {
+  return writeFile(path, [&](raw_ostream &stream) {
+    stream << contents;
+    return Error::success();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// StagedFolder
+//===----------------------------------------------------------------------===//
+
+Expected<StagedFolder> StagedFolder::create(StringRef finalPath) {
+  finalPath = finalPath.rtrim('/');
+  if (Error error = createFolder(folderOf(finalPath)))
+    return error;
+  removeLeftovers(finalPath);
+  std::string staged = temporaryNameFor(finalPath);
+  if (std::error_code reason = sys::fs::create_directory(staged, /*IgnoreExisting=*/false))
+    return makeFileError("create the folder", finalPath, reason);
+  return StagedFolder(std::move(staged), finalPath.str());
+}
+
+StagedFolder::StagedFolder(StagedFolder &&other) noexcept
+    : stagedPath(std::exchange(other.stagedPath, {})), finalPath(std::move(other.finalPath)) {}
+
+StagedFolder::~StagedFolder() {
+  if (!stagedPath.empty())
+    sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true);
+}
+
+/// Swaps two names in one step, so that neither is ever missing. False where the system cannot.
+static bool exchangeNames(const std::string &a, const std::string &b) {
+#if defined(__linux__) && defined(SYS_renameat2)
+  constexpr unsigned kExchange = 2; // RENAME_EXCHANGE of the kernel's interface
+  return syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), kExchange) == 0;
+#else
+  return false;
+#endif
+}
+
+Error StagedFolder::commit() {
+  if (Error error = syncFolder(stagedPath))
+    return error;
+  bool exists = sys::fs::exists(finalPath);
+  if (exists && exchangeNames(stagedPath, finalPath)) {
+    if (Error error = syncFolder(folderOf(finalPath)))
+      return error;
+    sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true); // now the former contents
+    stagedPath.clear();
+    return Error::success();
+  }
+  if (exists)
+    sys::fs::remove_directories(finalPath, /*IgnoreErrors=*/true);
+  if (rename(stagedPath.c_str(), finalPath.c_str()) != 0)
+    return makeFileError("create the folder", finalPath, lastError());
+  stagedPath.clear();
+  return syncFolder(folderOf(finalPath));
+}
+
+} // namespace moru
