@@ -41,18 +41,16 @@ install_packages() {
     fail "apt-get install failed: see above"
 }
 
-# build_moru PRESET TARGET...: configures and builds into build/; says what went wrong if it did.
+# build_moru PRESET FOLDER TARGET...: configures and builds; says what went wrong if it did.
 build_moru() {
-  local preset=$1 log
-  shift
-  say "Building (preset $preset, into build/)"
+  local preset=$1 folder=$2 log
+  shift 2
+  say "Building (preset $preset, into $folder/)"
   log=$(mktemp)
   cmake --preset "$preset" >"$log" 2>&1 || { cat "$log"; rm -f "$log"; fail "cmake could not configure the project: see above"; }
   rm -f "$log"
-  # A line now and then where nobody watches a terminal; ninja's own counter where somebody does.
-  if [[ -t 1 ]]; then
-    cmake --build build --target "$@" || fail "the build failed: see above"
-  else
-    NINJA_STATUS='[%f/%t] ' cmake --build build --target "$@" -- --quiet || fail "the build failed: see above"
-  fi
+  # ninja's counter where somebody watches a terminal, else nothing but errors.
+  local quiet=()
+  [[ -t 1 ]] || quiet=(-- --quiet)
+  cmake --build "$folder" --target "$@" "${quiet[@]}" || fail "the build failed: see above"
 }
