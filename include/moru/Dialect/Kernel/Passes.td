@@ -1,0 +1,40 @@
+//===- Passes.td - passes of the kernel dialect -------------*- tablegen -*-===//
+// Each description's example is a lit test of the same name under test/Dialect/Kernel.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_DIALECT_KERNEL_PASSES_TD
+#define MORU_DIALECT_KERNEL_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def KernelPlan : Pass<"kernel-plan", "::mlir::func::FuncOp"> {
+  let summary = "give every buffer its place in one arena";
+  let description = [{
+    Finds from where to where each `kernel.alloc` is in use (in a loop: for all of it, unless the buffer lives within the body) and gives
+    buffers that live at different times the same bytes, largest first. Offsets are multiples of 64; the function's `kernel.arena` is the
+    size of the arena.
+
+    ```mlir
+    // before
+    %b = kernel.alloc : !kernel.buffer<32x10xf32>
+    // after
+    %b = kernel.alloc at 0 : !kernel.buffer<32x10xf32>
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+}
+
+def KernelVerifyPlan : Pass<"kernel-verify-plan", "::mlir::func::FuncOp"> {
+  let summary = "check that no kernel reads what another has overwritten, and that nothing is copied";
+  let description = [{
+    An error where a buffer is unplanned, where buffers that are in use at the same time overlap, or where a kernel only copies a
+    parameter or an activation.
+
+    ```mlir
+    %b = kernel.alloc at 0 : !kernel.buffer<32x10xf32>
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+}
+
+#endif // MORU_DIALECT_KERNEL_PASSES_TD

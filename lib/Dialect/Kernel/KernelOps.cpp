@@ -1,0 +1,207 @@
+//===- KernelOps.cpp - verifiers and syntax -------------------------------===//
+// One block per operation. `// C1` … are the constraints of KernelOps.td.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Dialect/Kernel/Kernel.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::kernel;
+
+#define GET_OP_CLASSES
+#include "moru/Dialect/Kernel/KernelOps.cpp.inc"
+
+/// Arena offsets are multiples of this: a cache line, and the widest vector.
+static constexpr int64_t kArenaAlignment = 64;
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+LogicalResult AllocOp::verify() {
+  BufferType type = getType();
+  if (!type.getPanelWidth() && !type.isRowMajor()) // C1
+    return emitOpError() << "expected a dense layout, got " << type;
+  if (std::optional<uint64_t> offset = getOffset()) // C2
+    if (static_cast<int64_t>(*offset) < 0 || *offset % kArenaAlignment != 0)
+      return emitOpError() << "expected an offset that is a multiple of " << kArenaAlignment << ", got "
+                           << static_cast<int64_t>(*offset);
+  return success();
+}
+
+LogicalResult ViewOp::verify() {
+  BufferType from = getSource().getType(), to = getType();
+  if (from.getPanelWidth() || to.getPanelWidth() || from.getElementType() != to.getElementType()) // C1
+    return emitOpError() << "expected strided buffers of one element type, got " << from << " and " << to;
+  int64_t end = static_cast<int64_t>(getOffset()) * to.getElementBytes() + to.getSizeInBytes();
+  if (static_cast<int64_t>(getOffset()) < 0 || end > from.getSizeInBytes()) // C2
+    return emitOpError() << "expected a part of the source's " << from.getSizeInBytes()
+                         << " bytes, got one that ends at " << end;
+  return success();
+}
+
+LogicalResult SlotOp::verify() {
+  BufferType from = getSource().getType();
+  int64_t axis = getAxis();
+  if (from.getPanelWidth() || axis < 0 || axis >= from.getRank()) // C1
+    return emitOpError() << "expected an axis of a strided buffer of rank " << from.getRank() << ", got " << axis;
+  int64_t scale = getScale();
+  if ((scale != 1 && scale != -1) || static_cast<int64_t>(getModulus()) < 0) // C2
+    return emitOpError() << "expected scale 1 or -1 and a modulus that is not negative, got " << scale << " and "
+                         << static_cast<int64_t>(getModulus());
+  SmallVector<int64_t> shape(from.getShape()), strides = from.getStrides();
+  shape.erase(shape.begin() + axis);
+  strides.erase(strides.begin() + axis);
+  if (BufferType expected = getStridedBuffer(shape, from.getElementType(), strides); expected != getType()) // C3
+    return emitOpError() << "expected result type " << expected << ", got " << getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Loop
+//===----------------------------------------------------------------------===//
+
+void LoopOp::build(OpBuilder &builder, OperationState &state, int64_t length) {
+  OpBuilder::InsertionGuard guard(builder);
+  state.getOrAddProperties<Properties>().length = builder.getI64IntegerAttr(length);
+  Block *body = builder.createBlock(state.addRegion());
+  body->addArgument(builder.getIndexType(), state.location);
+}
+
+LogicalResult LoopOp::verify() {
+  Block *body = getBodyBlock();
+  if (static_cast<int64_t>(getLength()) < 1 || body->getNumArguments() != 1 ||
+      !body->getArgument(0).getType().isIndex()) // C1
+    return emitOpError() << "expected a length of at least 1 and one index argument, got length "
+                         << static_cast<int64_t>(getLength()) << " and " << body->getNumArguments() << " arguments";
+  return success();
+}
+
+void LoopOp::print(OpAsmPrinter &printer) {
+  printer << ' ';
+  printer.printRegionArgument(getStep(), {}, /*omitType=*/true);
+  printer << " to " << getLength();
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"length"});
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false, /*printBlockTerminators=*/false);
+}
+
+ParseResult LoopOp::parse(OpAsmParser &parser, OperationState &state) {
+  OpAsmParser::Argument step;
+  int64_t length;
+  if (parser.parseArgument(step) || parser.parseKeyword("to") || parser.parseInteger(length) ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
+    return failure();
+  step.type = parser.getBuilder().getIndexType();
+  state.getOrAddProperties<Properties>().length = parser.getBuilder().getI64IntegerAttr(length);
+  return parser.parseRegion(*state.addRegion(), step);
+}
+
+//===----------------------------------------------------------------------===//
+// Compute
+//===----------------------------------------------------------------------===//
+
+void ComputeOp::build(OpBuilder &builder, OperationState &state, Family family, StringRef label, ValueRange reads,
+                      ValueRange writes) {
+  OpBuilder::InsertionGuard guard(builder);
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.family = FamilyAttr::get(builder.getContext(), family);
+  properties.label = builder.getStringAttr(label);
+  properties.operandSegmentSizes = {static_cast<int32_t>(reads.size()), static_cast<int32_t>(writes.size())};
+  state.addOperands(reads);
+  state.addOperands(writes);
+  Block *body = builder.createBlock(state.addRegion());
+  for (Value read : reads)
+    body->addArgument(cast<BufferType>(read.getType()).getTensorType(), read.getLoc());
+}
+
+YieldOp ComputeOp::getYield() { return cast<YieldOp>(getBodyBlock()->getTerminator()); }
+
+void ComputeOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : getReadsMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  for (OpOperand &operand : getWritesMutable())
+    effects.emplace_back(MemoryEffects::Write::get(), &operand);
+}
+
+LogicalResult ComputeOp::verify() {
+  Block *body = getBodyBlock();
+  auto tensorType = [](Value buffer) { return cast<BufferType>(buffer.getType()).getTensorType(); };
+  if (!llvm::equal(llvm::map_range(getReads(), tensorType), body->getArgumentTypes())) // C1
+    return emitOpError() << "expected region arguments of the types that are read, got (" << body->getArgumentTypes()
+                         << ")";
+  auto yield = body->empty() ? YieldOp() : dyn_cast<YieldOp>(body->back());
+  if (!yield || !llvm::equal(llvm::map_range(getWrites(), tensorType), yield.getValues().getTypes())) // C2
+    return emitOpError("expected a yield of the types that are written");
+  unsigned contractions = 0;
+  for (Operation &op : body->without_terminator()) {
+    if (!isa<graph::GraphDialect>(op.getDialect()) || isa<graph::ScanOp, graph::GradientOp>(op)) // C3
+      return emitOpError() << "expected plain graph operations in the region, got " << op.getName();
+    contractions += isa<graph::ContractOp>(op);
+  }
+  if (contractions != (getFamily() == Family::Contract ? 1u : 0u)) // C4
+    return emitOpError() << "expected "
+                         << (getFamily() == Family::Contract ? "exactly one contraction" : "no contraction") << ", got "
+                         << contractions;
+  return success();
+}
+
+/// `kernel.compute map "label" reads(%a = %x) writes(%y) : (types) -> (types) { … }`
+void ComputeOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << stringifyFamily(getFamily()) << ' ' << getLabelAttr() << " reads(";
+  llvm::interleaveComma(llvm::zip(getBodyBlock()->getArguments(), getReads()), printer, [&](auto pair) {
+    printer.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
+    printer << " = " << std::get<1>(pair);
+  });
+  printer << ") writes(" << getWrites() << ')';
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"operandSegmentSizes", "family", "label"});
+  printer << " : (" << getReads().getTypes() << ") -> (" << getWrites().getTypes() << ") ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+ParseResult ComputeOp::parse(OpAsmParser &parser, OperationState &state) {
+  Properties &properties = state.getOrAddProperties<Properties>();
+  StringRef family;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&family))
+    return failure();
+  std::optional<Family> parsed = symbolizeFamily(family);
+  if (!parsed)
+    return parser.emitError(loc) << "expected a kernel family, got '" << family << "'";
+  properties.family = FamilyAttr::get(parser.getContext(), *parsed);
+  if (parser.parseAttribute(properties.label))
+    return failure();
+
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> reads, writes;
+  auto parseBinding = [&]() -> ParseResult {
+    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
+                   parser.parseOperand(reads.emplace_back()));
+  };
+  FunctionType types;
+  if (parser.parseKeyword("reads") || parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseBinding) ||
+      parser.parseKeyword("writes") || parser.parseOperandList(writes, AsmParser::Delimiter::Paren) ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
+    return failure();
+  loc = parser.getCurrentLocation();
+  if (parser.parseColonType(types) || parser.resolveOperands(reads, types.getInputs(), loc, state.operands) ||
+      parser.resolveOperands(writes, types.getResults(), loc, state.operands))
+    return failure();
+  for (auto [argument, type] : llvm::zip(arguments, types.getInputs())) {
+    auto buffer = dyn_cast<BufferType>(type);
+    if (!buffer)
+      return parser.emitError(loc) << "expected buffers, got " << type;
+    argument.type = buffer.getTensorType();
+  }
+  properties.operandSegmentSizes = {static_cast<int32_t>(reads.size()), static_cast<int32_t>(writes.size())};
+  return parser.parseRegion(*state.addRegion(), arguments);
+}
+
+LogicalResult LaunchOp::verify() {
+  if (static_cast<int64_t>(getTasks()) < 1) // C1
+    return emitOpError() << "expected at least 1 task, got " << static_cast<int64_t>(getTasks());
+  return success();
+}
