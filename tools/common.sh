@@ -37,6 +37,8 @@ install_packages() {
   done
   [[ ${#unknown[@]} == 0 ]] ||
     fail "expected apt to know ${unknown[*]}; LLVM 22 is in Debian 12's security archive: add the line 'deb http://deb.debian.org/debian-security bookworm-security main' to /etc/apt/sources.list"
+  # The sizes, in apt's words.
+  apt-get install --assume-no --no-install-recommends "${missing[@]}" 2>/dev/null | grep -E '^(Need to get|After this)' || true
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null ||
     fail "apt-get install failed: see above"
 }
