@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Executes a Markdown page: every fenced block is run, compiled, parsed or compared, or else the page fails.
 
-usage: run_readme.py --project DIR --build DIR --cxx COMPILER PAGE.md…
+usage: run_readme.py --project DIR --build DIR --cxx COMPILER [PAGE.md…]      without a page: README.md and models/*/README.md
 
 What a block is follows from its language, or from a comment in the line before it:
 
@@ -20,6 +20,7 @@ a block or together with another comment, lets each number stand for any number.
 to what the project has at its top, `build` being the build tested, so that nothing is written into the project.
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
@@ -213,8 +214,10 @@ def main():
     parser.add_argument("pages", nargs="*")
     options = parser.parse_args()
     options.project, options.build = os.path.realpath(options.project), os.path.realpath(options.build)
+    pages = options.pages or [os.path.join(options.project, "README.md"),
+                              *sorted(glob.glob(os.path.join(options.project, "models", "*", "README.md")))]
     failures = 0
-    for path in options.pages:
+    for path in pages:
         with tempfile.TemporaryDirectory(prefix="moru-readme.") as folder:
             try:
                 blocks = read_blocks(path)
