@@ -28,8 +28,8 @@ if config.moru_sanitize:
 # data: recorded runs, corpora and weights, in a folder beside the project.
 data = config.moru_data_dir or os.path.join(config.moru_source_root, "..", "shared", "data")
 data = os.path.realpath(os.environ.get("MORU_DATA_DIR", data))
-config.environment["MORU_DATA_DIR"] = data
 if os.path.isdir(data):
+    config.environment["MORU_DATA_DIR"] = data
     config.available_features.add("data")
 
 # The instruction sets of this machine that tests ask for.
