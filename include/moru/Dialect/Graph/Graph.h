@@ -15,6 +15,10 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace moru::graph {
+class Cotangents;
+} // namespace moru::graph
+
 #include "moru/Dialect/Graph/GraphDialect.h.inc"
 #include "moru/Dialect/Graph/GraphEnums.h.inc"
 #include "moru/Dialect/Graph/GraphInterfaces.h.inc"

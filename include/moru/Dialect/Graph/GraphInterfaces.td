@@ -14,13 +14,12 @@ def Graph_DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
   }];
   let methods = [
     InterfaceMethod<[{
-      Builds, at `builder`'s insertion point (after the operation), the cotangents of the operands from those of the results.
-      `resultCotangents[i]` is null where result i does not influence the loss. `operandCotangents` has one entry per operand, null at the
-      start; a rule leaves an entry null where the derivative is zero (integer operands among others). Only called with at least one
-      cotangent that is not null.
+      Builds, at `builder`'s insertion point, the cotangents of what the operation reads from those of its results, and gives them to
+      `cotangents`. `resultCotangents[i]` is null where result i does not influence the loss; at least one is not. A rule says nothing of an
+      operand where the derivative is zero; what nobody asked for is not built (`Cotangents::add`).
     }], "::llvm::LogicalResult", "buildGradient",
-      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultCotangents,
-           "::llvm::SmallVectorImpl<::mlir::Value> &":$operandCotangents)>
+      (ins "::mlir::OpBuilder &":$builder, "::llvm::ArrayRef<::mlir::Value>":$resultCotangents,
+           "::moru::graph::Cotangents &":$cotangents)>
   ];
 }
 

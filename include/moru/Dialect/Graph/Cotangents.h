@@ -1,0 +1,68 @@
+//===- Cotangents.h - the reverse walk of differentiation -----------------===//
+// What the rules of GraphGradients.cpp hand their results to, and the walk that calls them. One walk covers one block; a
+// scan's rule starts a walk of its own over the body.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_DIALECT_GRAPH_COTANGENTS_H
+#define MORU_DIALECT_GRAPH_COTANGENTS_H
+
+#include "moru/Dialect/Graph/Graph.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace moru::graph {
+
+/// d loss / d value for the values of one block that depend on the targets. The cotangent of x, written dx, has x's type.
+/// A value without an entry has the cotangent zero; zeros are never built.
+class Cotangents {
+public:
+  /// Starts a walk over `block`: wanted are the floating-point values among `targets` and all that depend on them.
+  Cotangents(mlir::OpBuilder &builder, mlir::Block &block, llvm::ArrayRef<mlir::Value> targets);
+
+  /// `value` depends on a target.
+  bool isActive(mlir::Value value) const { return active.contains(value); }
+
+  /// `value` depends on a target and is of floating point: its cotangent serves a purpose.
+  bool isWanted(mlir::Value value) const;
+
+  /// Adds `cotangent` to what is known of `value`. Ignored where the cotangent is null or `value` is not wanted.
+  void add(mlir::Value value, mlir::Value cotangent);
+
+  /// The same; `build` is called only where `value` is wanted.
+  void add(mlir::Value value, llvm::function_ref<mlir::Value()> build);
+
+  /// The sum of what was added to `value`, null for none.
+  mlir::Value lookup(mlir::Value value) const { return sums.lookup(value); }
+
+  /// Everything known of `from` now holds for `to`, by which it was replaced.
+  void replace(mlir::Value from, mlir::Value to);
+
+  /// `value`, made during the walk, depends on a target.
+  void markActive(mlir::Value value) { active.insert(value); }
+
+  /// Calls the rules from `last` back to the start of the block. An operation that a cotangent would have to cross and that
+  /// has no gradient is an error at its line.
+  llvm::LogicalResult propagate(mlir::Operation *last);
+
+private:
+  bool dependsOnTarget(mlir::Operation *op) const;
+  llvm::LogicalResult propagateThrough(mlir::Operation *op);
+  llvm::LogicalResult checkDiscreteOperand(mlir::Operation *op);
+
+  mlir::OpBuilder &builder;
+  /// The values that depend on a target, of any type.
+  llvm::DenseSet<mlir::Value> active;
+  llvm::DenseMap<mlir::Value, mlir::Value> sums;
+};
+
+/// The values from above that `op` reads: its operands, and what its regions capture, each once.
+llvm::SmallVector<mlir::Value> getReadValues(mlir::Operation *op);
+
+/// The values from above that the regions of `op` capture, in the order of their first use, each once.
+llvm::SmallVector<mlir::Value> getCapturedValues(mlir::Operation *op);
+
+} // namespace moru::graph
+
+#endif // MORU_DIALECT_GRAPH_COTANGENTS_H

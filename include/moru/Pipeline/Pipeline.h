@@ -1,0 +1,61 @@
+//===- Pipeline.h - the stages in order -----------------------------------===//
+// The way a program takes, as named stages: what `moru compile --emit=<stage>` stops after and `moru-opt` runs alone. Each
+// arrow between two stages is a populate function and a registered pipeline.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_PIPELINE_PIPELINE_H
+#define MORU_PIPELINE_PIPELINE_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <optional>
+
+namespace moru {
+
+/// What the program is after an arrow, in order.
+enum class Stage {
+  /// As the model was traced.
+  Graph,
+  /// `graph.gradient` expanded.
+  Gradient,
+  /// Simplified, work hoisted out of scans, composites decomposed.
+  Simplified,
+};
+
+/// The stage called `name` as in `--emit=<name>`, if there is one.
+std::optional<Stage> getStage(llvm::StringRef name);
+
+/// The name of `stage`.
+llvm::StringRef getName(Stage stage);
+
+/// Which parts of the stages are run; all are on by default.
+struct PipelineOptions {
+  /// Move work that does not need the carry out of scans.
+  bool hoist = true;
+  /// Replace composites with their definitions at the end of `simplified`.
+  bool decompose = true;
+};
+
+/// graph → gradient. Pipeline `graph-to-gradient`.
+void populateGraphToGradient(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// gradient → simplified. Pipeline `graph-simplify`.
+void populateGraphSimplify(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// Everything between `from` (exclusive) and `to` (inclusive).
+void populateStages(mlir::OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options);
+
+/// The dialects that any stage may hold.
+void registerDialects(mlir::DialectRegistry &registry);
+
+/// Moru's passes, for use by name. Once per process.
+void registerPasses();
+
+/// The pipelines above, for use by name. Once per process.
+void registerPipelines();
+
+} // namespace moru
+
+#endif // MORU_PIPELINE_PIPELINE_H

@@ -1,0 +1,111 @@
+//===- Cotangents.cpp - the reverse walk of differentiation ---------------===//
+// Finds what depends on the targets, then calls the rules from the loss backwards and adds up what they give.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Dialect/Graph/Cotangents.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+using namespace moru::graph;
+
+SmallVector<Value> moru::graph::getCapturedValues(Operation *op) {
+  SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  return captured.takeVector();
+}
+
+SmallVector<Value> moru::graph::getReadValues(Operation *op) {
+  SetVector<Value> values(op->getOperands().begin(), op->getOperands().end());
+  if (op->getNumRegions())
+    values.insert_range(getCapturedValues(op));
+  return values.takeVector();
+}
+
+Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets)
+    : builder(builder), active(targets.begin(), targets.end()) {
+  for (Operation &op : block)
+    if (dependsOnTarget(&op))
+      active.insert_range(op.getResults());
+}
+
+bool Cotangents::dependsOnTarget(Operation *op) const {
+  return llvm::any_of(getReadValues(op), [&](Value value) { return active.contains(value); });
+}
+
+bool Cotangents::isWanted(Value value) const {
+  return active.contains(value) && isa<FloatType>(getElementTypeOrSelf(value));
+}
+
+void Cotangents::add(Value value, Value cotangent) {
+  if (!cotangent || !isWanted(value))
+    return;
+  assert(cotangent.getType() == value.getType() && "a cotangent has the type of its value");
+  Value &sum = sums[value];
+  sum = sum ? AddOp::create(builder, cotangent.getLoc(), sum, cotangent) : cotangent;
+}
+
+void Cotangents::add(Value value, llvm::function_ref<Value()> build) {
+  if (isWanted(value))
+    add(value, build());
+}
+
+void Cotangents::replace(Value from, Value to) {
+  if (active.contains(from))
+    active.insert(to);
+  if (Value sum = sums.lookup(from))
+    sums[to] = sum;
+}
+
+LogicalResult Cotangents::propagate(Operation *last) {
+  for (Operation *op = last; op;) {
+    Operation *previous = op->getPrevNode(); // The rule of a scan replaces the scan.
+    if (failed(propagateThrough(op)))
+      return failure();
+    op = previous;
+  }
+  return success();
+}
+
+LogicalResult Cotangents::propagateThrough(Operation *op) {
+  auto cotangents = llvm::map_to_vector(op->getResults(), [&](Value result) { return lookup(result); });
+  if (llvm::none_of(cotangents, [](Value cotangent) { return static_cast<bool>(cotangent); }) || !dependsOnTarget(op))
+    return success();
+  if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
+    if (failed(checkDiscreteOperand(op)))
+      return failure();
+    return differentiable.buildGradient(builder, cotangents, *this);
+  }
+  StringRef reason = "it has no gradient rule";
+  if (auto other = dyn_cast<NonDifferentiableOpInterface>(op))
+    reason = other.whyNotDifferentiable();
+  return op->emitError() << "gradient through " << op->getName() << ": " << reason;
+}
+
+/// Where truth values or integers that depend on a target become floating point again, the operation that made them lost
+/// the gradient: an error at its line instead of a silent zero. (As condition of a select or index of a gather they carry
+/// none by definition.)
+LogicalResult Cotangents::checkDiscreteOperand(Operation *op) {
+  auto convert = dyn_cast<ConvertOp>(op);
+  if (!convert || isWanted(convert.getOperand()))
+    return success();
+  SetVector<Value> path;
+  path.insert(convert.getOperand());
+  for (size_t index = 0; index != path.size(); ++index) {
+    Operation *maker = path[index].getDefiningOp();
+    if (!maker || !active.contains(path[index]))
+      continue;
+    if (auto lost = dyn_cast<NonDifferentiableOpInterface>(maker)) {
+      InFlightDiagnostic error = maker->emitError() << "gradient through " << maker->getName() << ": "
+                                                    << lost.whyNotDifferentiable();
+      error.attachNote(op->getLoc()) << "here the loss depends on it; choose with graph.select, or say "
+                                        "graph.stop_gradient if a gradient of zero is meant";
+      return error;
+    }
+    for (Value operand : maker->getOperands())
+      if (!isa<FloatType>(getElementTypeOrSelf(operand)))
+        path.insert(operand);
+  }
+  return success();
+}

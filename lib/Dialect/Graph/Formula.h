@@ -1,0 +1,67 @@
+//===- Formula.h - short names for building formulas ----------------------===//
+// Private to lib/Dialect/Graph: the gradient rules and the decompositions read like the mathematics they state.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_DIALECT_GRAPH_FORMULA_H
+#define MORU_LIB_DIALECT_GRAPH_FORMULA_H
+
+#include "moru/Dialect/Graph/Graph.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace moru::graph {
+
+inline mlir::RankedTensorType typeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
+
+/// Builds operations at `builder`'s insertion point, all at `loc`. Values of one call have one type unless said otherwise.
+struct Formula {
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+
+  Formula(mlir::OpBuilder &builder, mlir::Operation *op) : builder(builder), loc(op->getLoc()) {}
+
+  mlir::Value add(mlir::Value x, mlir::Value y) { return AddOp::create(builder, loc, x, y); }
+  mlir::Value sub(mlir::Value x, mlir::Value y) { return SubOp::create(builder, loc, x, y); }
+  mlir::Value mul(mlir::Value x, mlir::Value y) { return MulOp::create(builder, loc, x, y); }
+  mlir::Value div(mlir::Value x, mlir::Value y) { return DivOp::create(builder, loc, x, y); }
+  mlir::Value neg(mlir::Value x) { return NegOp::create(builder, loc, x); }
+  mlir::Value exp(mlir::Value x) { return ExpOp::create(builder, loc, x); }
+  mlir::Value log(mlir::Value x) { return LogOp::create(builder, loc, x); }
+
+  /// The number `value` in every entry, typed as `like`.
+  mlir::Value splat(mlir::Value like, double value) { return createSplat(builder, loc, typeOf(like), value); }
+  mlir::Value scale(mlir::Value x, double factor) { return mul(x, splat(x, factor)); }
+
+  mlir::Value compare(Direction direction, mlir::Value x, mlir::Value y) {
+    auto type = mlir::RankedTensorType::get(typeOf(x).getShape(), builder.getI1Type());
+    return CompareOp::create(builder, loc, type, direction, x, y);
+  }
+  mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y) {
+    return SelectOp::create(builder, loc, x.getType(), condition, x, y);
+  }
+
+  mlir::Value sum(mlir::Value x, llvm::ArrayRef<int64_t> axes) {
+    return axes.empty() ? x : mlir::Value(ReduceSumOp::create(builder, loc, x, axes));
+  }
+  mlir::Value max(mlir::Value x, llvm::ArrayRef<int64_t> axes) { return ReduceMaxOp::create(builder, loc, x, axes); }
+
+  /// `x`, a reduction of `like` over `axes`, repeated along them again.
+  mlir::Value expand(mlir::Value x, mlir::Value like, llvm::ArrayRef<int64_t> axes) {
+    return axes.empty() ? x : broadcastAlongRemoved(builder, loc, x, typeOf(like).getShape(), axes);
+  }
+  mlir::Value reshape(mlir::Value x, mlir::Value like) {
+    auto type = mlir::RankedTensorType::get(typeOf(like).getShape(), typeOf(x).getElementType());
+    return x.getType() == type ? x : mlir::Value(ReshapeOp::create(builder, loc, type, x));
+  }
+};
+
+/// What softmax_cross_entropy and its gradient share: `[hit]` marks each position's target among the classes, `valid` the
+/// positions that count, `count` their number as a scalar of floating point, 1 if there is none.
+struct CrossEntropyTargets {
+  mlir::Value hit, valid, count;
+  CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op);
+};
+
+} // namespace moru::graph
+
+#endif // MORU_LIB_DIALECT_GRAPH_FORMULA_H

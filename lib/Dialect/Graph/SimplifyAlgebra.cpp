@@ -1,0 +1,48 @@
+//===- SimplifyAlgebra.cpp - graph-simplify-algebra -----------------------===//
+// Canonicalization, common subexpressions and dead values, to a fixed point.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Dialect/Graph/Passes.h"
+
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#define DEBUG_TYPE "graph-simplify-algebra"
+
+using namespace mlir;
+
+namespace moru::graph {
+#define GEN_PASS_DEF_SIMPLIFYALGEBRA
+#include "moru/Dialect/Graph/Passes.h.inc"
+} // namespace moru::graph
+
+using namespace moru::graph;
+
+namespace {
+struct SimplifyAlgebra : moru::graph::impl::SimplifyAlgebraBase<SimplifyAlgebra> {
+  using SimplifyAlgebraBase::SimplifyAlgebraBase;
+  void runOnOperation() override;
+};
+} // namespace
+
+void SimplifyAlgebra::runOnOperation() {
+  MLIRContext *context = &getContext();
+  RewritePatternSet patterns(context);
+  for (RegisteredOperationName name : context->getRegisteredOperations())
+    if (name.getDialectNamespace() == GraphDialect::getDialectNamespace())
+      name.getCanonicalizationPatterns(patterns, context);
+  FrozenRewritePatternSet frozen(std::move(patterns));
+  for (bool changed = true; changed;) {
+    changed = false;
+    if (failed(applyPatternsGreedily(getOperation(), frozen, GreedyRewriteConfig(), &changed))) {
+      getOperation().emitError("the algebraic rules do not come to rest");
+      return signalPassFailure();
+    }
+    IRRewriter rewriter(context);
+    DominanceInfo dominance(getOperation());
+    bool cseChanged = false;
+    eliminateCommonSubExpressions(rewriter, dominance, getOperation(), &cseChanged);
+    changed |= cseChanged;
+  }
+}

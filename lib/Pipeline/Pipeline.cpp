@@ -1,0 +1,100 @@
+//===- Pipeline.cpp - the stages in order ---------------------------------===//
+// Which passes lie between two stages, and why in this order.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Pipeline/Pipeline.h"
+
+#include "moru/Dialect/Graph/Graph.h"
+#include "moru/Dialect/Graph/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace moru;
+
+std::optional<Stage> moru::getStage(StringRef name) {
+  return llvm::StringSwitch<std::optional<Stage>>(name)
+      .Case("graph", Stage::Graph)
+      .Case("gradient", Stage::Gradient)
+      .Case("simplified", Stage::Simplified)
+      .Default(std::nullopt);
+}
+
+StringRef moru::getName(Stage stage) {
+  switch (stage) {
+  case Stage::Graph:
+    return "graph";
+  case Stage::Gradient:
+    return "gradient";
+  case Stage::Simplified:
+    return "simplified";
+  }
+  llvm_unreachable("every stage has a name");
+}
+
+void moru::populateGraphToGradient(OpPassManager &manager, const PipelineOptions &) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(graph::createExpandGradients());
+}
+
+void moru::populateGraphSimplify(OpPassManager &manager, const PipelineOptions &options) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  // First, so that hoisting sees sums and contractions in their plain form and no dead carries.
+  functions.addPass(graph::createSimplifyAlgebra());
+  if (options.hoist) {
+    functions.addPass(graph::createHoistFromScan());
+    functions.addPass(graph::createSimplifyAlgebra());
+  }
+  // The cut into kernels works on primitive operations; what forward and backward share (a softmax's sums) becomes one.
+  if (options.decompose) {
+    functions.addPass(graph::createDecomposeComposites());
+    functions.addPass(graph::createSimplifyAlgebra());
+  }
+}
+
+void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options) {
+  auto crosses = [&](Stage stage) { return from < stage && stage <= to; };
+  if (crosses(Stage::Gradient))
+    populateGraphToGradient(manager, options);
+  if (crosses(Stage::Simplified))
+    populateGraphSimplify(manager, options);
+}
+
+void moru::registerDialects(DialectRegistry &registry) {
+  registry.insert<graph::GraphDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                  memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+}
+
+void moru::registerPasses() { graph::registerGraphPasses(); }
+
+namespace {
+/// PipelineOptions on the command line of a pipeline.
+struct Flags : PassPipelineOptions<Flags> {
+  Option<bool> hoist{*this, "hoist", llvm::cl::desc("move work that does not need the carry out of scans"),
+                     llvm::cl::init(true)};
+  Option<bool> decompose{*this, "decompose", llvm::cl::desc("replace composites with their definitions"),
+                         llvm::cl::init(true)};
+  PipelineOptions get() const { return {.hoist = hoist, .decompose = decompose}; }
+};
+} // namespace
+
+void moru::registerPipelines() {
+  PassPipelineRegistration<Flags>(
+      "graph-to-gradient", "stage graph to stage gradient: expand graph.gradient",
+      [](OpPassManager &manager, const Flags &flags) { populateGraphToGradient(manager, flags.get()); });
+  PassPipelineRegistration<Flags>(
+      "graph-simplify", "stage gradient to stage simplified: algebra, hoisting out of scans, decomposition",
+      [](OpPassManager &manager, const Flags &flags) { populateGraphSimplify(manager, flags.get()); });
+  PassPipelineRegistration<Flags>("graph-to-simplified", "stage graph to stage simplified",
+                                  [](OpPassManager &manager, const Flags &flags) {
+                                    populateStages(manager, Stage::Graph, Stage::Simplified, flags.get());
+                                  });
+}
