@@ -1,0 +1,339 @@
+//===- EvaluateReductions.cpp - evaluators that combine entries ------------===//
+// Contractions, reductions and the composites made of them. A sum of n numbers, in any order, is off by at most (n - 1) u times the sum of
+// their magnitudes: the bounds hold for every way in which a kernel may cut it.
+//===----------------------------------------------------------------------===//
+
+#include "Evaluators.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::reference;
+
+//===----------------------------------------------------------------------===//
+// Contraction
+//===----------------------------------------------------------------------===//
+
+/// The three sizes of a contraction seen as a batch of matrix products.
+struct ContractSizes {
+  int64_t batch, rows, columns, depth;
+};
+
+static int64_t productOf(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  int64_t product = 1;
+  for (int64_t axis : axes)
+    product *= shape[axis];
+  return product;
+}
+
+/// `tensor` with its axes in the order of the three lists, as a matrix for each batch.
+static Tensor packed(const Tensor &tensor, ArrayRef<int64_t> first, ArrayRef<int64_t> second, ArrayRef<int64_t> third) {
+  SmallVector<int64_t> order = llvm::to_vector(llvm::concat<const int64_t>(first, second, third));
+  SmallVector<int64_t> strides = rowMajorStrides(tensor.shape()), shape, orderedStrides;
+  for (int64_t axis : order) {
+    shape.push_back(tensor.shape()[axis]);
+    orderedStrides.push_back(strides[axis]);
+  }
+  SmallVector<int64_t> indices(tensor.size());
+  forEachIndex(shape, [&](int64_t linear, ArrayRef<int64_t> index) {
+    int64_t from = 0;
+    for (auto [i, stride] : llvm::zip_equal(index, orderedStrides))
+      from += i * stride;
+    indices[linear] = from;
+  });
+  return pick(tensor, RankedTensorType::get(shape, tensor.type.getElementType()), indices);
+}
+
+/// c[b, i, j] += sum over k of a[b, i, k] * b[b, k, j]. `zeroHides`: zero times infinity is zero, as is right for bounds.
+static void multiply(const ContractSizes &sizes, const double *a, const double *b, double *c, bool zeroHides) {
+  for (int64_t batch = 0; batch < sizes.batch; ++batch)
+    for (int64_t i = 0; i < sizes.rows; ++i)
+      for (int64_t k = 0; k < sizes.depth; ++k) {
+        double factor = a[(batch * sizes.rows + i) * sizes.depth + k];
+        if (zeroHides && factor == 0)
+          continue;
+        const double *row = b + (batch * sizes.depth + k) * sizes.columns;
+        double *sum = c + (batch * sizes.rows + i) * sizes.columns;
+        for (int64_t j = 0; j < sizes.columns; ++j)
+          sum[j] += factor * row[j];
+      }
+}
+
+static std::vector<double> magnitudes(const std::vector<double> &values) {
+  std::vector<double> result(values);
+  for (double &value : result)
+    value = std::abs(value);
+  return result;
+}
+
+/// sum |a||b| (n + 1) u + sum (|a| eb + (|b| + eb) ea).
+static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, const Tensor &lhs, const Tensor &rhs,
+                              Tensor &result) {
+  std::vector<double> a = magnitudes(lhs.floats), b = magnitudes(rhs.floats);
+  std::vector<double> sums(result.size(), 0), inherited(result.size(), 0);
+  multiply(sizes, a.data(), b.data(), sums.data(), true);
+  if (!rhs.bounds.empty())
+    multiply(sizes, a.data(), rhs.bounds.data(), inherited.data(), true);
+  if (!lhs.bounds.empty()) {
+    for (int64_t i = 0; i < rhs.size(); ++i)
+      b[i] += rhs.bound(i);
+    multiply(sizes, lhs.bounds.data(), b.data(), inherited.data(), true);
+  }
+  double roundoff = e.roundoff(result.type.getElementType());
+  result.addBounds();
+  for (int64_t i = 0; i < result.size(); ++i) {
+    double rounding = static_cast<double>(sizes.depth + 1) * roundoff * sums[i];
+    result.bounds[i] = e.bound(result.type.getElementType(), result.floats[i], inherited[i] + rounding, 1);
+  }
+}
+
+static EvaluatorResult evaluateContract(const Evaluation &e) {
+  auto contract = cast<graph::ContractOp>(e.op);
+  ArrayRef<int64_t> lhsShape = e.operand(0).shape(), rhsShape = e.operand(1).shape();
+  SmallVector<int64_t> lhsFree = contract.getLhsFree(), rhsFree = contract.getRhsFree();
+  Tensor lhs = packed(e.operand(0), contract.getLhsBatch(), lhsFree, contract.getLhsOver());
+  Tensor rhs = packed(e.operand(1), contract.getRhsBatch(), contract.getRhsOver(), rhsFree);
+  ContractSizes sizes{productOf(lhsShape, contract.getLhsBatch()), productOf(lhsShape, lhsFree),
+                      productOf(rhsShape, rhsFree), productOf(lhsShape, contract.getLhsOver())};
+  Tensor result(e.resultType());
+  multiply(sizes, lhs.floats.data(), rhs.floats.data(), result.floats.data(), false);
+  if (e.withBounds())
+    addContractBounds(e, sizes, lhs, rhs, result);
+  return single(std::move(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+/// For each entry of `shape` the linear index of the entry it is reduced to.
+static std::vector<int64_t> reducedIndices(ArrayRef<int64_t> shape, ArrayRef<int64_t> axes) {
+  SmallVector<int64_t> kept, strides(shape.size(), 0);
+  for (int64_t axis = 0; axis < static_cast<int64_t>(shape.size()); ++axis)
+    if (!llvm::is_contained(axes, axis))
+      kept.push_back(axis);
+  int64_t stride = 1;
+  for (int64_t axis : llvm::reverse(kept)) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  std::vector<int64_t> targets;
+  forEachIndex(shape, [&](int64_t, ArrayRef<int64_t> index) {
+    int64_t linear = 0;
+    for (auto [i, axisStride] : llvm::zip_equal(index, strides))
+      linear += i * axisStride;
+    targets.push_back(linear);
+  });
+  return targets;
+}
+
+static EvaluatorResult evaluateReduceSum(const Evaluation &e) {
+  const Tensor &operand = e.operand(0);
+  Tensor result(e.resultType());
+  Type element = result.type.getElementType();
+  std::vector<int64_t> targets = reducedIndices(operand.shape(), cast<graph::ReduceSumOp>(e.op).getAxes());
+  std::vector<double> sums(result.size()), inherited(result.size());
+  for (int64_t i = 0; i < operand.size(); ++i) {
+    if (result.isFloat())
+      result.floats[targets[i]] += operand.floats[i];
+    else
+      result.integers[targets[i]] = wrap(element, result.integers[targets[i]] + operand.integers[i]);
+    sums[targets[i]] += std::abs(operand.at(i));
+    inherited[targets[i]] += operand.bound(i);
+  }
+  if (!e.withBounds())
+    return single(std::move(result));
+  result.addBounds();
+  double terms = result.size() == 0 ? 0 : static_cast<double>(operand.size()) / static_cast<double>(result.size());
+  for (int64_t i = 0; i < result.size(); ++i) {
+    double rounding = std::max(terms - 1, 0.0) * e.roundoff(element) * sums[i];
+    result.bounds[i] = e.bound(element, result.at(i), inherited[i] + rounding, terms > 1);
+  }
+  return single(std::move(result));
+}
+
+/// The least number of the element type: what the maximum of nothing is.
+static void fillWithLowest(Tensor &tensor) {
+  std::fill(tensor.floats.begin(), tensor.floats.end(), -std::numeric_limits<double>::infinity());
+  int64_t lowest = tensor.type.getElementType().isInteger(32) ? std::numeric_limits<int32_t>::min()
+                                                               : std::numeric_limits<int64_t>::min();
+  std::fill(tensor.integers.begin(), tensor.integers.end(), lowest);
+}
+
+static EvaluatorResult evaluateReduceMax(const Evaluation &e) {
+  const Tensor &operand = e.operand(0);
+  Tensor result(e.resultType());
+  fillWithLowest(result);
+  std::vector<int64_t> targets = reducedIndices(operand.shape(), cast<graph::ReduceMaxOp>(e.op).getAxes());
+  if (!operand.bounds.empty())
+    result.addBounds();
+  for (int64_t i = 0; i < operand.size(); ++i) {
+    int64_t to = targets[i];
+    if (!result.isFloat())
+      result.integers[to] = std::max(result.integers[to], operand.integers[i]);
+    else if (!(operand.floats[i] <= result.floats[to]) && !std::isnan(result.floats[to]))
+      result.floats[to] = operand.floats[i];
+    if (!operand.bounds.empty())
+      result.bounds[to] = std::max(result.bounds[to], operand.bounds[i]);
+  }
+  return single(std::move(result));
+}
+
+/// Linear indices of the lines along `axis`: calls `visit(line, base, stride)`.
+static void forEachLine(ArrayRef<int64_t> shape, int64_t axis, llvm::function_ref<void(int64_t, int64_t, int64_t)> visit) {
+  int64_t stride = rowMajorStrides(shape)[axis], outer = 1, line = 0;
+  for (int64_t size : shape.take_front(axis))
+    outer *= size;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t inner = 0; inner < stride; ++inner)
+      visit(line++, o * stride * shape[axis] + inner, stride);
+}
+
+static EvaluatorResult evaluateArgmax(const Evaluation &e) {
+  const Tensor &operand = e.operand(0);
+  int64_t axis = cast<graph::ArgmaxOp>(e.op).getAxis(), size = operand.shape()[axis];
+  Tensor result(e.resultType());
+  if (!operand.bounds.empty())
+    result.addBounds();
+  forEachLine(operand.shape(), axis, [&](int64_t line, int64_t base, int64_t stride) {
+    int64_t best = 0;
+    for (int64_t k = 1; k < size; ++k)
+      if (operand.at(base + k * stride) > operand.at(base + best * stride))
+        best = k;
+    result.integers[line] = best;
+    int64_t top = base + best * stride;
+    for (int64_t k = 0; k < size && !operand.bounds.empty(); ++k) {
+      int64_t other = base + k * stride;
+      double error = operand.bound(other) + operand.bound(top);
+      if (k != best && error != 0 && operand.at(top) - operand.at(other) <= error)
+        result.bounds[line] = undecided();
+    }
+  });
+  return single(std::move(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Composites
+//===----------------------------------------------------------------------===//
+
+/// One line of numbers, for softmax and what is made of it: shares p = e^(x - max) / sum and log-shares x - max - log sum, with bounds on
+/// the relative error of the former and the absolute error of the latter.
+namespace {
+struct SoftmaxLine {
+  std::vector<double> shares, logShares, shareErrors, logErrors;
+
+  SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff);
+};
+} // namespace
+
+SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff) {
+  double largest = *llvm::max_element(x), sum = 0;
+  for (double value : x)
+    sum += std::exp(value - largest);
+  for (double value : x) {
+    shares.push_back(std::exp(value - largest) / sum);
+    logShares.push_back(value - largest - std::log(sum));
+  }
+  if (errors.empty())
+    return;
+  // Errors of the entries, weighted by their shares: how far log(sum) moves with them and with the rounding of x - max. The largest
+  // entry itself cancels: it is subtracted on both sides.
+  double weighted = 0, size = static_cast<double>(x.size());
+  for (auto [value, error, share] : llvm::zip_equal(x, errors, shares))
+    weighted += share == 0 ? 0 : share * (error + roundoff * (largest - value));
+  double sumError = weighted + (kTranscendentalRoundoffs + size) * roundoff;
+  for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
+    double own = error + roundoff * (largest - value);
+    shareErrors.push_back(std::expm1(own + sumError + (kTranscendentalRoundoffs + kDivisionRoundoffs) * roundoff));
+    logErrors.push_back(own + sumError + roundoff * (kTranscendentalRoundoffs * std::log(sum) + 2 * std::abs(logShare)));
+  }
+}
+
+/// Applies `use(line, base, stride)` to the lines of operand 0 along `axis`.
+static void forEachSoftmaxLine(const Evaluation &e, int64_t axis,
+                               llvm::function_ref<void(const SoftmaxLine &, int64_t, int64_t, int64_t)> use) {
+  const Tensor &operand = e.operand(0);
+  double roundoff = e.withBounds() ? e.roundoff(operand.type.getElementType()) : 0;
+  forEachLine(operand.shape(), axis, [&](int64_t index, int64_t base, int64_t stride) {
+    std::vector<double> values, errors;
+    for (int64_t k = 0; k < operand.shape()[axis]; ++k) {
+      values.push_back(operand.floats[base + k * stride]);
+      if (e.withBounds())
+        errors.push_back(operand.bound(base + k * stride));
+    }
+    use(SoftmaxLine(values, errors, roundoff), index, base, stride);
+  });
+}
+
+static EvaluatorResult evaluateSoftmax(const Evaluation &e) {
+  Tensor result(e.resultType());
+  if (e.withBounds())
+    result.addBounds();
+  forEachSoftmaxLine(e, cast<graph::SoftmaxOp>(e.op).getAxis(),
+                     [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
+                       for (auto [k, share] : llvm::enumerate(line.shares)) {
+                         int64_t i = base + static_cast<int64_t>(k) * stride;
+                         result.floats[i] = share;
+                         if (e.withBounds())
+                           result.bounds[i] = share * line.shareErrors[k] + kFlushF32;
+                       }
+                     });
+  return single(std::move(result));
+}
+
+static EvaluatorResult evaluateLogSoftmax(const Evaluation &e) {
+  Tensor result(e.resultType());
+  if (e.withBounds())
+    result.addBounds();
+  forEachSoftmaxLine(e, cast<graph::LogSoftmaxOp>(e.op).getAxis(),
+                     [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
+                       for (auto [k, value] : llvm::enumerate(line.logShares)) {
+                         int64_t i = base + static_cast<int64_t>(k) * stride;
+                         result.floats[i] = value;
+                         if (e.withBounds())
+                           result.bounds[i] = line.logErrors[k];
+                       }
+                     });
+  return single(std::move(result));
+}
+
+/// A target that is neither a class nor ignored counts as a position and adds nothing: its onehot row is zero.
+static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
+  auto op = cast<graph::SoftmaxCrossEntropyOp>(e.op);
+  const Tensor &targets = e.operand(1);
+  int64_t classes = e.operand(0).shape().back(), ignore = op.getIgnore();
+  double count = 0, total = 0, inherited = 0;
+  forEachSoftmaxLine(e, e.operand(0).type.getRank() - 1,
+                     [&](const SoftmaxLine &line, int64_t index, int64_t, int64_t) {
+                       int64_t target = targets.integers[index];
+                       if (target == ignore)
+                         return;
+                       ++count;
+                       if (target < 0 || target >= classes)
+                         return;
+                       total -= line.logShares[target];
+                       inherited += e.withBounds() ? line.logErrors[target] : 0;
+                     });
+  Tensor result(e.resultType());
+  result.floats[0] = count == 0 ? 0 : total / count;
+  if (!e.withBounds())
+    return single(std::move(result));
+  result.addBounds();
+  Type element = result.type.getElementType();
+  if (count != 0)
+    result.bounds[0] = e.bound(element, result.floats[0], inherited / count, count + kDivisionRoundoffs);
+  if (llvm::any_of(targets.bounds, [](double bound) { return bound != 0; }))
+    result.bounds[0] = undecided();
+  return single(std::move(result));
+}
+
+void reference::addReductionEvaluators(EvaluatorTable &table) {
+  addEvaluator<graph::ContractOp>(table, evaluateContract);
+  addEvaluator<graph::ReduceSumOp>(table, evaluateReduceSum);
+  addEvaluator<graph::ReduceMaxOp>(table, evaluateReduceMax);
+  addEvaluator<graph::ArgmaxOp>(table, evaluateArgmax);
+  addEvaluator<graph::SoftmaxOp>(table, evaluateSoftmax);
+  addEvaluator<graph::LogSoftmaxOp>(table, evaluateLogSoftmax);
+  addEvaluator<graph::SoftmaxCrossEntropyOp>(table, evaluateSoftmaxCrossEntropy);
+}

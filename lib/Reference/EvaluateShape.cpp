@@ -1,0 +1,191 @@
+//===- EvaluateShape.cpp - evaluators that move entries --------------------===//
+// Constants, shapes, slices, tables: each is a list of source indices, one per entry of the result.
+//===----------------------------------------------------------------------===//
+
+#include "Evaluators.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::reference;
+
+Tensor reference::pick(const Tensor &source, RankedTensorType type, ArrayRef<int64_t> indices) {
+  Tensor result(type);
+  if (!source.bounds.empty())
+    result.addBounds();
+  for (auto [to, from] : llvm::enumerate(indices)) {
+    if (from < 0)
+      continue;
+    if (result.isFloat())
+      result.floats[to] = source.floats[from];
+    else
+      result.integers[to] = source.integers[from];
+    if (!source.bounds.empty())
+      result.bounds[to] = source.bounds[from];
+  }
+  return result;
+}
+
+/// The result whose entry at a multi-index is the operand's entry at `map(multi-index)`; -1 stands for zero.
+static EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(ArrayRef<int64_t>)> map) {
+  SmallVector<int64_t> indices(e.resultType().getNumElements());
+  forEachIndex(e.resultType().getShape(), [&](int64_t linear, ArrayRef<int64_t> index) { indices[linear] = map(index); });
+  return single(pick(e.operand(0), e.resultType(), indices));
+}
+
+static EvaluatorResult evaluateConstant(const Evaluation &e) {
+  FailureOr<Tensor> tensor = fromAttribute(cast<graph::ConstantOp>(e.op).getValue());
+  if (failed(tensor))
+    return e.op->emitError("expected a constant whose entries are in the program");
+  return single(std::move(*tensor));
+}
+
+static EvaluatorResult evaluateIota(const Evaluation &e) {
+  Tensor result(e.resultType());
+  int64_t axis = cast<graph::IotaOp>(e.op).getAxis();
+  forEachIndex(result.shape(), [&](int64_t linear, ArrayRef<int64_t> index) { result.set(linear, index[axis]); });
+  return single(std::move(result));
+}
+
+static EvaluatorResult evaluateBroadcast(const Evaluation &e) {
+  ArrayRef<int64_t> axes = cast<graph::BroadcastOp>(e.op).getAxes(), shape = e.operand(0).shape();
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  return pickBy(e, [&](ArrayRef<int64_t> index) {
+    int64_t linear = 0;
+    for (auto [k, axis] : llvm::enumerate(axes))
+      linear += shape[k] == 1 ? 0 : index[axis] * strides[k];
+    return linear;
+  });
+}
+
+static EvaluatorResult evaluateReshape(const Evaluation &e) {
+  Tensor result = e.operand(0);
+  result.type = e.resultType();
+  return single(std::move(result));
+}
+
+static EvaluatorResult evaluateTranspose(const Evaluation &e) {
+  ArrayRef<int64_t> permutation = cast<graph::TransposeOp>(e.op).getPermutation();
+  SmallVector<int64_t> strides = rowMajorStrides(e.operand(0).shape());
+  return pickBy(e, [&](ArrayRef<int64_t> index) {
+    int64_t linear = 0;
+    for (auto [k, axis] : llvm::enumerate(permutation))
+      linear += index[k] * strides[axis];
+    return linear;
+  });
+}
+
+static EvaluatorResult evaluateSlice(const Evaluation &e) {
+  auto slice = cast<graph::SliceOp>(e.op);
+  SmallVector<int64_t> strides = rowMajorStrides(e.operand(0).shape());
+  return pickBy(e, [&](ArrayRef<int64_t> index) {
+    int64_t linear = 0;
+    for (auto [k, i] : llvm::enumerate(index))
+      linear += (slice.getStarts()[k] + i * slice.getStrides()[k]) * strides[k];
+    return linear;
+  });
+}
+
+static EvaluatorResult evaluatePad(const Evaluation &e) {
+  auto pad = cast<graph::PadOp>(e.op);
+  ArrayRef<int64_t> shape = e.operand(0).shape();
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  return pickBy(e, [&](ArrayRef<int64_t> index) -> int64_t {
+    int64_t linear = 0;
+    for (auto [k, i] : llvm::enumerate(index)) {
+      int64_t inside = i - pad.getLow()[k], step = pad.getInterior()[k] + 1;
+      if (inside < 0 || inside % step != 0 || inside / step >= shape[k])
+        return -1;
+      linear += inside / step * strides[k];
+    }
+    return linear;
+  });
+}
+
+/// The result is what `select` does between all operands: each entry comes from the operand whose range along the axis holds it.
+static EvaluatorResult evaluateConcat(const Evaluation &e) {
+  int64_t axis = cast<graph::ConcatOp>(e.op).getAxis(), offset = 0;
+  Tensor result(e.resultType());
+  SmallVector<int64_t> strides = rowMajorStrides(result.shape());
+  if (llvm::any_of(e.operands, [](const Tensor *operand) { return !operand->bounds.empty(); }))
+    result.addBounds();
+  for (const Tensor *operand : e.operands) {
+    forEachIndex(operand->shape(), [&](int64_t from, ArrayRef<int64_t> index) {
+      int64_t to = offset * strides[axis];
+      for (auto [i, stride] : llvm::zip_equal(index, strides))
+        to += i * stride;
+      if (result.isFloat())
+        result.floats[to] = operand->floats[from];
+      else
+        result.integers[to] = operand->integers[from];
+      if (!result.bounds.empty())
+        result.bounds[to] = operand->bound(from);
+    });
+    offset += operand->shape()[axis];
+  }
+  return single(std::move(result));
+}
+
+/// Rows whose number is undecided are undecided.
+static void markUndecidedRows(Tensor &result, const Tensor &ids, int64_t rowSize) {
+  for (int64_t i = 0; i < ids.size(); ++i) {
+    if (ids.bound(i) == 0)
+      continue;
+    result.addBounds();
+    std::fill_n(result.bounds.begin() + i * rowSize, rowSize, undecided());
+  }
+}
+
+static EvaluatorResult evaluateGather(const Evaluation &e) {
+  const Tensor &table = e.operand(0), &ids = e.operand(1);
+  int64_t rows = table.shape()[0], rowSize = rows == 0 ? 0 : table.size() / rows;
+  SmallVector<int64_t> indices;
+  for (int64_t id : ids.integers)
+    for (int64_t column = 0; column < rowSize; ++column)
+      indices.push_back(id < 0 || id >= rows ? -1 : id * rowSize + column);
+  Tensor result = pick(table, e.resultType(), indices);
+  markUndecidedRows(result, ids, rowSize);
+  return single(std::move(result));
+}
+
+/// Each entry is a sum of as many numbers as ids name its row: n - 1 roundings of sums no larger than the sum of magnitudes.
+static EvaluatorResult evaluateScatterAdd(const Evaluation &e) {
+  const Tensor &updates = e.operand(0), &ids = e.operand(1);
+  Tensor result(e.resultType());
+  int64_t rows = result.shape()[0], rowSize = rows == 0 ? 0 : result.size() / rows;
+  std::vector<double> magnitudes(result.size()), inherited(result.size()), counts(rows);
+  bool anyUndecided = false;
+  for (int64_t i = 0; i < ids.size(); ++i) {
+    anyUndecided |= ids.bound(i) != 0;
+    int64_t row = ids.integers[i];
+    if (row < 0 || row >= rows)
+      continue;
+    ++counts[row];
+    for (int64_t column = 0; column < rowSize; ++column) {
+      int64_t from = i * rowSize + column, to = row * rowSize + column;
+      result.floats[to] += updates.floats[from];
+      magnitudes[to] += std::abs(updates.floats[from]);
+      inherited[to] += updates.bound(from);
+    }
+  }
+  if (!e.withBounds())
+    return single(std::move(result));
+  result.addBounds();
+  double roundoff = e.roundoff(result.type.getElementType());
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.bounds[i] =
+        anyUndecided ? undecided() : inherited[i] + std::max(counts[i / rowSize] - 1, 0.0) * roundoff * magnitudes[i];
+  return single(std::move(result));
+}
+
+void reference::addShapeEvaluators(EvaluatorTable &table) {
+  addEvaluator<graph::ConstantOp>(table, evaluateConstant);
+  addEvaluator<graph::IotaOp>(table, evaluateIota);
+  addEvaluator<graph::BroadcastOp>(table, evaluateBroadcast);
+  addEvaluator<graph::ReshapeOp>(table, evaluateReshape);
+  addEvaluator<graph::TransposeOp>(table, evaluateTranspose);
+  addEvaluator<graph::SliceOp>(table, evaluateSlice);
+  addEvaluator<graph::PadOp>(table, evaluatePad);
+  addEvaluator<graph::ConcatOp>(table, evaluateConcat);
+  addEvaluator<graph::GatherOp>(table, evaluateGather);
+  addEvaluator<graph::ScatterAddOp>(table, evaluateScatterAdd);
+}

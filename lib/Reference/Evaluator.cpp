@@ -1,0 +1,228 @@
+//===- Evaluator.cpp - the evaluator's driver and its loops ---------------===//
+// Walks a block in order, looks each operation up in the table and keeps the values. Scans and the expansion of gradients stand here,
+// single operations in the Evaluate*.cpp files.
+//===----------------------------------------------------------------------===//
+
+#include "Evaluators.h"
+
+#include "moru/Dialect/Graph/Passes.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::reference;
+
+//===----------------------------------------------------------------------===//
+// Errors of rounding
+//===----------------------------------------------------------------------===//
+
+double Evaluation::roundoff(Type element) const {
+  if (!isa<FloatType>(element))
+    return 0;
+  if (options.bounds == Bounds::Double || element.isF64())
+    return kRoundoffF64;
+  return element.isBF16() ? kRoundoffBF16 : kRoundoffF32;
+}
+
+double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
+  bool isNarrow = options.bounds == Bounds::Declared && !element.isF64();
+  if (isNarrow && std::isfinite(value) && std::abs(value) + inherited > kLargestF32)
+    return undecided();
+  if (!std::isfinite(value))
+    return inherited; // Infinite and NaN stay what they are.
+  double rounding = roundoffs == 0 ? 0 : roundoffs * roundoff(element) * (std::abs(value) + inherited);
+  return inherited + rounding + (isNarrow && roundoffs != 0 && value != 0 ? underflow : 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+/// Linear indices, in a tensor of `shape`, of the slice at `position` of `axis`.
+static SmallVector<int64_t> sliceIndices(ArrayRef<int64_t> shape, int64_t axis, int64_t position) {
+  SmallVector<int64_t> slice(shape), indices;
+  slice.erase(slice.begin() + axis);
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  int64_t base = position * strides[axis];
+  strides.erase(strides.begin() + axis);
+  forEachIndex(slice, [&](int64_t, ArrayRef<int64_t> index) {
+    int64_t linear = base;
+    for (auto [i, stride] : llvm::zip_equal(index, strides))
+      linear += i * stride;
+    indices.push_back(linear);
+  });
+  return indices;
+}
+
+static void storeSlice(Tensor &target, const Tensor &slice, ArrayRef<int64_t> indices) {
+  if (!slice.bounds.empty() && target.bounds.empty())
+    target.addBounds();
+  for (auto [from, to] : llvm::enumerate(indices)) {
+    if (target.isFloat())
+      target.floats[to] = slice.floats[from];
+    else
+      target.integers[to] = slice.integers[from];
+    if (!slice.bounds.empty())
+      target.bounds[to] = slice.bounds[from];
+  }
+}
+
+/// The arguments of step `position`: carried values and slices.
+static SmallVector<Tensor> scanArguments(graph::ScanOp scan, const Evaluation &e, SmallVector<Tensor> carries,
+                                         int64_t position) {
+  SmallVector<Tensor> arguments = std::move(carries);
+  for (auto [index, argument] : llvm::enumerate(scan.getInputArgs())) {
+    const Tensor &input = e.operand(scan.getNumCarries() + index);
+    arguments.push_back(pick(input, cast<RankedTensorType>(argument.getType()),
+                             sliceIndices(input.shape(), scan.getInputAxes()[index], position)));
+  }
+  return arguments;
+}
+
+static EvaluatorResult evaluateScan(const Evaluation &e) {
+  auto scan = cast<graph::ScanOp>(e.op);
+  unsigned numCarries = scan.getNumCarries();
+  SmallVector<Tensor> carries, outputs;
+  for (unsigned index = 0; index < numCarries; ++index)
+    carries.push_back(e.operand(index));
+  for (Value result : scan.getOutputResults())
+    outputs.emplace_back(cast<RankedTensorType>(result.getType()));
+  for (int64_t step = 0, length = scan.getLength(); step < length; ++step) {
+    int64_t position = scan.getReverse() ? length - 1 - step : step;
+    EvaluatorResult yielded =
+        evaluateNested(*scan.getBodyBlock(), scanArguments(scan, e, std::move(carries), position), e, step);
+    if (failed(yielded))
+      return failure();
+    carries.clear();
+    for (auto [index, value] : llvm::enumerate(*yielded)) {
+      if (index < numCarries) {
+        carries.push_back(std::move(value));
+        continue;
+      }
+      Tensor &output = outputs[index - numCarries];
+      storeSlice(output, value, sliceIndices(output.shape(), scan.getOutputAxes()[index - numCarries], position));
+    }
+  }
+  for (Tensor &output : outputs)
+    carries.push_back(std::move(output));
+  return carries;
+}
+
+//===----------------------------------------------------------------------===//
+// The table and the walk
+//===----------------------------------------------------------------------===//
+
+static const EvaluatorTable &evaluatorTable() {
+  static const EvaluatorTable table = [] {
+    EvaluatorTable table;
+    addElementwiseEvaluators(table);
+    addShapeEvaluators(table);
+    addReductionEvaluators(table);
+    addEvaluator<graph::ScanOp>(table, evaluateScan);
+    return table;
+  }();
+  return table;
+}
+
+bool reference::hasEvaluator(OperationName name) {
+  return evaluatorTable().contains(name.getStringRef()) || name.getStringRef() == graph::GradientOp::getOperationName();
+}
+
+const Tensor *Environment::lookup(Value value) const {
+  for (const Environment *scope = this; scope; scope = scope->parent)
+    if (auto it = scope->values.find(value); it != scope->values.end())
+      return &it->second;
+  return nullptr;
+}
+
+/// Moves `value` by the perturbation asked for, if any, then keeps it.
+static void define(Environment &environment, Value value, Tensor tensor, const EvaluateOptions &options,
+                   ArrayRef<int64_t> steps) {
+  if (auto it = options.perturbations.find(value); it != options.perturbations.end())
+    for (auto [entry, delta] : llvm::zip_equal(tensor.floats, it->second.floats))
+      entry += delta;
+  if (options.observe)
+    options.observe(value, tensor, steps);
+  environment.values[value] = std::move(tensor);
+}
+
+static LogicalResult evaluateOperation(Operation &op, Environment &environment, const EvaluateOptions &options,
+                                       ArrayRef<int64_t> steps) {
+  auto entry = evaluatorTable().find(op.getName().getStringRef());
+  if (entry == evaluatorTable().end())
+    return op.emitError("expected an operation that the Reference can evaluate, got ") << op.getName();
+  Evaluation evaluation{&op, {}, options, environment, steps};
+  for (Value operand : op.getOperands()) {
+    const Tensor *tensor = environment.lookup(operand);
+    if (!tensor)
+      return op.emitError("expected operands whose values are known, got none for ") << operand;
+    evaluation.operands.push_back(tensor);
+  }
+  EvaluatorResult results = entry->second(evaluation);
+  if (failed(results))
+    return failure();
+  for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))
+    define(environment, value, std::move(tensor), options, steps);
+  return success();
+}
+
+static EvaluatorResult evaluateBlockImpl(Block &block, ArrayRef<Tensor> arguments, const EvaluateOptions &options,
+                                         const Environment *outer, ArrayRef<int64_t> steps) {
+  Environment environment;
+  environment.parent = outer;
+  assert(arguments.size() == block.getNumArguments() && "one value per argument");
+  for (auto [argument, tensor] : llvm::zip_equal(block.getArguments(), arguments))
+    define(environment, argument, tensor, options, steps);
+  for (Operation &op : block.without_terminator())
+    if (failed(evaluateOperation(op, environment, options, steps)))
+      return failure();
+  SmallVector<Tensor> results;
+  for (Value operand : block.getTerminator()->getOperands()) {
+    const Tensor *tensor = environment.lookup(operand);
+    if (!tensor)
+      return block.getTerminator()->emitError("expected operands whose values are known, got none for ") << operand;
+    results.push_back(*tensor);
+  }
+  return results;
+}
+
+EvaluatorResult reference::evaluateNested(Block &block, ArrayRef<Tensor> arguments, const Evaluation &evaluation,
+                                          int64_t step) {
+  SmallVector<int64_t> steps(evaluation.steps);
+  steps.push_back(step);
+  return evaluateBlockImpl(block, arguments, evaluation.options, &evaluation.environment, steps);
+}
+
+EvaluatorResult reference::evaluateBlock(Block &block, ArrayRef<Tensor> arguments, const EvaluateOptions &options,
+                                         const Environment *outer) {
+  return evaluateBlockImpl(block, arguments, options, outer, {});
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+/// Evaluates a copy of `function` in which the gradients are expanded.
+static EvaluatorResult evaluateExpanded(func::FuncOp function, ArrayRef<Tensor> arguments,
+                                        const EvaluateOptions &options) {
+  OwningOpRef<ModuleOp> module(ModuleOp::create(function.getLoc()));
+  auto copy = cast<func::FuncOp>(function->clone());
+  module->push_back(copy);
+  PassManager manager(function.getContext());
+  manager.addNestedPass<func::FuncOp>(graph::createExpandGradients());
+  if (failed(manager.run(*module)))
+    return failure();
+  return evaluateBlock(copy.getBody().front(), arguments, options);
+}
+
+EvaluatorResult reference::evaluate(func::FuncOp function, ArrayRef<Tensor> arguments, const EvaluateOptions &options) {
+  if (function.isExternal() || arguments.size() != function.getNumArguments())
+    return function.emitError("expected a function with a body and ")
+           << arguments.size() << " arguments, got " << function.getNumArguments();
+  bool hasGradient = function.walk([](graph::GradientOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (hasGradient)
+    return evaluateExpanded(function, arguments, options);
+  return evaluateBlock(function.getBody().front(), arguments, options);
+}

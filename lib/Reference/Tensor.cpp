@@ -1,0 +1,155 @@
+//===- Tensor.cpp - values of the Reference -------------------------------===//
+// Storage and conversions; no arithmetic.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Reference/Tensor.h"
+
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::reference;
+
+double reference::undecided() { return std::numeric_limits<double>::infinity(); }
+
+Tensor::Tensor(RankedTensorType type) : type(type) {
+  if (isFloat())
+    floats.resize(size(), 0);
+  else
+    integers.resize(size(), 0);
+}
+
+void Tensor::set(int64_t index, double value) {
+  if (isFloat())
+    floats[index] = value;
+  else
+    integers[index] = static_cast<int64_t>(value);
+}
+
+Tensor reference::makeTensor(RankedTensorType type, ArrayRef<double> values) {
+  assert(static_cast<int64_t>(values.size()) == type.getNumElements() && "as many values as entries");
+  Tensor tensor(type);
+  for (auto [index, value] : llvm::enumerate(values))
+    tensor.set(index, value);
+  return tensor;
+}
+
+/// A constant whose bytes are a resource of the module.
+static FailureOr<Tensor> fromResource(DenseResourceElementsAttr elements) {
+  auto type = cast<RankedTensorType>(elements.getType());
+  AsmResourceBlob *blob = elements.getRawHandle().getBlob();
+  int64_t bytes = type.getNumElements() * elementBytes(type.getElementType());
+  if (!blob || static_cast<int64_t>(blob->getData().size()) < bytes || type.getElementType().isInteger(1))
+    return failure();
+  Shape shape(type.getShape().begin(), type.getShape().end());
+  return fromHost(HostTensor::fromBytes(hostElementType(type.getElementType()), shape, blob->getData().data()), type);
+}
+
+FailureOr<Tensor> reference::fromAttribute(ElementsAttr elements) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(elements))
+    return fromResource(resource);
+  auto type = dyn_cast<RankedTensorType>(elements.getType());
+  auto dense = dyn_cast<DenseElementsAttr>(elements);
+  if (!type || !dense)
+    return failure();
+  Tensor tensor(type);
+  int64_t index = 0;
+  if (tensor.isFloat()) {
+    for (APFloat value : dense.getValues<APFloat>()) {
+      bool ignored;
+      value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &ignored);
+      tensor.floats[index++] = value.convertToDouble();
+    }
+    return tensor;
+  }
+  bool isBool = type.getElementType().isInteger(1);
+  for (APInt value : dense.getValues<APInt>())
+    tensor.integers[index++] = isBool ? static_cast<int64_t>(value.getZExtValue()) : value.getSExtValue();
+  return tensor;
+}
+
+ElementType reference::hostElementType(Type type) {
+  if (type.isF64())
+    return ElementType::F64;
+  if (type.isBF16())
+    return ElementType::BF16;
+  if (type.isInteger(64))
+    return ElementType::I64;
+  if (type.isInteger(32))
+    return ElementType::I32;
+  if (type.isInteger(1))
+    return ElementType::I1;
+  assert(type.isF32() && "one of the element types of the graph dialect");
+  return ElementType::F32;
+}
+
+Tensor reference::fromHost(const HostTensor &host, RankedTensorType type) {
+  assert(host.numElements() == type.getNumElements() && "as many values as entries");
+  Tensor tensor(type);
+  for (int64_t index = 0; index < tensor.size(); ++index)
+    if (host.type() == ElementType::I64)
+      tensor.integers[index] = host.data<int64_t>()[index];
+    else
+      tensor.set(index, host.at(index));
+  return tensor;
+}
+
+HostTensor reference::toHost(const Tensor &tensor) {
+  Shape shape(tensor.shape().begin(), tensor.shape().end());
+  HostTensor host(hostElementType(tensor.type.getElementType()), shape);
+  for (int64_t index = 0; index < tensor.size(); ++index)
+    if (host.type() == ElementType::I64)
+      host.data<int64_t>()[index] = tensor.integers[index];
+    else
+      host.set(index, tensor.at(index));
+  return host;
+}
+
+void reference::roundToType(Tensor &tensor) {
+  Type element = tensor.type.getElementType();
+  for (double &value : tensor.floats) {
+    if (element.isF32())
+      value = static_cast<float>(value);
+    else if (element.isBF16())
+      value = BFloat16::fromFloat(static_cast<float>(value)).toFloat();
+  }
+}
+
+int64_t reference::elementBytes(Type type) { return static_cast<int64_t>(elementSize(hostElementType(type))); }
+
+SmallVector<int64_t> reference::rowMajorStrides(ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (int64_t axis = static_cast<int64_t>(shape.size()) - 2; axis >= 0; --axis)
+    strides[axis] = strides[axis + 1] * shape[axis + 1];
+  return strides;
+}
+
+void reference::forEachIndex(ArrayRef<int64_t> shape, llvm::function_ref<void(int64_t, ArrayRef<int64_t>)> visit) {
+  SmallVector<int64_t> index(shape.size(), 0);
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  for (int64_t linear = 0; linear < count; ++linear) {
+    visit(linear, index);
+    for (int64_t axis = static_cast<int64_t>(shape.size()) - 1; axis >= 0 && ++index[axis] == shape[axis]; --axis)
+      index[axis] = 0;
+  }
+}
+
+std::string reference::indexToString(ArrayRef<int64_t> shape, int64_t index) {
+  SmallVector<int64_t> indices;
+  for (int64_t stride : rowMajorStrides(shape)) {
+    indices.push_back(index / stride);
+    index %= stride;
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << "[";
+  llvm::interleaveComma(indices, stream);
+  stream << "]";
+  return text;
+}
