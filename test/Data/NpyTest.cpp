@@ -32,7 +32,7 @@ TEST_F(Npy, ReadsWhatItWrote) {
 
 TEST_F(Npy, WritesTheBytesThatNumPyWrites) {
   std::string file = cantFail(formatNpy(HostTensor::from<float>({2}, {0, 1})));
-  std::string expected("\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 68);
+  std::string expected("\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 67);
   expected.resize(127, ' ');
   expected += std::string("\n\0\0\0\0\0\0\x80\x3f", 9);
   EXPECT_EQ(file, expected);

@@ -5,8 +5,6 @@
 
 #include "llvm/Support/Endian.h"
 
-#include <cstdlib>
-
 using namespace llvm;
 using namespace moru;
 using namespace moru::test;
@@ -111,10 +109,10 @@ TEST_F(Safetensors, ReadsBytesOfBooleansAsTwoValues) {
 }
 
 TEST(SafetensorsData, ReadsFilesOfOthers) {
-  const char *data = std::getenv("MORU_DATA_DIR");
-  if (!data)
-    GTEST_SKIP() << "MORU_DATA_DIR is not set";
-  SafetensorsFile batch = cantFail(SafetensorsFile::open((Twine(data) + "/parity/lstm_lm/batch.safetensors").str()));
+  std::string path = sharedData("parity/lstm_lm/batch.safetensors");
+  if (path.empty())
+    GTEST_SKIP() << "no shared data; set MORU_DATA_DIR";
+  SafetensorsFile batch = cantFail(SafetensorsFile::open(path));
   EXPECT_EQ(cantFail(batch.read("ids")).toString(), "[10, 3, 7] i32");
   EXPECT_TRUE(batch.metadata().count("model"));
 }

@@ -11,6 +11,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,13 @@ protected:
   }
   llvm::SmallString<128> folder;
 };
+
+/// A path in the folder of shared data, or "" where there is none.
+inline std::string sharedData(llvm::StringRef name) {
+  const char *folder = std::getenv("MORU_DATA_DIR");
+  std::string path = folder ? (llvm::Twine(folder) + "/" + name).str() : "";
+  return llvm::sys::fs::exists(path) ? path : "";
+}
 
 /// The message of what should have failed; "" if it did not.
 template <typename T> std::string messageOf(llvm::Expected<T> result) {
