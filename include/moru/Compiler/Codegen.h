@@ -1,0 +1,49 @@
+// From a module in the LLVM dialect to machine code: LLVM IR, assembly and object files. The JIT runs exactly the
+// object that is made here, so that compiled ahead of time and just in time the bits are the same.
+
+#ifndef MORU_COMPILER_CODEGEN_H
+#define MORU_COMPILER_CODEGEN_H
+
+#include "moru/Compiler/CompileOptions.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <memory>
+#include <string>
+
+namespace moru {
+
+/// LLVM's machine for a target; position-independent code. Fails where this LLVM does not know the triple or a feature.
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const Target &target, CodeQuality quality);
+
+/// One module on its way through LLVM: translated, optimized when it is created, then emitted in any form and order.
+class Codegen {
+public:
+  /// Takes a module of the LLVM dialect only. Triple, data layout and each function's features are set before anything
+  /// is optimized. Errors of the translation are emitted as diagnostics too.
+  static llvm::Expected<Codegen> create(mlir::ModuleOp module, const Target &target, CodeQuality quality);
+
+  /// The optimized LLVM IR as text.
+  std::string emitLLVM() const;
+  llvm::Expected<std::string> emitAssembly();
+  llvm::Expected<std::string> emitObject();
+
+  /// The optimized module, for tests and counts.
+  const llvm::Module &module() const { return *llvmModule; }
+
+private:
+  Codegen() = default;
+  llvm::Expected<std::string> emitFile(llvm::CodeGenFileType type);
+
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> llvmModule;
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+
+} // namespace moru
+
+#endif // MORU_COMPILER_CODEGEN_H

@@ -1,0 +1,35 @@
+// The options of a compilation: a plain struct with defaults that serve. Free of LLVM and MLIR.
+
+#ifndef MORU_COMPILER_COMPILEOPTIONS_H
+#define MORU_COMPILER_COMPILEOPTIONS_H
+
+#include "moru/Compiler/Target.h"
+
+#include <cstdint>
+#include <string>
+
+namespace moru {
+
+/// How code is made.
+enum class CodeQuality : uint8_t {
+  /// LLVM's O2.
+  Optimized,
+  /// No optimization at all: to compare with.
+  Plain
+};
+
+struct CompileOptions {
+  /// The machine; the one that this runs on by default.
+  Target target = Target::host();
+  CodeQuality quality = CodeQuality::Optimized;
+  /// Threads of an executable; 0: one for each CPU that the process may use. Never changes a result.
+  int32_t threads = 0;
+  /// A folder that gets a file for each stage; empty: none.
+  std::string dumpStages;
+  /// Runs the IR after each pass against the reference.
+  bool checkEach = false;
+};
+
+} // namespace moru
+
+#endif // MORU_COMPILER_COMPILEOPTIONS_H

@@ -1,0 +1,27 @@
+// From loops to the LLVM dialect: the pass described in Passes.td, and its parts.
+
+#ifndef MORU_CONVERSION_LOOPSTOLLVM_LOOPSTOLLVM_H
+#define MORU_CONVERSION_LOOPSTOLLVM_LOOPSTOLLVM_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <string>
+
+namespace moru {
+
+#define GEN_PASS_DECL
+#include "moru/Conversion/LoopsToLLVM/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "moru/Conversion/LoopsToLLVM/Passes.h.inc"
+
+/// The name of the function that the runtime calls for a kernel: `<kernel>_entry`.
+std::string kernelEntryName(llvm::StringRef kernel);
+
+/// Patterns that replace functions of `math` by polynomials, on scalars and vectors of f32 and narrower types.
+void populateApproximateMathPatterns(mlir::RewritePatternSet &patterns);
+
+} // namespace moru
+
+#endif // MORU_CONVERSION_LOOPSTOLLVM_LOOPSTOLLVM_H

@@ -1,0 +1,148 @@
+// Translation to LLVM IR, LLVM's optimizations, and emission.
+
+#include "moru/Compiler/Codegen.h"
+
+#include "moru/Support/Files.h"
+
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/TimeProfiler.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+#include <mutex>
+
+using namespace llvm;
+
+namespace moru {
+namespace {
+
+void initializeTargets() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    InitializeNativeTarget();
+    InitializeNativeTargetAsmPrinter();
+    InitializeNativeTargetAsmParser();
+  });
+}
+
+/// LLVM only warns about a feature that it does not know; a wrong list must not pass.
+Error checkFeatures(const Target &target, const TargetMachine &machine) {
+  for (const std::string &feature : target.features) {
+    auto known = machine.getMCSubtargetInfo()->getAllProcessorFeatures();
+    if (none_of(known, [&](const SubtargetFeatureKV &entry) { return StringRef(entry.Key) == feature; }))
+      return makeError("expected a feature of " + target.triple + ", got '" + feature + "'");
+  }
+  return Error::success();
+}
+
+/// Every definition gets the target's features and a vector width, so that the backend neither splits our vectors nor
+/// prefers narrower ones; and no loop becomes a call of memcpy or memset, which an object file would have to find
+/// somewhere.
+void setAttributes(Module &module, const Target &target) {
+  std::string bits = utostr(target.vectorBits);
+  for (Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", "x86-64");
+    function.addFnAttr("tune-cpu", target.tuneCpu());
+    function.addFnAttr("target-features", target.featureString());
+    function.addFnAttr("prefer-vector-width", bits);
+    function.addFnAttr("min-legal-vector-width", bits);
+    function.addFnAttr("no-builtins");
+    function.setDoesNotThrow();
+  }
+}
+
+void optimize(Module &module, TargetMachine &machine, CodeQuality quality) {
+  TimeTraceScope scope("optimize LLVM IR");
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager callGraph;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+  ModulePassManager passes = quality == CodeQuality::Plain
+                                 ? builder.buildO0DefaultPipeline(OptimizationLevel::O0)
+                                 : builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2);
+  passes.run(module, modules);
+}
+
+} // namespace
+
+Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &target, CodeQuality quality) {
+  initializeTargets();
+  Triple triple(target.triple);
+  std::string reason;
+  const llvm::Target *found = TargetRegistry::lookupTarget(triple, reason);
+  if (!found)
+    return makeError("expected a target that this LLVM supports, got " + target.triple + ": " + reason);
+  auto level = quality == CodeQuality::Plain ? CodeGenOptLevel::None : CodeGenOptLevel::Default;
+  std::unique_ptr<TargetMachine> machine(found->createTargetMachine(
+      triple, "x86-64", target.featureString(), TargetOptions(), Reloc::PIC_, CodeModel::Small, level));
+  if (!machine)
+    return makeError("expected code generation for " + target.triple + ", got none in this LLVM");
+  if (Error error = checkFeatures(target, *machine))
+    return error;
+  return machine;
+}
+
+Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, CodeQuality quality) {
+  TimeTraceScope scope("generate code");
+  Codegen codegen;
+  Expected<std::unique_ptr<TargetMachine>> machine = createTargetMachine(target, quality);
+  if (!machine)
+    return machine.takeError();
+  codegen.machine = std::move(*machine);
+  codegen.context = std::make_unique<LLVMContext>();
+  mlir::DialectRegistry registry;
+  mlir::registerBuiltinDialectTranslation(registry);
+  mlir::registerLLVMDialectTranslation(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  codegen.llvmModule = mlir::translateModuleToLLVMIR(module, *codegen.context, "moru");
+  if (!codegen.llvmModule)
+    return makeError(
+        "expected a module of the LLVM dialect only, got one that does not translate; see the errors before");
+  codegen.llvmModule->setTargetTriple(Triple(target.triple));
+  codegen.llvmModule->setDataLayout(codegen.machine->createDataLayout());
+  setAttributes(*codegen.llvmModule, target);
+  optimize(*codegen.llvmModule, *codegen.machine, quality);
+  return codegen;
+}
+
+std::string Codegen::emitLLVM() const {
+  std::string text;
+  raw_string_ostream out(text);
+  llvmModule->print(out, nullptr);
+  return text;
+}
+
+Expected<std::string> Codegen::emitFile(CodeGenFileType type) {
+  TimeTraceScope scope("emit machine code");
+  SmallVector<char, 0> buffer;
+  raw_svector_ostream out(buffer);
+  // Emission changes the module; a copy leaves it for the next form.
+  std::unique_ptr<Module> copy = CloneModule(*llvmModule);
+  legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, out, nullptr, type))
+    return makeError("expected an emitter of this kind of file, got none in this LLVM");
+  passes.run(*copy);
+  return std::string(buffer.data(), buffer.size());
+}
+
+Expected<std::string> Codegen::emitAssembly() { return emitFile(CodeGenFileType::AssemblyFile); }
+Expected<std::string> Codegen::emitObject() { return emitFile(CodeGenFileType::ObjectFile); }
+
+} // namespace moru

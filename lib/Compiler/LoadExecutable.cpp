@@ -1,0 +1,56 @@
+// Executables out of the JIT.
+
+#include "moru/Compiler/LoadExecutable.h"
+
+#include "moru/Compiler/Jit.h"
+#include "moru/Support/Files.h"
+
+using namespace llvm;
+
+namespace moru {
+
+/// The entries of kernels: what the module defines beside the program's functions, for the runtime to call.
+static Error findKernels(const Module &module, Jit &jit, LoadedCode &code) {
+  for (const Function &function : module) {
+    StringRef kernel = function.getName();
+    if (function.isDeclaration() || function.hasLocalLinkage() || !kernel.consume_back("_entry"))
+      continue;
+    Expected<void *> address = jit.lookup(function.getName());
+    if (!address)
+      return address.takeError();
+    code.kernels.emplace_back(reinterpret_cast<moru_task_fn>(*address), kernel.str());
+  }
+  return Error::success();
+}
+
+Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature, const CompileOptions &options) {
+  Expected<std::string> object = codegen.emitObject();
+  if (!object)
+    return object.takeError();
+  Expected<std::unique_ptr<Jit>> jit = Jit::create(*object, options.target);
+  if (!jit)
+    return jit.takeError();
+  LoadedCode code;
+  for (const FunctionSignature &function : signature.functions) {
+    Expected<void *> address = (*jit)->lookup(function.name);
+    if (!address)
+      return address.takeError();
+    code.functions.push_back(reinterpret_cast<moru_function>(*address));
+  }
+  if (Error error = findKernels(codegen.module(), **jit, code))
+    return error;
+  code.owner = std::shared_ptr<Jit>(std::move(*jit));
+  Result<Executable> executable = Executable::create(std::move(signature), std::move(code), options.threads);
+  if (!executable)
+    return makeError(executable.message());
+  return executable.take();
+}
+
+Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignature signature, const CompileOptions &options) {
+  Expected<Codegen> codegen = Codegen::create(module, options.target, options.quality);
+  if (!codegen)
+    return codegen.takeError();
+  return loadExecutable(*codegen, std::move(signature), options);
+}
+
+} // namespace moru

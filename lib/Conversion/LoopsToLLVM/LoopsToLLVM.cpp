@@ -1,0 +1,68 @@
+// The pass loops-to-llvm: host functions, then kernels.
+
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#define DEBUG_TYPE "loops-to-llvm"
+
+using namespace mlir;
+
+namespace moru {
+#define GEN_PASS_DEF_LOOPSTOLLVM
+#include "moru/Conversion/LoopsToLLVM/Passes.h.inc"
+
+namespace {
+
+struct LoopsToLLVM : impl::LoopsToLLVMBase<LoopsToLLVM> {
+  using LoopsToLLVMBase::LoopsToLLVMBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    LoopsToLLVMBase::getDependentDialects(registry);
+    buildPipeline().getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    FailureOr<KernelUses> kernels = findKernels(getOperation());
+    if (failed(kernels) || (approximateMath && failed(approximate(*kernels))) ||
+        failed(lowerHostFunctions(getOperation(), *kernels)))
+      return signalPassFailure();
+    OpPassManager pipeline = buildPipeline();
+    if (failed(runPipeline(pipeline, getOperation())))
+      return signalPassFailure();
+    finishKernels(getOperation(), *kernels);
+  }
+
+private:
+  static OpPassManager buildPipeline() {
+    OpPassManager pipeline(ModuleOp::getOperationName());
+    buildKernelPipeline(pipeline);
+    return pipeline;
+  }
+
+  LogicalResult approximate(const KernelUses &kernels) {
+    RewritePatternSet set(&getContext());
+    populateApproximateMathPatterns(set);
+    FrozenRewritePatternSet patterns(std::move(set));
+    GreedyRewriteConfig config;
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    for (const auto &[name, use] : kernels)
+      if (failed(applyPatternsGreedily(use.function, patterns, config)))
+        return use.function->emitOpError(
+            "expected polynomials for every function of math, got a rewriting without end");
+    return success();
+  }
+};
+
+} // namespace
+} // namespace moru

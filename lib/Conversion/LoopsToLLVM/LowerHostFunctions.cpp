@@ -1,0 +1,182 @@
+// The host's side: functions that place buffers and launch kernels become functions over pointers.
+
+#include "Lowering.h"
+
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
+#include "moru/Runtime/Runtime.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cstddef>
+
+using namespace mlir;
+using namespace moru::kernel;
+
+namespace moru {
+namespace {
+
+/// Writes one function.
+class HostFunction {
+public:
+  HostFunction(func::FuncOp source)
+      : source(source), builder(source.getLoc(), source), pointer(LLVM::LLVMPointerType::get(source.getContext())) {}
+
+  LogicalResult lower() {
+    if (source.getNumResults() != 0 || source.isExternal() || !source.getBody().hasOneBlock())
+      return source.emitOpError("expected a host function with one block and without results");
+    auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), {pointer, pointer});
+    auto function = LLVM::LLVMFuncOp::create(builder, source.getName(), type);
+    builder.setInsertionPointToStart(function.addEntryBlock(builder));
+    context = function.getArgument(0);
+    loadArguments(function.getArgument(1));
+    prepareLaunches();
+    if (failed(lowerBlock(source.getBody().front())))
+      return failure();
+    builder.setLoc(source.getLoc());
+    LLVM::ReturnOp::create(builder, LLVM::ConstantOp::create(builder, builder.getI32Type(), 0));
+    source.erase();
+    return success();
+  }
+
+private:
+  Value constant(int64_t value) {
+    return LLVM::ConstantOp::create(builder, builder.getI64Type(), builder.getI64IntegerAttr(value));
+  }
+
+  Value addBytes(Value base, Value bytes) {
+    return LLVM::GEPOp::create(builder, pointer, builder.getI8Type(), base, ArrayRef<LLVM::GEPArg>{bytes});
+  }
+  Value addBytes(Value base, int64_t bytes) { return bytes ? addBytes(base, constant(bytes)) : base; }
+
+  /// A member of the context.
+  Value loadMember(size_t offset) { return LLVM::LoadOp::create(builder, pointer, addBytes(context, int64_t(offset))); }
+
+  void loadArguments(Value arguments) {
+    for (BlockArgument argument : source.getArguments()) {
+      builder.setLoc(argument.getLoc());
+      Value place = addBytes(arguments, int64_t(argument.getArgNumber() * sizeof(void *)));
+      values[argument] = LLVM::LoadOp::create(builder, pointer, place);
+    }
+    builder.setLoc(source.getLoc());
+  }
+
+  /// What launches and buffers of the arena need, once: the array of pointers as large as the largest launch.
+  void prepareLaunches() {
+    size_t largest = 0;
+    source.walk([&](LaunchOp launch) { largest = std::max(largest, size_t(launch.getBuffers().size())); });
+    arena = loadMember(offsetof(moru_context, arena));
+    parallelFor = loadMember(offsetof(moru_context, parallel_for));
+    if (largest)
+      buffers = LLVM::AllocaOp::create(builder, pointer, pointer, constant(int64_t(largest)));
+    else
+      buffers = LLVM::ZeroOp::create(builder, pointer);
+  }
+
+  LogicalResult lowerBlock(Block &block) {
+    for (Operation &op : block) {
+      builder.setLoc(op.getLoc());
+      LogicalResult result =
+          llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+              .Case<AllocOp, ViewOp, SlotOp, LoopOp, LaunchOp>([&](auto op) { return lowerOp(op); })
+              .Case([](func::ReturnOp) { return success(); })
+              .Default([](Operation *op) {
+                return op->emitOpError("expected buffers, loops and launches alone in a host function; kernels must "
+                                       "be functions (kernel-to-loops) before loops-to-llvm");
+              });
+      if (failed(result))
+        return failure();
+    }
+    return success();
+  }
+
+  LogicalResult lowerOp(AllocOp op) {
+    std::optional<uint64_t> offset = op.getOffset();
+    if (!offset)
+      return op.emitOpError("expected an offset in the arena, got none; run kernel-plan before loops-to-llvm");
+    values[op.getResult()] = addBytes(arena, int64_t(*offset));
+    return success();
+  }
+
+  LogicalResult lowerOp(ViewOp op) {
+    int64_t bytes = int64_t(op.getOffset()) * op.getSource().getType().getElementBytes();
+    values[op.getResult()] = addBytes(values.lookup(op.getSource()), bytes);
+    return success();
+  }
+
+  /// (scale * step + offset) mod modulus, never negative.
+  Value slotIndex(SlotOp op) {
+    Value index = LLVM::MulOp::create(builder, values.lookup(op.getStep()), constant(int64_t(op.getScale())));
+    index = LLVM::AddOp::create(builder, index, constant(int64_t(op.getOffset())));
+    if (!op.getModulus())
+      return index;
+    Value modulus = constant(int64_t(op.getModulus()));
+    Value remainder = LLVM::SRemOp::create(builder, index, modulus);
+    return LLVM::SRemOp::create(builder, LLVM::AddOp::create(builder, remainder, modulus), modulus);
+  }
+
+  LogicalResult lowerOp(SlotOp op) {
+    BufferType type = op.getSource().getType();
+    int64_t stride = type.getStrides()[op.getAxis()] * type.getElementBytes();
+    Value bytes = LLVM::MulOp::create(builder, slotIndex(op), constant(stride));
+    values[op.getResult()] = addBytes(values.lookup(op.getSource()), bytes);
+    return success();
+  }
+
+  LogicalResult lowerOp(LoopOp op) {
+    auto loop = scf::ForOp::create(builder, constant(0), constant(int64_t(op.getLength())), constant(1));
+    values[op.getStep()] = loop.getInductionVar();
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+    return lowerBlock(*op.getBodyBlock());
+  }
+
+  LogicalResult lowerOp(LaunchOp op) {
+    for (auto [index, buffer] : llvm::enumerate(op.getBuffers()))
+      LLVM::StoreOp::create(builder, values.lookup(buffer), addBytes(buffers, int64_t(index * sizeof(void *))));
+    auto entry = LLVM::AddressOfOp::create(builder, pointer, kernelEntryName(op.getCallee()));
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
+                                            {pointer, pointer, pointer, builder.getI64Type()});
+    LLVM::CallOp::create(builder, type,
+                         ValueRange{parallelFor, context, entry, buffers, constant(int64_t(op.getTasks()))});
+    return success();
+  }
+
+  func::FuncOp source;
+  ImplicitLocOpBuilder builder;
+  LLVM::LLVMPointerType pointer;
+  /// Pointers of buffers, and steps of loops as i64.
+  DenseMap<Value, Value> values;
+  Value context, arena, parallelFor, buffers;
+};
+
+/// A function of the kernel dialect, whether or not it has arguments.
+bool isHostFunction(func::FuncOp function, const KernelUses &kernels) {
+  return !kernels.contains(function.getSymNameAttr()) && !function->hasAttr(KernelDialect::kFamilyAttr) &&
+         function.isPublic();
+}
+
+void declareEntries(ModuleOp module, const KernelUses &kernels) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  auto pointer = LLVM::LLVMPointerType::get(module.getContext());
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(module.getContext()), {pointer, builder.getI64Type()});
+  for (const auto &[name, use] : kernels)
+    LLVM::LLVMFuncOp::create(builder, use.function->getLoc(), kernelEntryName(name), type);
+}
+
+} // namespace
+
+std::string kernelEntryName(StringRef kernel) { return (kernel + "_entry").str(); }
+
+LogicalResult lowerHostFunctions(ModuleOp module, const KernelUses &kernels) {
+  declareEntries(module, kernels);
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (isHostFunction(function, kernels) && failed(HostFunction(function).lower()))
+      return failure();
+  return success();
+}
+
+} // namespace moru
