@@ -346,6 +346,9 @@ LogicalResult SoftmaxCrossEntropyOp::inferReturnTypes(MLIRContext *, std::option
 // Scan
 //===----------------------------------------------------------------------===//
 
+/// The yield of nothing that a body without one gets.
+void YieldOp::build(OpBuilder &, OperationState &) {}
+
 YieldOp ScanOp::getYield() { return cast<YieldOp>(getBodyBlock()->getTerminator()); }
 
 /// The type of a slice of `type` along `axis`.

@@ -36,7 +36,7 @@ private:
   SmallVector<unsigned> findCarries(const Cotangents &inner);
   Value addInput(Value value, int64_t axis, Type sliceType, std::optional<unsigned> output = std::nullopt);
   bool isInBody(Value value) { return scan.getBody().isAncestor(value.getParentRegion()); }
-  bool isInReverse(Operation *op) { return region.isAncestor(op->getParentRegion()); }
+  bool isInReverse(Operation *op) { return body->getParent()->isAncestor(op->getParentRegion()); }
   bool isAtHand(Value value);
   Value resolve(Value value);
   Value recompute(Operation *op);
@@ -50,8 +50,7 @@ private:
   ArrayRef<Value> resultCotangents;
   Cotangents &outer;
 
-  /// The body of the reverse scan, which does not exist yet.
-  Region region;
+  /// The body of the reverse scan. Its operands are known at the end; until then a scan of nothing holds the body.
   Block *body = nullptr;
   SmallVector<ReverseInput> inputs;
   /// Values of the forward body that become outputs, and the axes along which they are stacked.
@@ -177,7 +176,7 @@ Value ScanReverser::resolve(Value value) {
 
 void ScanReverser::resolveResiduals() {
   firstOp = &body->front();
-  region.walk([&](Operation *op) {
+  body->walk([&](Operation *op) {
     for (Value operand : op->getOperands())
       if (isInBody(operand))
         used.insert(operand);
@@ -212,7 +211,8 @@ void ScanReverser::appendForwardOutputs() {
 
 LogicalResult ScanReverser::build() {
   Location loc = scan.getLoc();
-  body = &region.emplaceBlock();
+  auto holder = ScanOp::create(builder, loc, {}, {}, scan.getLength(), {}, {}, !scan.getReverse(), TypeRange());
+  body = holder.getBodyBlock();
   bodyBuilder.setInsertionPointToEnd(body);
   Cotangents inner(bodyBuilder, *scan.getBodyBlock(), findTargets());
   SmallVector<unsigned> carries = findCarries(inner);
@@ -267,7 +267,8 @@ LogicalResult ScanReverser::build() {
   }
   auto reverse = ScanOp::create(builder, loc, inits, inputValues, scan.getLength(), inputAxes, outputAxes,
                                 !scan.getReverse(), ValueRange(outputs).getTypes());
-  reverse.getBody().takeBody(region);
+  reverse.getBody().takeBody(holder.getBody());
+  holder.erase();
   for (auto [index, result] : llvm::zip(carries, reverse.getCarryResults()))
     outer.add(scan.getInits()[index], Value(result));
   for (auto [value, result] : llvm::zip(captured, reverse.getCarryResults().drop_front(carries.size())))

@@ -575,7 +575,7 @@ def Graph_YieldOp : Graph_PureOp<"yield", [Terminator, AttrSizedOperandSegments,
     ```
   }];
   let arguments = (ins Variadic<Graph_Tensor>:$carries, Variadic<Graph_Tensor>:$outputs);
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins)>];
   let assemblyFormat = "(`carry` `(` $carries^ `:` type($carries) `)`)? (`out` `(` $outputs^ `:` type($outputs) `)`)? attr-dict";
 }
 
