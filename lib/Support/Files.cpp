@@ -109,8 +109,8 @@ static std::string temporaryNameFor(StringRef path) {
   return std::string(name);
 }
 
-/// Removes what killed writers of `path` left: its temporary names whose process is gone.
-static void removeLeftovers(StringRef path) {
+void removeLeftovers(StringRef path) {
+  // Temporary names whose process is gone.
   std::string prefix = ("." + sys::path::filename(path) + ".tmp-").str();
   std::error_code ignored;
   for (sys::fs::directory_iterator entry(folderOf(path), ignored), end; !ignored && entry != end;
@@ -142,6 +142,16 @@ Error createFolder(StringRef path) {
     return makeFileError("create the folder", path, reason);
   if (!sys::fs::is_directory(path))
     return makeFileError("create the folder", path, std::make_error_code(std::errc::not_a_directory));
+  return Error::success();
+}
+
+Error removeFolder(StringRef path) {
+  path = path.rtrim('/');
+  std::string temporary = temporaryNameFor(path);
+  if (rename(path.str().c_str(), temporary.c_str()) != 0)
+    return makeFileError("remove", path, lastError());
+  if (std::error_code reason = sys::fs::remove_directories(temporary, /*IgnoreErrors=*/false))
+    return makeFileError("remove", path, reason);
   return Error::success();
 }
 

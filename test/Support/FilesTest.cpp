@@ -135,6 +135,14 @@ TEST_F(Files, StagesFolders) {
   EXPECT_EQ(names(), std::vector<std::string>{"step-1"});
 }
 
+TEST_F(Files, RemovesFolders) {
+  ASSERT_FALSE(errorToBool(createFolder(at("a/b"))));
+  ASSERT_FALSE(errorToBool(writeFile(at("a/b/c"), "x")));
+  ASSERT_FALSE(errorToBool(removeFolder(at("a/"))));
+  EXPECT_TRUE(names().empty());
+  EXPECT_TRUE(StringRef(messageOf(removeFolder(at("a")))).contains(at("a")));
+}
+
 TEST_F(Files, ReplacesLinks) {
   ASSERT_FALSE(errorToBool(replaceLink(at("latest"), "step-1")));
   ASSERT_FALSE(errorToBool(replaceLink(at("latest"), "step-2")));

@@ -43,6 +43,12 @@ llvm::Error createFolder(llvm::StringRef path);
 /// Makes renames and new names in a folder durable.
 llvm::Error syncFolder(llvm::StringRef path);
 
+/// Removes what killed writers of the file or folder `path` left beside it. Writers do so themselves before they begin.
+void removeLeftovers(llvm::StringRef path);
+
+/// Removes a folder with its contents; a reader finds it whole or not at all.
+llvm::Error removeFolder(llvm::StringRef path);
+
 /// Puts the symbolic link `link` -> `target` in place, replacing one that is there, atomically and durably.
 llvm::Error replaceLink(llvm::StringRef link, llvm::StringRef target);
 
