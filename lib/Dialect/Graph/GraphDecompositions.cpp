@@ -34,7 +34,7 @@ CrossEntropyTargets::CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op) {
   Value classes = IotaOp::create(
       builder, f.loc, RankedTensorType::get(logits.getShape(), typeOf(targets).getElementType()), last);
   hit = f.compare(Direction::Eq, classes, f.expand(targets, classes, last));
-  valid = f.compare(Direction::Ne, targets, f.splat(targets, static_cast<double>(op.getIgnore())));
+  valid = f.compare(Direction::Ne, targets, f.splat(targets, static_cast<double>(static_cast<int64_t>(op.getIgnore()))));
   auto rows = RankedTensorType::get(typeOf(targets).getShape(), logits.getElementType());
   Value ones = createSplat(builder, f.loc, rows, 1), zeros = createSplat(builder, f.loc, rows, 0);
   count = f.sum(f.select(valid, ones, zeros), llvm::to_vector(llvm::seq<int64_t>(0, last)));

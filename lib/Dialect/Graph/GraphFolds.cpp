@@ -28,9 +28,29 @@ static bool isNegativeZero(Attribute attribute) {
          elements.getSplatValue<APFloat>().isNegZero();
 }
 
+/// The splat of `type` that `ofFloats` or `ofIntegers` makes of two splats; null where an operand is none. The arithmetic is
+/// that of the element type, correctly rounded: what would be computed at run time.
+static Attribute foldSplats(Attribute lhs, Attribute rhs, llvm::function_ref<APFloat(APFloat, const APFloat &)> ofFloats,
+                            llvm::function_ref<APInt(const APInt &, const APInt &)> ofIntegers) {
+  auto left = dyn_cast_or_null<DenseElementsAttr>(lhs), right = dyn_cast_or_null<DenseElementsAttr>(rhs);
+  if (!left || !right || !left.isSplat() || !right.isSplat())
+    return {};
+  if (isa<FloatType>(left.getElementType()))
+    return DenseElementsAttr::get(left.getType(),
+                                  ofFloats(left.getSplatValue<APFloat>(), right.getSplatValue<APFloat>()));
+  if (!ofIntegers)
+    return {};
+  return DenseElementsAttr::get(left.getType(), ofIntegers(left.getSplatValue<APInt>(), right.getSplatValue<APInt>()));
+}
+
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
-OpFoldResult NegOp::fold(FoldAdaptor) {
+OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
+  if (auto elements = dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand()); elements && elements.isSplat()) {
+    if (isa<FloatType>(elements.getElementType()))
+      return DenseElementsAttr::get(elements.getType(), -elements.getSplatValue<APFloat>());
+    return DenseElementsAttr::get(elements.getType(), -elements.getSplatValue<APInt>());
+  }
   if (auto inner = getOperand().getDefiningOp<NegOp>())
     return inner.getOperand();
   return {};
@@ -43,13 +63,17 @@ OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
     return getLhs();
   if (isSplat(adaptor.getLhs(), 0))
     return getRhs();
-  return {};
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x + y; },
+      [](const APInt &x, const APInt &y) { return x + y; });
 }
 
 OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
   if (isSplat(adaptor.getRhs(), 0) && !isNegativeZero(adaptor.getRhs()))
     return getLhs();
-  return {};
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x - y; },
+      [](const APInt &x, const APInt &y) { return x - y; });
 }
 
 OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
@@ -57,13 +81,17 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
     return getLhs();
   if (isSplat(adaptor.getLhs(), 1))
     return getRhs();
-  return {};
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x * y; },
+      [](const APInt &x, const APInt &y) { return x * y; });
 }
 
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
   if (isSplat(adaptor.getRhs(), 1))
     return getLhs();
-  return {};
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x / y; },
+      nullptr);
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
@@ -74,10 +102,77 @@ OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
-OpFoldResult ConvertOp::fold(FoldAdaptor) {
+/// Between floating-point types only: what integers saturate to is the business of the generated code.
+OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getResult().getType())
     return getOperand();
-  return {};
+  auto elements = dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand());
+  auto type = cast<ShapedType>(getType());
+  auto to = dyn_cast<FloatType>(type.getElementType());
+  if (!elements || !elements.isSplat() || !to || !isa<FloatType>(elements.getElementType()))
+    return {};
+  APFloat value = elements.getSplatValue<APFloat>();
+  bool losesInfo;
+  value.convert(to.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+  return DenseElementsAttr::get(type, value);
+}
+
+OpFoldResult MaximumOp::fold(FoldAdaptor adaptor) {
+  if (getLhs() == getRhs())
+    return getLhs();
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return llvm::maximum(x, y); },
+      [](const APInt &x, const APInt &y) { return llvm::APIntOps::smax(x, y); });
+}
+
+OpFoldResult MinimumOp::fold(FoldAdaptor adaptor) {
+  if (getLhs() == getRhs())
+    return getLhs();
+  return foldSplats(
+      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return llvm::minimum(x, y); },
+      [](const APInt &x, const APInt &y) { return llvm::APIntOps::smin(x, y); });
+}
+
+OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {
+  auto left = dyn_cast_or_null<DenseElementsAttr>(adaptor.getLhs());
+  auto right = dyn_cast_or_null<DenseElementsAttr>(adaptor.getRhs());
+  if (!left || !right || !left.isSplat() || !right.isSplat())
+    return {};
+  // less, equal, greater; all false where a NaN is compared.
+  bool less, equal, greater;
+  if (isa<FloatType>(left.getElementType())) {
+    APFloat::cmpResult order = left.getSplatValue<APFloat>().compare(right.getSplatValue<APFloat>());
+    less = order == APFloat::cmpLessThan;
+    equal = order == APFloat::cmpEqual;
+    greater = order == APFloat::cmpGreaterThan;
+  } else {
+    APInt x = left.getSplatValue<APInt>(), y = right.getSplatValue<APInt>();
+    less = x.slt(y);
+    equal = x == y;
+    greater = x.sgt(y);
+  }
+  bool value = false;
+  switch (getDirection()) {
+  case Direction::Eq:
+    value = equal;
+    break;
+  case Direction::Ne:
+    value = !equal;
+    break;
+  case Direction::Lt:
+    value = less;
+    break;
+  case Direction::Le:
+    value = less || equal;
+    break;
+  case Direction::Gt:
+    value = greater;
+    break;
+  case Direction::Ge:
+    value = greater || equal;
+    break;
+  }
+  return DenseElementsAttr::get(cast<ShapedType>(getType()), value);
 }
 
 /// A splat constant in another shape.
@@ -112,6 +207,18 @@ OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getResult().getType())
     return getOperand();
   return foldSplatReshape(adaptor.getOperand(), getType());
+}
+
+OpFoldResult PadOp::fold(FoldAdaptor) {
+  if (getOperand().getType() == getResult().getType())
+    return getOperand();
+  return {};
+}
+
+OpFoldResult ConcatOp::fold(FoldAdaptor) {
+  if (getOperands().size() == 1)
+    return getOperands().front();
+  return {};
 }
 
 OpFoldResult ReduceSumOp::fold(FoldAdaptor) {

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Formula.h"
+#include "ScanEditing.h"
 #include "moru/Dialect/Graph/Cotangents.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -142,12 +143,7 @@ Value ScanReverser::stackResidual(Value value) {
   for (auto [index, output] : llvm::enumerate(yield.getOutputs()))
     if (output == value)
       return addInput(nullptr, scan.getOutputAxes()[index], value.getType(), index);
-  int64_t axis = 0;
-  if (!scan.getOutputAxes().empty())
-    axis = scan.getOutputAxes().front();
-  else if (!scan.getInputAxes().empty())
-    axis = scan.getInputAxes().front();
-  axis = std::min(axis, typeOf(value).getRank());
+  int64_t axis = getPreferredAxis(scan, value);
   newOutputs.push_back(value);
   newAxes.push_back(axis);
   return addInput(nullptr, axis, value.getType(), scan.getNumOutputs() + newOutputs.size() - 1);

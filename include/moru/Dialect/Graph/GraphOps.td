@@ -144,12 +144,12 @@ class Graph_NumberBinaryOp<string mnemonic, string phrase, string formula, strin
                     " %x, %y : tensor<2x3xf32>\n```\n";
 }
 
-def Graph_AddOp : Graph_NumberBinaryOp<"add", "the sum", "x + y", "dz, dz", [Commutative]> { let hasFolder = 1; }
-def Graph_SubOp : Graph_NumberBinaryOp<"sub", "the difference", "x - y", "dz, -dz"> { let hasFolder = 1; }
-def Graph_MulOp : Graph_NumberBinaryOp<"mul", "the product", "x * y", "dz * y, dz * x", [Commutative]> { let hasFolder = 1; }
+def Graph_AddOp : Graph_NumberBinaryOp<"add", "the sum", "x + y", "dz, dz", [Commutative]> { let hasFolder = 1; let hasCanonicalizer = 1; }
+def Graph_SubOp : Graph_NumberBinaryOp<"sub", "the difference", "x - y", "dz, -dz"> { let hasFolder = 1; let hasCanonicalizer = 1; }
+def Graph_MulOp : Graph_NumberBinaryOp<"mul", "the product", "x * y", "dz * y, dz * x", [Commutative]> { let hasFolder = 1; let hasCanonicalizer = 1; }
 def Graph_DivOp : Graph_NumberBinaryOp<"div", "the quotient; integers: rounded toward zero, x / 0 = 0", "x / y", "dz / y, -dz * z / y"> { let hasFolder = 1; }
-def Graph_MaximumOp : Graph_NumberBinaryOp<"maximum", "the larger; NaN if either is", "max(x, y)", "dz to the larger, shared equally where x = y", [Commutative]>;
-def Graph_MinimumOp : Graph_NumberBinaryOp<"minimum", "the smaller; NaN if either is", "min(x, y)", "dz to the smaller, shared equally where x = y", [Commutative]>;
+def Graph_MaximumOp : Graph_NumberBinaryOp<"maximum", "the larger; NaN if either is", "max(x, y)", "dz to the larger, shared equally where x = y", [Commutative]> { let hasFolder = 1; }
+def Graph_MinimumOp : Graph_NumberBinaryOp<"minimum", "the smaller; NaN if either is", "min(x, y)", "dz to the smaller, shared equally where x = y", [Commutative]> { let hasFolder = 1; }
 def Graph_PowOp : Graph_BinaryOp<"pow", Graph_FloatTensor> {
   let summary = "the power";
   let description = [{
@@ -199,6 +199,7 @@ def Graph_CompareOp : Graph_PureOp<"compare", [SameTypeOperands, SameOperandsAnd
   let results = (outs Graph_BoolTensor:$result);
   let assemblyFormat = "$direction $lhs `,` $rhs attr-dict `:` type($lhs) `->` type($result)";
   let extraClassDefinition = [{ ::llvm::StringRef $cppClass::whyNotDifferentiable() { return "its result is a truth value"; } }];
+  let hasFolder = 1;
 }
 
 def Graph_SelectOp : Graph_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse", "result"]>, SameOperandsAndResultShape, Elementwise,
@@ -215,6 +216,7 @@ def Graph_SelectOp : Graph_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse",
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$condition `,` $onTrue `,` $onFalse attr-dict `:` type($condition) `,` type($result)";
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Graph_ConvertOp : Graph_PureOp<"convert", [SameOperandsAndResultShape, Elementwise, Graph_Differentiable]> {
@@ -258,6 +260,7 @@ def Graph_BroadcastOp : Graph_PureOp<"broadcast", [Graph_Differentiable]> {
   let assemblyFormat = "$operand `along` $axes attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Graph_ReshapeOp : Graph_PureOp<"reshape", [Graph_Differentiable]> {
@@ -278,6 +281,7 @@ def Graph_ReshapeOp : Graph_PureOp<"reshape", [Graph_Differentiable]> {
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Graph_TransposeOp : Graph_PureOp<"transpose", [Graph_Differentiable, InferTypeOpAdaptor]> {
@@ -296,6 +300,7 @@ def Graph_TransposeOp : Graph_PureOp<"transpose", [Graph_Differentiable, InferTy
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand `by` $permutation attr-dict `:` type($operand) `->` type($result)";
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Graph_SliceOp : Graph_PureOp<"slice", [Graph_Differentiable, InferTypeOpAdaptor]> {
@@ -316,6 +321,7 @@ def Graph_SliceOp : Graph_PureOp<"slice", [Graph_Differentiable, InferTypeOpAdap
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand `from` $starts `to` $limits `by` $strides attr-dict `:` type($operand) `->` type($result)";
   let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Graph_PadOp : Graph_PureOp<"pad", [Graph_Differentiable, InferTypeOpAdaptor]> {
@@ -334,6 +340,7 @@ def Graph_PadOp : Graph_PureOp<"pad", [Graph_Differentiable, InferTypeOpAdaptor]
   let arguments = (ins Graph_Tensor:$operand, DenseI64ArrayAttr:$low, DenseI64ArrayAttr:$high, DenseI64ArrayAttr:$interior);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operand `low` $low `high` $high `interior` $interior attr-dict `:` type($operand) `->` type($result)";
+  let hasFolder = 1;
 }
 
 def Graph_ConcatOp : Graph_PureOp<"concat", [Graph_Differentiable, InferTypeOpAdaptor]> {
@@ -353,6 +360,7 @@ def Graph_ConcatOp : Graph_PureOp<"concat", [Graph_Differentiable, InferTypeOpAd
   let arguments = (ins Variadic<Graph_Tensor>:$operands, I64Attr:$axis);
   let results = (outs Graph_Tensor:$result);
   let assemblyFormat = "$operands `along` $axis attr-dict `:` functional-type($operands, $result)";
+  let hasFolder = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -389,6 +397,7 @@ def Graph_ContractOp : Graph_PureOp<"contract", [Graph_Differentiable, InferType
     ::llvm::SmallVector<int64_t> getLhsFree();
     ::llvm::SmallVector<int64_t> getRhsFree();
   }];
+  let hasCanonicalizer = 1;
 }
 
 class Graph_ReduceOp<string mnemonic, string phrase, string rule> : Graph_PureOp<mnemonic,
@@ -408,7 +417,7 @@ class Graph_ReduceOp<string mnemonic, string phrase, string rule> : Graph_PureOp
   let assemblyFormat = "$operand `over` $axes attr-dict `:` type($operand) `->` type($result)";
   let hasFolder = 1;
 }
-def Graph_ReduceSumOp : Graph_ReduceOp<"reduce_sum", "the sum along axes", "dy broadcast">;
+def Graph_ReduceSumOp : Graph_ReduceOp<"reduce_sum", "the sum along axes", "dy broadcast"> { let hasCanonicalizer = 1; }
 def Graph_ReduceMaxOp : Graph_ReduceOp<"reduce_max", "the largest along axes", "dy shared equally among the entries that are largest">;
 
 def Graph_ArgmaxOp : Graph_PureOp<"argmax", [Graph_NotDifferentiable, InferTypeOpAdaptor]> {
@@ -563,6 +572,7 @@ def Graph_ScanOp : Graph_Op<"scan", [RecursiveMemoryEffects, AttrSizedOperandSeg
     ::mlir::ResultRange getOutputResults() { return getResults().drop_front(getNumCarries()); }
     YieldOp getYield();
   }];
+  let hasCanonicalizer = 1;
 }
 
 def Graph_YieldOp : Graph_PureOp<"yield", [Terminator, AttrSizedOperandSegments, ParentOneOf<["ScanOp"]>, ReturnLike]> {
