@@ -223,7 +223,7 @@ TEST_F(EvaluatorTest, SoftmaxOfLargeNumbersIsFinite) {
 }
 
 const char *kRunningSums = R"(
-  %last, %all = graph.scan 3 carry(%s = %init) over(%v = %x axis 1) out(axis 0) DIRECTION
+  %last, %all = graph.scan DIRECTION 3 carry(%s = %init) over(%v = %x axis 1) out(axis 0)
       : (tensor<2xf32>, tensor<2x3xf32>) -> (tensor<2xf32>, tensor<3x2xf32>) {
     %w = graph.mul %v, %scale : tensor<2xf32>
     %n = graph.add %s, %w : tensor<2xf32>
