@@ -35,12 +35,11 @@ void initializeTargets() {
 }
 
 /// LLVM only warns about a feature that it does not know; a wrong list must not pass.
-Error checkFeatures(const Target &target, const TargetMachine &machine) {
-  for (const std::string &feature : target.features) {
-    auto known = machine.getMCSubtargetInfo()->getAllProcessorFeatures();
-    if (none_of(known, [&](const SubtargetFeatureKV &entry) { return StringRef(entry.Key) == feature; }))
-      return makeError("expected a feature of " + target.triple + ", got '" + feature + "'");
-  }
+Error checkFeatures(const Target &target, const llvm::Target &backend) {
+  std::unique_ptr<MCSubtargetInfo> info(backend.createMCSubtargetInfo(Triple(target.triple), "x86-64", ""));
+  for (const std::string &feature : target.features)
+    if (none_of(info->getAllProcessorFeatures(), [&](const auto &known) { return feature == known.Key; }))
+      return makeError("expected features of " + target.triple + ", got '" + feature + "'");
   return Error::success();
 }
 
@@ -89,13 +88,13 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   const llvm::Target *found = TargetRegistry::lookupTarget(triple, reason);
   if (!found)
     return makeError("expected a target that this LLVM supports, got " + target.triple + ": " + reason);
+  if (Error error = checkFeatures(target, *found))
+    return error;
   auto level = quality == CodeQuality::Plain ? CodeGenOptLevel::None : CodeGenOptLevel::Default;
   std::unique_ptr<TargetMachine> machine(found->createTargetMachine(
       triple, "x86-64", target.featureString(), TargetOptions(), Reloc::PIC_, CodeModel::Small, level));
   if (!machine)
     return makeError("expected code generation for " + target.triple + ", got none in this LLVM");
-  if (Error error = checkFeatures(target, *machine))
-    return error;
   return machine;
 }
 

@@ -225,11 +225,11 @@ bool fits(const ArgumentSignature &argument, const HostTensor &value) {
   return argument.type == value.type() && argument.shape == value.shape();
 }
 
-Result<void> checkPositional(const BoundFunction &function, const HostTensor *const *inputs, size_t count) {
-  if (count != function.inputs.size())
+Result<void> checkPositional(const BoundFunction &function, std::span<const HostTensor *const> inputs) {
+  if (inputs.size() != function.inputs.size())
     return Failure{function.signature->name + ": expected " + std::to_string(function.inputs.size()) + " inputs (" +
-                   describeInputs(function) + "), got " + std::to_string(count)};
-  for (size_t i = 0; i < count; ++i)
+                   describeInputs(function) + "), got " + std::to_string(inputs.size())};
+  for (size_t i = 0; i < inputs.size(); ++i)
     if (const ArgumentSignature &argument = function.signature->arguments[function.inputs[i]];
         !fits(argument, *inputs[i]))
       return mismatch(function, argument, *inputs[i]);
@@ -280,8 +280,8 @@ Outputs runNamed(BoundFunction &function, moru_context *context, ArrayRef<NamedI
   return invoke(function, context);
 }
 
-Outputs runPositional(BoundFunction &function, moru_context *context, const HostTensor *const *inputs, size_t count) {
-  if (Result<void> checked = checkPositional(function, inputs, count); !checked)
+Outputs runPositional(BoundFunction &function, moru_context *context, std::span<const HostTensor *const> inputs) {
+  if (Result<void> checked = checkPositional(function, inputs); !checked)
     return checked.failure();
   if (!function.ready)
     prepare(function);
@@ -296,32 +296,33 @@ Failure unknownFunction(std::string_view name, const std::string &names) {
 
 } // namespace
 
+Outputs Executable::run(std::string_view name, std::span<const NamedInput> inputs) {
+  BoundFunction *function = implementation->findFunction(name);
+  if (!function)
+    return unknownFunction(name, implementation->functionNames());
+  return runNamed(*function, implementation->context.get(), ArrayRef<NamedInput>(inputs.data(), inputs.size()));
+}
+
+Outputs Executable::run(std::string_view name, std::span<const HostTensor *const> inputs) {
+  BoundFunction *function = implementation->findFunction(name);
+  if (!function)
+    return unknownFunction(name, implementation->functionNames());
+  return runPositional(*function, implementation->context.get(), inputs);
+}
+
 Outputs Executable::run(std::string_view name, std::initializer_list<NamedInput> inputs) {
-  BoundFunction *function = implementation->findFunction(name);
-  if (!function)
-    return unknownFunction(name, implementation->functionNames());
-  return runNamed(*function, implementation->context.get(), ArrayRef<NamedInput>(inputs.begin(), inputs.size()));
+  return run(name, std::span(inputs.begin(), inputs.size()));
 }
 
-Outputs Executable::run(std::string_view name, const std::vector<NamedInput> &inputs) {
-  BoundFunction *function = implementation->findFunction(name);
-  if (!function)
-    return unknownFunction(name, implementation->functionNames());
-  return runNamed(*function, implementation->context.get(), inputs);
+Outputs Executable::run(std::string_view name, std::initializer_list<const HostTensor *> inputs) {
+  return run(name, std::span(inputs.begin(), inputs.size()));
 }
 
-Outputs Executable::run(std::string_view name, const std::vector<const HostTensor *> &inputs) {
-  BoundFunction *function = implementation->findFunction(name);
-  if (!function)
-    return unknownFunction(name, implementation->functionNames());
-  return runPositional(*function, implementation->context.get(), inputs.data(), inputs.size());
-}
-
-Outputs Executable::runOnly(const HostTensor *const *inputs, size_t count) {
+Outputs Executable::runOnly(std::span<const HostTensor *const> inputs) {
   if (implementation->functions.size() != 1)
     return Failure{"expected a program of one function, got " + implementation->functionNames() +
                    "; name the one to call with run()"};
-  return runPositional(implementation->functions.front(), implementation->context.get(), inputs, count);
+  return runPositional(implementation->functions.front(), implementation->context.get(), inputs);
 }
 
 //===----------------------------------------------------------------------===//

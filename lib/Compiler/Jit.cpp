@@ -35,7 +35,8 @@ Expected<std::unique_ptr<Jit>> Jit::create(StringRef object, const Target &targe
     return error;
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
-  auto jit = orc::LLJITBuilder().setLinkProcessSymbolsByDefault(false).create();
+  // No platform: compiled code has no static constructors and throws nothing.
+  auto jit = orc::LLJITBuilder().setPlatformSetUp(orc::setUpInactivePlatform).create();
   if (!jit)
     return jit.takeError();
   if (Error error = (*jit)->addObjectFile(MemoryBuffer::getMemBufferCopy(object, "moru")))

@@ -25,7 +25,7 @@ struct CompileOptions {
   /// Threads of an executable; 0: one for each CPU that the process may use. Never changes a result.
   int32_t threads = 0;
   /// A folder that gets a file for each stage; empty: none.
-  std::string dumpStages;
+  std::string dumpStages = "";
   /// Runs the IR after each pass against the reference.
   bool checkEach = false;
 };

@@ -17,6 +17,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,13 +87,14 @@ public:
   /// Calls a function. Every input exactly once, in any order; sizes and types as in the signature. Nothing has changed
   /// where that is not so. Allocates nothing after the first call.
   Outputs run(std::string_view function, std::initializer_list<NamedInput> inputs);
-  Outputs run(std::string_view function, const std::vector<NamedInput> &inputs);
+  Outputs run(std::string_view function, std::span<const NamedInput> inputs);
   /// Inputs in the order of the signature, parameters and state left out.
-  Outputs run(std::string_view function, const std::vector<const HostTensor *> &inputs);
+  Outputs run(std::string_view function, std::initializer_list<const HostTensor *> inputs);
+  Outputs run(std::string_view function, std::span<const HostTensor *const> inputs);
   /// The only function of a program that has one: `exe(ids, next).scalar("loss")`.
   template <typename... Inputs> Outputs operator()(const Inputs &...inputs) {
     const HostTensor *const list[] = {&inputs..., nullptr};
-    return runOnly(list, sizeof...(inputs));
+    return runOnly({list, sizeof...(inputs)});
   }
 
   /// A parameter or state; null where no function has one of that name. Its contents change with the calls.
@@ -112,7 +114,7 @@ public:
 private:
   struct Implementation;
   explicit Executable(std::unique_ptr<Implementation> implementation);
-  Outputs runOnly(const HostTensor *const *inputs, size_t count);
+  Outputs runOnly(std::span<const HostTensor *const> inputs);
   std::unique_ptr<Implementation> implementation;
 };
 
