@@ -1,10 +1,11 @@
 # What tools/quickstart, tools/test and .ci/run share: the packages Moru needs, and its build. Sourced, with the project root as the
 # current folder.
 
-# Compiler, libraries, test tools. Those with 22 in their name come from Debian's security archive.
+# Compiler, libraries, test tools (gcc: the plain `cc` that builds the C runtime and compiled models). Those with 22 in their name come
+# from Debian's security archive.
 packages=(git ca-certificates cmake ninja-build ccache python3 libc6-dev libstdc++-12-dev
   clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
-  libfmt-dev libgtest-dev libutf8proc-dev)
+  libfmt-dev libgtest-dev libutf8proc-dev gcc)
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() { printf '%s: %s\n' "$0" "$1" >&2; exit 1; }
