@@ -4,8 +4,11 @@
 
 #include "moru/Pipeline/Pipeline.h"
 
+#include "moru/Conversion/GraphToKernel/Passes.h"
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Dialect/Graph/Graph.h"
 #include "moru/Dialect/Graph/Passes.h"
+#include "moru/Dialect/Kernel/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -15,6 +18,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -25,6 +29,8 @@ std::optional<Stage> moru::getStage(StringRef name) {
       .Case("graph", Stage::Graph)
       .Case("gradient", Stage::Gradient)
       .Case("simplified", Stage::Simplified)
+      .Case("kernels", Stage::Kernels)
+      .Case("plan", Stage::Plan)
       .Default(std::nullopt);
 }
 
@@ -36,6 +42,10 @@ StringRef moru::getName(Stage stage) {
     return "gradient";
   case Stage::Simplified:
     return "simplified";
+  case Stage::Kernels:
+    return "kernels";
+  case Stage::Plan:
+    return "plan";
   }
   llvm_unreachable("every stage has a name");
 }
@@ -60,20 +70,47 @@ void moru::populateGraphSimplify(OpPassManager &manager, const PipelineOptions &
   }
 }
 
+void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions &options) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createNormalizeForKernels());
+  // The forms of different reductions share their first steps.
+  functions.addPass(createCSEPass());
+  // A panel is two vectors wide: enough independent sums to hide the latency of a multiply-add at every height of tile.
+  constexpr int64_t kPanelVectors = 2;
+  manager.addPass(createGraphToKernel({.panelWidth = kPanelVectors * options.vectorBits / 32}));
+  // Views that several readers asked for become one.
+  manager.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &) {
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(kernel::createKernelPlan());
+  functions.addPass(kernel::createKernelVerifyPlan());
+}
+
 void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options) {
   auto crosses = [&](Stage stage) { return from < stage && stage <= to; };
   if (crosses(Stage::Gradient))
     populateGraphToGradient(manager, options);
   if (crosses(Stage::Simplified))
     populateGraphSimplify(manager, options);
+  if (crosses(Stage::Kernels))
+    populateGraphToKernels(manager, options);
+  if (crosses(Stage::Plan))
+    populateKernelsToPlan(manager, options);
 }
 
 void moru::registerDialects(DialectRegistry &registry) {
-  registry.insert<graph::GraphDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+  registry.insert<graph::GraphDialect, kernel::KernelDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
-void moru::registerPasses() { graph::registerGraphPasses(); }
+void moru::registerPasses() {
+  graph::registerGraphPasses();
+  registerGraphToKernelPasses();
+  registerLoopsToLLVMPasses();
+  kernel::registerKernelPasses();
+}
 
 namespace {
 /// PipelineOptions on the command line of a pipeline.
@@ -82,7 +119,8 @@ struct Flags : PassPipelineOptions<Flags> {
                      llvm::cl::init(true)};
   Option<bool> decompose{*this, "decompose", llvm::cl::desc("replace composites with their definitions"),
                          llvm::cl::init(true)};
-  PipelineOptions get() const { return {.hoist = hoist, .decompose = decompose}; }
+  Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
+  PipelineOptions get() const { return {.hoist = hoist, .decompose = decompose, .vectorBits = vectorBits}; }
 };
 } // namespace
 
@@ -93,6 +131,12 @@ void moru::registerPipelines() {
   PassPipelineRegistration<Flags>(
       "graph-simplify", "stage gradient to stage simplified: algebra, hoisting out of scans, decomposition",
       [](OpPassManager &manager, const Flags &flags) { populateGraphSimplify(manager, flags.get()); });
+  PassPipelineRegistration<Flags>(
+      "graph-to-kernels", "stage simplified to stage kernels: cut into fused kernels over buffers",
+      [](OpPassManager &manager, const Flags &flags) { populateGraphToKernels(manager, flags.get()); });
+  PassPipelineRegistration<Flags>(
+      "kernels-to-plan", "stage kernels to stage plan: one arena, and the check of it",
+      [](OpPassManager &manager, const Flags &flags) { populateKernelsToPlan(manager, flags.get()); });
   PassPipelineRegistration<Flags>("graph-to-simplified", "stage graph to stage simplified",
                                   [](OpPassManager &manager, const Flags &flags) {
                                     populateStages(manager, Stage::Graph, Stage::Simplified, flags.get());

@@ -22,6 +22,10 @@ enum class Stage {
   Gradient,
   /// Simplified, work hoisted out of scans, composites decomposed.
   Simplified,
+  /// Cut into fused kernels over buffers.
+  Kernels,
+  /// Every buffer has its place in the arena.
+  Plan,
 };
 
 /// The stage called `name` as in `--emit=<name>`, if there is one.
@@ -36,6 +40,8 @@ struct PipelineOptions {
   bool hoist = true;
   /// Replace composites with their definitions at the end of `simplified`.
   bool decompose = true;
+  /// Bits of the target's vectors: 512 with AVX-512, 256 with AVX2.
+  int64_t vectorBits = 512;
 };
 
 /// graph → gradient. Pipeline `graph-to-gradient`.
@@ -43,6 +49,12 @@ void populateGraphToGradient(mlir::OpPassManager &manager, const PipelineOptions
 
 /// gradient → simplified. Pipeline `graph-simplify`.
 void populateGraphSimplify(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// simplified → kernels. Pipeline `graph-to-kernels`.
+void populateGraphToKernels(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// kernels → plan. Pipeline `kernels-to-plan`.
+void populateKernelsToPlan(mlir::OpPassManager &manager, const PipelineOptions &options);
 
 /// Everything between `from` (exclusive) and `to` (inclusive).
 void populateStages(mlir::OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options);

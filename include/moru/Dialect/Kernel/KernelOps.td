@@ -128,7 +128,7 @@ def Kernel_SlotOp : Kernel_Op<"slot", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Kernel_LoopOp : Kernel_Op<"loop", [RecursiveMemoryEffects, SingleBlock, NoTerminator, NoRegionArguments]> {
+def Kernel_LoopOp : Kernel_Op<"loop", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
   let summary = "kernels in sequence, step by step";
   let description = [{
     Runs its body for step = 0 … length-1 (a scan that runs backwards counts in its slots).

@@ -1,0 +1,53 @@
+//===- Passes.td - from graph to kernels --------------------*- tablegen -*-===//
+// The cut of a program into kernels.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_CONVERSION_GRAPHTOKERNEL_PASSES_TD
+#define MORU_CONVERSION_GRAPHTOKERNEL_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def NormalizeForKernels : Pass<"graph-normalize-for-kernels", "::mlir::func::FuncOp"> {
+  let summary = "bring reductions and contractions into the forms that kernels have";
+  let description = [{
+    Reductions become sequences of reductions over the last axis or over leading axes; an argmax becomes two reductions; a contraction
+    whose rhs has no free axis becomes a product and a sum.
+
+    ```mlir
+    // before
+    %s = graph.reduce_sum %x over [0, 1] : tensor<8x4xf32> -> tensor<f32>
+    // after
+    %r = graph.reduce_sum %x over [1] : tensor<8x4xf32> -> tensor<8xf32>
+    %s = graph.reduce_sum %r over [0] : tensor<8xf32> -> tensor<f32>
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
+def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
+  let summary = "cut each function into fused kernels over buffers";
+  let description = [{
+    Groups operations that can run as one kernel, gives each value that passes between kernels a buffer, and turns scans into loops. Slices,
+    transposes and reshapes become views, the operands of a concatenation are written where they belong, the carried values of a scan live in
+    the stacked output where there is one; results that replace an argument are written into it.
+
+    ```mlir
+    // before
+    %c = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
+    %y = graph.add %c, %b : tensor<8x16xf32>
+    // after: a map that packs %w into panels, and
+    kernel.compute contract "add" reads(%0 = %x, %1 = %packed, %2 = %b) writes(%y) … {
+      %3 = graph.contract %0, %1 …
+      %4 = graph.add %3, %2
+      kernel.yield %4
+    }
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+  let options = [
+    Option<"panelWidth", "panel-width", "int64_t", "32",
+           "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16)">,
+  ];
+}
+
+#endif // MORU_CONVERSION_GRAPHTOKERNEL_PASSES_TD

@@ -1,0 +1,409 @@
+//===- Clusters.cpp - which operations run as one kernel ------------------===//
+// Seeds (contractions, reductions, scatters, scans), producers pulled into reductions, then elementwise work joined to
+// its producers in program order. A merge is refused where a value would have to leave the kernel and come back.
+//===----------------------------------------------------------------------===//
+
+#include "Clusters.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#define DEBUG_TYPE "graph-to-kernel"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::graph;
+using kernel::Family;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+static ArrayRef<int64_t> shapeOf(Value value) { return typeOf(value).getShape(); }
+
+bool moru::isView(Operation *op) { return op && isa<SliceOp, TransposeOp, ReshapeOp>(op); }
+
+bool moru::isInlined(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  return isa<ConstantOp, IotaOp, BroadcastOp>(op) || (isView(op) && isInlined(op->getOperand(0)));
+}
+
+void moru::collectSources(Value value, SetVector<Value> &sources) {
+  if (!isInlined(value)) {
+    sources.insert(value);
+    return;
+  }
+  for (Value operand : value.getDefiningOp()->getOperands())
+    collectSources(operand, sources);
+}
+
+/// What lies in a buffer of its own: `value` behind its views.
+static Value getRoot(Value value) {
+  while (isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
+Packing moru::getPacking(ContractOp op) {
+  SmallVector<unsigned> pairs = llvm::to_vector(llvm::seq<unsigned>(0, op.getLhsOver().size()));
+  llvm::sort(pairs, [&](unsigned a, unsigned b) { return op.getLhsOver()[a] < op.getLhsOver()[b]; });
+  Packing packing;
+  packing.source = op.getRhs();
+  ArrayRef<int64_t> sizes = shapeOf(op.getRhs());
+  auto addGroup = [&](ArrayRef<int64_t> axes, bool evenIfEmpty) {
+    if (axes.empty() && !evenIfEmpty)
+      return;
+    int64_t size = 1;
+    for (int64_t axis : axes)
+      size *= sizes[axis];
+    llvm::append_range(packing.permutation, axes);
+    packing.shape.push_back(size);
+  };
+  addGroup(op.getRhsBatch(), false);
+  SmallVector<int64_t> over;
+  for (unsigned pair : pairs)
+    over.push_back(op.getRhsOver()[pair]);
+  addGroup(over, true);
+  addGroup(op.getRhsFree(), true);
+  return packing;
+}
+
+//===----------------------------------------------------------------------===//
+// Edges
+//===----------------------------------------------------------------------===//
+
+/// Each entry of the result from few entries of the operands.
+static bool isMapLike(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<GatherOp, PadOp>(op); }
+
+static bool isReduction(Operation *op) { return isa<ReduceSumOp, ReduceMaxOp>(op); }
+
+static bool isRowReduction(Operation *op) {
+  if (!isReduction(op))
+    return false;
+  auto axes = op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
+  return axes.size() == 1 && axes.front() == typeOf(op->getOperand(0)).getRank() - 1;
+}
+
+/// Operand `index` of `op` is needed at the position of the result (of the reduced entries) alone.
+static bool isLocalOperand(Operation *op, unsigned index) {
+  if (isa<ScatterAddOp>(op))
+    return index == 0;
+  return op->hasTrait<OpTrait::Elementwise>() || isReduction(op);
+}
+
+/// `broadcast` spreads one number per row over the row.
+static bool isRowBroadcast(BroadcastOp broadcast) {
+  int64_t rank = typeOf(broadcast.getOperand()).getRank();
+  return rank + 1 == typeOf(broadcast.getResult()).getRank() &&
+         llvm::equal(broadcast.getAxes(), llvm::seq<int64_t>(0, rank)) &&
+         shapeOf(broadcast.getOperand()) == shapeOf(broadcast.getResult()).drop_back();
+}
+
+namespace {
+/// A value that an operation reads from a buffer or from a neighbor in its kernel.
+struct Edge {
+  Value source;
+  /// The consumer may sit in the same kernel as the producer (`perRow`: in a row reduction only).
+  bool fusible, perRow;
+};
+} // namespace
+
+static void addEdges(Value value, bool fusible, SmallVectorImpl<Edge> &edges) {
+  if (isInlined(value)) {
+    auto broadcast = value.getDefiningOp<BroadcastOp>();
+    if (fusible && broadcast && isRowBroadcast(broadcast) && !isInlined(broadcast.getOperand())) {
+      Value row = broadcast.getOperand();
+      edges.push_back({getRoot(row), !isView(row.getDefiningOp()), true});
+      return;
+    }
+    for (Value operand : value.getDefiningOp()->getOperands())
+      addEdges(operand, false, edges);
+    return;
+  }
+  edges.push_back({getRoot(value), fusible && !isView(value.getDefiningOp()), false});
+}
+
+static SmallVector<Edge> getEdges(Operation *op) {
+  SmallVector<Edge> edges;
+  for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+    addEdges(operand, isLocalOperand(op, index), edges);
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (operand.getParentRegion()->isProperAncestor(&region) || operand.getParentRegion() == op->getParentRegion())
+          addEdges(operand, false, edges);
+    });
+  return edges;
+}
+
+//===----------------------------------------------------------------------===//
+// Building
+//===----------------------------------------------------------------------===//
+
+Clusters::Clusters(Block &block, ArrayRef<Packing> packings, llvm::SmallPtrSetImpl<Operation *> &keepsOutOfEpilogue)
+    : block(block), keepsOutOfEpilogue(keepsOutOfEpilogue) {
+  addSeeds();
+  for (const Packing &packing : packings) {
+    Node *node = addNode(Node::Kind::Pack, packing.source.getDefiningOp());
+    node->packing = packing;
+  }
+  SmallVector<Node *> reductions;
+  for (const std::unique_ptr<Node> &node : nodes)
+    if (node->family == Family::RowReduce || node->family == Family::ColumnReduce ||
+        node->family == Family::GatherScatter)
+      reductions.push_back(node.get());
+  for (Node *node : llvm::reverse(reductions))
+    pullProducers(node);
+  growKernels();
+  llvm::erase_if(
+      nodes, [](const std::unique_ptr<Node> &node) { return node->kind == Node::Kind::Compute && node->ops.empty(); });
+}
+
+Node *Clusters::addNode(Node::Kind kind, Operation *op) {
+  auto node = std::make_unique<Node>();
+  node->kind = kind;
+  node->position = nodes.size();
+  if (kind != Node::Kind::Pack) {
+    node->ops.insert(op);
+    owners[op] = node.get();
+  }
+  nodes.push_back(std::move(node));
+  return nodes.back().get();
+}
+
+void Clusters::addSeeds() {
+  for (Operation &op : block.without_terminator()) {
+    if (isa<ScanOp>(op)) {
+      addNode(Node::Kind::Scan, &op);
+    } else if (isa<ConcatOp>(op)) {
+      addNode(Node::Kind::Concat, &op);
+    } else if (isa<ContractOp>(op)) {
+      Node *node = addNode(Node::Kind::Compute, &op);
+      node->family = Family::Contract;
+      node->shape.assign(shapeOf(op.getResult(0)).begin(), shapeOf(op.getResult(0)).end());
+    } else if (isReduction(&op) || isa<ScatterAddOp>(op)) {
+      Node *node = addNode(Node::Kind::Compute, &op);
+      node->family = isa<ScatterAddOp>(op) ? Family::GatherScatter
+                     : isRowReduction(&op) ? Family::RowReduce
+                                           : Family::ColumnReduce;
+      node->shape.assign(shapeOf(op.getOperand(0)).begin(), shapeOf(op.getOperand(0)).end());
+    }
+  }
+}
+
+bool Clusters::isUsedOnlyIn(Value value, const SetVector<Operation *> &ops) const {
+  for (Operation *user : value.getUsers()) {
+    if (ops.contains(user))
+      continue;
+    if (user->getBlock() != &block || user->getNumResults() != 1 || !isInlined(user->getResult(0)) ||
+        !isUsedOnlyIn(user->getResult(0), ops))
+      return false;
+  }
+  return true;
+}
+
+/// Elementwise work whose only reader is a reduction happens on the way into it.
+void Clusters::pullProducers(Node *node) {
+  SmallVector<Operation *> worklist(node->ops.begin(), node->ops.end());
+  while (!worklist.empty()) {
+    for (Edge edge : getEdges(worklist.pop_back_val())) {
+      Operation *producer = edge.source.getDefiningOp();
+      if (!edge.fusible || edge.perRow || !producer || producer->getBlock() != &block || owners.count(producer) ||
+          !isMapLike(producer) || shapeOf(edge.source) != ArrayRef<int64_t>(node->shape) ||
+          !isUsedOnlyIn(edge.source, node->ops))
+        continue;
+      node->ops.insert(producer);
+      owners[producer] = node;
+      worklist.push_back(producer);
+    }
+  }
+}
+
+/// Whether `op` may be a part of a kernel like `node`, by its shape and kind alone.
+bool Clusters::accepts(Node *node, Operation *op) const {
+  if (node->kind != Node::Kind::Compute)
+    return false;
+  ArrayRef<int64_t> full = node->shape;
+  bool isFull = isReduction(op) ? shapeOf(op->getOperand(0)) == full : shapeOf(op->getResult(0)) == full;
+  switch (node->family) {
+  case Family::Map:
+    return isFull && (isMapLike(op) || isRowReduction(op));
+  case Family::Contract:
+    return isFull && op->hasTrait<OpTrait::Elementwise>() && !keepsOutOfEpilogue.contains(op);
+  case Family::RowReduce:
+    if (isReduction(op))
+      return isFull && isRowReduction(op);
+    return isMapLike(op) && (isFull || shapeOf(op->getResult(0)) == full.drop_back());
+  case Family::ColumnReduce:
+  case Family::GatherScatter:
+    return false;
+  }
+  llvm_unreachable("all families are covered");
+}
+
+void Clusters::growKernels() {
+  for (Operation &op : block.without_terminator()) {
+    if (isView(&op) || isInlined(op.getResult(0)) || op.getNumResults() != 1)
+      continue;
+    Node *node = getOwner(&op);
+    if (!node) {
+      node = addNode(Node::Kind::Compute, &op);
+      node->shape.assign(shapeOf(op.getResult(0)).begin(), shapeOf(op.getResult(0)).end());
+    } else if (node->family != Family::RowReduce) {
+      continue;
+    }
+    for (Edge edge : getEdges(&op)) {
+      Node *producer = getProducer(edge.source);
+      if (!edge.fusible || !producer || producer == node ||
+          !llvm::all_of(node->ops, [&](Operation *member) { return accepts(producer, member); }))
+        continue;
+      if (tryMerge(producer, node))
+        node = producer;
+    }
+  }
+}
+
+bool Clusters::tryMerge(Node *into, Node *from) {
+  if (!canMerge(into, from))
+    return false;
+  if (from->family == Family::RowReduce)
+    into->family = Family::RowReduce;
+  for (Operation *op : from->ops) {
+    into->ops.insert(op);
+    owners[op] = into;
+  }
+  from->ops.clear();
+  return true;
+}
+
+/// No edge between the two that is not fusible, and no path from one to the other through a third.
+bool Clusters::canMerge(Node *a, Node *b) const {
+  bool isRow = a->family == Family::RowReduce || b->family == Family::RowReduce;
+  SetVector<Node *> frontier;
+  for (Node *node : {a, b})
+    for (Operation *op : node->ops)
+      for (Edge edge : getEdges(op)) {
+        Node *producer = getProducer(edge.source);
+        if (producer == a || producer == b) {
+          if (!edge.fusible || (edge.perRow && !isRow))
+            return false;
+        } else if (producer) {
+          frontier.insert(producer);
+        }
+      }
+  for (Node *node : frontier)
+    if (reaches(a, node) || reaches(b, node))
+      return false;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Queries
+//===----------------------------------------------------------------------===//
+
+Node *Clusters::getProducer(Value value) const {
+  Operation *op = getRoot(value).getDefiningOp();
+  return op && op->getBlock() == &block ? getOwner(op) : nullptr;
+}
+
+SetVector<Node *> Clusters::getDependencies(Node *node) const {
+  SetVector<Node *> dependencies(node->after.begin(), node->after.end());
+  auto add = [&](Node *producer) {
+    if (producer && producer != node)
+      dependencies.insert(producer);
+  };
+  if (node->kind == Node::Kind::Pack) {
+    SetVector<Value> sources;
+    collectSources(node->packing.source, sources);
+    for (Value source : sources)
+      add(getProducer(source));
+  }
+  auto addPackings = [&](ContractOp op) {
+    Packing packing = getPacking(op);
+    for (const std::unique_ptr<Node> &candidate : nodes)
+      if (candidate->kind == Node::Kind::Pack && candidate->packing == packing)
+        add(candidate.get());
+  };
+  for (Operation *op : node->ops) {
+    for (Edge edge : getEdges(op))
+      add(getProducer(edge.source));
+    op->walk(addPackings);
+  }
+  return dependencies;
+}
+
+bool Clusters::reaches(Node *from, Node *to) const {
+  SmallVector<Node *> worklist{to};
+  SmallPtrSet<Node *, 16> seen;
+  while (!worklist.empty()) {
+    Node *node = worklist.pop_back_val();
+    if (node == from)
+      return true;
+    if (seen.insert(node).second)
+      llvm::append_range(worklist, getDependencies(node));
+  }
+  return false;
+}
+
+SmallVector<Node *> Clusters::getOrder() const {
+  // The position of a node is that of its last operation, so that it comes where the program has it.
+  DenseMap<Operation *, unsigned> positions;
+  for (auto [index, op] : llvm::enumerate(block))
+    positions[&op] = index + 1;
+  auto rank = [&](Node *node) {
+    unsigned last = 0;
+    for (Operation *op : node->ops)
+      last = std::max(last, positions.lookup(op));
+    if (node->kind == Node::Kind::Pack)
+      if (Operation *op = node->packing.source.getDefiningOp(); op && op->getBlock() == &block)
+        last = positions.lookup(op);
+    return std::make_pair(last, node->position);
+  };
+  SmallVector<Node *> sorted;
+  for (const std::unique_ptr<Node> &node : nodes)
+    sorted.push_back(node.get());
+  llvm::sort(sorted, [&](Node *a, Node *b) { return rank(a) < rank(b); });
+
+  SmallVector<Node *> order;
+  SmallPtrSet<Node *, 16> placed;
+  std::function<void(Node *)> place = [&](Node *node) {
+    if (!placed.insert(node).second)
+      return;
+    SmallVector<Node *> dependencies = llvm::to_vector(getDependencies(node));
+    llvm::sort(dependencies, [&](Node *a, Node *b) { return rank(a) < rank(b); });
+    for (Node *dependency : dependencies)
+      place(dependency);
+    order.push_back(node);
+  };
+  for (Node *node : sorted)
+    place(node);
+  return order;
+}
+
+SmallVector<Value> Clusters::getOutputs(Node *node) const {
+  SmallVector<Value> outputs;
+  for (Operation *op : node->ops)
+    for (Value result : op->getResults())
+      if (!isUsedOnlyIn(result, node->ops))
+        outputs.push_back(result);
+  llvm::sort(outputs, [](Value a, Value b) { return a.getDefiningOp()->isBeforeInBlock(b.getDefiningOp()); });
+  return outputs;
+}
+
+bool Clusters::reads(Node *node, Value value) const {
+  SetVector<Value> sources;
+  if (node->kind == Node::Kind::Pack)
+    collectSources(node->packing.source, sources);
+  for (Value source : sources)
+    if (getRoot(source) == value)
+      return true;
+  return llvm::any_of(node->ops, [&](Operation *op) {
+    return llvm::any_of(getEdges(op), [&](const Edge &edge) { return edge.source == value; });
+  });
+}
+
+bool Clusters::readsInPlace(Node *node, Value value) const {
+  for (Operation *op : node->ops)
+    for (Edge edge : getEdges(op))
+      if (edge.source == value && (!edge.fusible || edge.perRow || shapeOf(value) != ArrayRef<int64_t>(node->shape)))
+        return false;
+  return true;
+}

@@ -1,0 +1,108 @@
+//===- Clusters.h - which operations run as one kernel --------------------===//
+// The analysis behind graph-to-kernel: operations of one block are grouped into nodes, each of which becomes a kernel,
+// a loop or a packing.
+//
+// Three kinds of operations never form a kernel of their own:
+// - inlined ones (constant, iota, broadcast) are computed again wherever they are read;
+// - views (slice, transpose, reshape) are other strides of their operand's buffer;
+// - a concat is a buffer whose parts are written by whoever makes the operands.
+// Everything else belongs to exactly one node. An edge between two operations of one node must be *fusible*: the
+// consumer needs the entry of the producer at its own position, or that of its own row.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_CONVERSION_GRAPHTOKERNEL_CLUSTERS_H
+#define MORU_CONVERSION_GRAPHTOKERNEL_CLUSTERS_H
+
+#include "moru/Dialect/Kernel/Kernel.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <memory>
+
+namespace moru {
+
+/// Computed again wherever it is read: a constant, an iota, a broadcast, or a view of one of these.
+bool isInlined(mlir::Value value);
+
+/// Other strides of the operand's buffer.
+bool isView(mlir::Operation *op);
+
+/// The values in buffers that computing `value` reads: itself, or what inlined operations lead to.
+void collectSources(mlir::Value value, llvm::SetVector<mlir::Value> &sources);
+
+/// The packed form of a contraction's rhs: axes in the order batch, over, free, each group collapsed to one (batch:
+/// left out if empty).
+struct Packing {
+  mlir::Value source;
+  llvm::SmallVector<int64_t> permutation;
+  llvm::SmallVector<int64_t> shape;
+  bool operator==(const Packing &other) const {
+    return source == other.source && permutation == other.permutation && shape == other.shape;
+  }
+};
+
+/// What `op` needs of its rhs. The pairs of contracted axes run in the order of the lhs's axes.
+Packing getPacking(graph::ContractOp op);
+
+/// One kernel, loop, packing or concat-to-be.
+struct Node {
+  enum class Kind { Compute, Scan, Pack, Concat };
+  Kind kind = Kind::Compute;
+  kernel::Family family = kernel::Family::Map;
+  /// The positions a kernel works on: a map's shape, a reduction's operand's, a contraction's result's.
+  llvm::SmallVector<int64_t> shape;
+  llvm::SetVector<mlir::Operation *> ops;
+  Packing packing;
+  /// Nodes that must come first for another reason than a value: they read what this one overwrites.
+  llvm::SetVector<Node *> after;
+  /// Position in the program, for a stable order.
+  unsigned position = 0;
+};
+
+/// The nodes of one block.
+class Clusters {
+public:
+  /// Groups the operations of `block`. `packings` are those wanted by contractions in it or nested in it whose source
+  /// is of this block (or of a block around the function's); `keepsOutOfEpilogue` says of an operation that it updates
+  /// an argument in place.
+  Clusters(mlir::Block &block, llvm::ArrayRef<Packing> packings,
+           llvm::SmallPtrSetImpl<mlir::Operation *> &keepsOutOfEpilogue);
+
+  Node *getOwner(mlir::Operation *op) const { return owners.lookup(op); }
+  /// The node that makes `value`, null for values from elsewhere.
+  Node *getProducer(mlir::Value value) const;
+  llvm::ArrayRef<std::unique_ptr<Node>> getNodes() const { return nodes; }
+
+  /// The nodes that must run before `node`.
+  llvm::SetVector<Node *> getDependencies(Node *node) const;
+  /// Whether `to` runs, or has to run, after `from`.
+  bool reaches(Node *from, Node *to) const;
+  /// All nodes, each behind its dependencies, otherwise in program order.
+  llvm::SmallVector<Node *> getOrder() const;
+  /// The values of `node` that something outside it reads.
+  llvm::SmallVector<mlir::Value> getOutputs(Node *node) const;
+  /// Whether `node` reads `value`'s entries at its own positions alone.
+  bool readsInPlace(Node *node, mlir::Value value) const;
+  /// Whether `node` reads `value`, through views or not.
+  bool reads(Node *node, mlir::Value value) const;
+
+private:
+  Node *addNode(Node::Kind kind, mlir::Operation *op);
+  void addSeeds();
+  void pullProducers(Node *node);
+  void growKernels();
+  bool tryMerge(Node *into, Node *from);
+  bool canMerge(Node *a, Node *b) const;
+  bool isUsedOnlyIn(mlir::Value value, const llvm::SetVector<mlir::Operation *> &ops) const;
+  bool accepts(Node *node, mlir::Operation *op) const;
+
+  mlir::Block &block;
+  llvm::SmallPtrSetImpl<mlir::Operation *> &keepsOutOfEpilogue;
+  llvm::SmallVector<std::unique_ptr<Node>> nodes;
+  llvm::DenseMap<mlir::Operation *, Node *> owners;
+};
+
+} // namespace moru
+
+#endif // MORU_CONVERSION_GRAPHTOKERNEL_CLUSTERS_H

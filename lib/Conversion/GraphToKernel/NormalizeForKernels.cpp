@@ -1,0 +1,144 @@
+//===- NormalizeForKernels.cpp - reductions and contractions as kernels have them ===//
+// Rewrites within the graph dialect, before the cut: see the pass's description for what holds afterwards.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Conversion/GraphToKernel/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#define DEBUG_TYPE "graph-normalize-for-kernels"
+
+namespace moru {
+#define GEN_PASS_DEF_NORMALIZEFORKERNELS
+#include "moru/Conversion/GraphToKernel/Passes.h.inc"
+} // namespace moru
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::graph;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// `axes` are the last one alone, or the leading ones and not all.
+static bool isKernelReduction(ArrayRef<int64_t> axes, int64_t rank) {
+  if (axes.size() == 1 && axes.front() == rank - 1)
+    return true;
+  return static_cast<int64_t>(axes.size()) < rank && llvm::equal(axes, llvm::seq<int64_t>(0, axes.size()));
+}
+
+/// `value` with its axes in the order `permutation`.
+static Value transpose(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> permutation) {
+  if (llvm::equal(permutation, llvm::seq<int64_t>(0, permutation.size())))
+    return value;
+  return TransposeOp::create(builder, loc, value, permutation);
+}
+
+namespace {
+
+/// reduce over [0, 2] of rank 3 -> reduce over [2], then over [0]; over [1] of rank 3 -> transpose, then over [0].
+template <typename ReduceOp> struct SplitReduction : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern<ReduceOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
+    int64_t rank = typeOf(op.getOperand()).getRank();
+    ArrayRef<int64_t> axes = op.getAxes();
+    if (axes.empty() || isKernelReduction(axes, rank))
+      return rewriter.notifyMatchFailure(op, "already in a kernel's form");
+    if (axes.back() == rank - 1) {
+      Value rows = ReduceOp::create(rewriter, op.getLoc(), op.getOperand(), ArrayRef<int64_t>{rank - 1});
+      rewriter.replaceOpWithNewOp<ReduceOp>(op, rows, axes.drop_back());
+      return success();
+    }
+    SmallVector<int64_t> permutation(axes);
+    for (int64_t axis : llvm::seq<int64_t>(0, rank))
+      if (!llvm::is_contained(axes, axis))
+        permutation.push_back(axis);
+    Value leading = transpose(rewriter, op.getLoc(), op.getOperand(), permutation);
+    rewriter.replaceOpWithNewOp<ReduceOp>(op, leading, llvm::to_vector(llvm::seq<int64_t>(0, axes.size())));
+    return success();
+  }
+};
+
+/// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry.
+struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
+  using OpRewritePattern<ArgmaxOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ArgmaxOp op, PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    int64_t axis = op.getAxis();
+    RankedTensorType type = typeOf(op.getOperand());
+    RankedTensorType indexType = type.clone(rewriter.getI32Type());
+    Value largest = ReduceMaxOp::create(rewriter, loc, op.getOperand(), ArrayRef<int64_t>{axis});
+    Value spread = broadcastAlongRemoved(rewriter, loc, largest, type.getShape(), axis);
+    Value isLargest =
+        CompareOp::create(rewriter, loc, type.clone(rewriter.getI1Type()), Direction::Eq, op.getOperand(), spread);
+    Value index = NegOp::create(rewriter, loc, IotaOp::create(rewriter, loc, indexType, axis));
+    Value none = createSplat(rewriter, loc, indexType, -static_cast<double>(type.getDimSize(axis)));
+    Value candidates = SelectOp::create(rewriter, loc, isLargest, index, none);
+    rewriter.replaceOpWithNewOp<NegOp>(
+        op, ReduceMaxOp::create(rewriter, loc, candidates, ArrayRef<int64_t>{axis}).getResult());
+    return success();
+  }
+};
+
+/// A contraction without free axes on one side is a product and a sum: each weight is used once, packing it would cost
+/// more than it saves.
+struct LowerDotProduct : OpRewritePattern<ContractOp> {
+  using OpRewritePattern<ContractOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ContractOp op, PatternRewriter &rewriter) const override {
+    SmallVector<int64_t> lhsFree = op.getLhsFree(), rhsFree = op.getRhsFree();
+    if (op.getLhsOver().empty())
+      return lowerOuterProduct(op, lhsFree, rhsFree, rewriter);
+    if (!rhsFree.empty() && !lhsFree.empty())
+      return rewriter.notifyMatchFailure(op, "both sides have free axes");
+    bool dotIsLhs = lhsFree.empty();
+    Location loc = op.getLoc();
+    auto arrange = [&](Value value, ArrayRef<int64_t> batch, ArrayRef<int64_t> free, ArrayRef<int64_t> over) {
+      SmallVector<int64_t> permutation(batch);
+      llvm::append_range(permutation, free);
+      llvm::append_range(permutation, over);
+      return transpose(rewriter, loc, value, permutation);
+    };
+    Value lhs = arrange(op.getLhs(), op.getLhsBatch(), lhsFree, op.getLhsOver());
+    Value rhs = arrange(op.getRhs(), op.getRhsBatch(), rhsFree, op.getRhsOver());
+    Value full = dotIsLhs ? rhs : lhs, part = dotIsLhs ? lhs : rhs;
+    int64_t numBatch = op.getLhsBatch().size(), rank = typeOf(full).getRank(), numOver = op.getLhsOver().size();
+    SmallVector<int64_t> free = llvm::to_vector(llvm::seq<int64_t>(numBatch, rank - numOver));
+    part = broadcastAlongRemoved(rewriter, loc, part, typeOf(full).getShape(), free);
+    Value product = MulOp::create(rewriter, loc, full, part);
+    rewriter.replaceOpWithNewOp<ReduceSumOp>(op, product, llvm::to_vector(llvm::seq<int64_t>(rank - numOver, rank)));
+    return success();
+  }
+
+  /// Nothing is summed: result[b, i, j] = lhs[b, i] * rhs[b, j].
+  static LogicalResult lowerOuterProduct(ContractOp op, ArrayRef<int64_t> lhsFree, ArrayRef<int64_t> rhsFree,
+                                         PatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    ArrayRef<int64_t> shape = typeOf(op.getResult()).getShape();
+    int64_t numBatch = op.getLhsBatch().size(), rank = shape.size(), lhsEnd = numBatch + lhsFree.size();
+    auto spread = [&](Value value, ArrayRef<int64_t> batch, ArrayRef<int64_t> free, int64_t from, int64_t to) {
+      SmallVector<int64_t> permutation(batch);
+      llvm::append_range(permutation, free);
+      return broadcastAlongRemoved(rewriter, loc, transpose(rewriter, loc, value, permutation), shape,
+                                   llvm::to_vector(llvm::seq<int64_t>(from, to)));
+    };
+    Value lhs = spread(op.getLhs(), op.getLhsBatch(), lhsFree, lhsEnd, rank);
+    Value rhs = spread(op.getRhs(), op.getRhsBatch(), rhsFree, numBatch, lhsEnd);
+    rewriter.replaceOpWithNewOp<MulOp>(op, lhs, rhs);
+    return success();
+  }
+};
+
+struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKernels> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceMaxOp>, LowerArgmax, LowerDotProduct>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,30 @@
+//===- Lifetimes.h - from where to where a buffer is in use ---------------===//
+// Positions number the operations of a function in program order; a use within a loop counts for the whole loop unless
+// the buffer is of the loop's own body.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_DIALECT_KERNEL_LIFETIMES_H
+#define MORU_LIB_DIALECT_KERNEL_LIFETIMES_H
+
+#include "moru/Dialect/Kernel/Kernel.h"
+
+#include "llvm/ADT/MapVector.h"
+
+namespace moru::kernel {
+
+/// First and last position at which a buffer is written or read.
+struct Lifetime {
+  unsigned from = ~0u, to = 0;
+  bool isUnused() const { return from > to; }
+  bool overlaps(const Lifetime &other) const { return from <= other.to && other.from <= to; }
+};
+
+/// The lifetimes of all buffers of `func`, in program order.
+llvm::MapVector<mlir::Operation *, Lifetime> computeLifetimes(mlir::func::FuncOp func);
+
+/// The kernels that read or write `buffer`, through views and slots too.
+llvm::SmallVector<mlir::Operation *> getKernelUsers(mlir::Value buffer);
+
+} // namespace moru::kernel
+
+#endif // MORU_LIB_DIALECT_KERNEL_LIFETIMES_H
