@@ -309,6 +309,28 @@ struct FoldSumOfSum : OpRewritePattern<ReduceSumOp> {
   }
 };
 
+/// reduce_sum (contract a, b batch …) over batch axes → contract a, b over them too
+struct FoldSumOfContract : OpRewritePattern<ReduceSumOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReduceSumOp op, PatternRewriter &rewriter) const override {
+    auto contract = op.getOperand().getDefiningOp<ContractOp>();
+    if (!contract || !contract->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "its operand is no contraction of its own");
+    int64_t numBatch = contract.getLhsBatch().size();
+    if (llvm::any_of(op.getAxes(), [&](int64_t axis) { return axis >= numBatch; }))
+      return rewriter.notifyMatchFailure(op, "it sums over more than batch axes");
+    SmallVector<int64_t> lhsOver(contract.getLhsOver()), rhsOver(contract.getRhsOver()), lhsBatch, rhsBatch;
+    for (auto [axis, left, right] : llvm::enumerate(contract.getLhsBatch(), contract.getRhsBatch())) {
+      bool isSummed = llvm::is_contained(op.getAxes(), static_cast<int64_t>(axis));
+      (isSummed ? lhsOver : lhsBatch).push_back(left);
+      (isSummed ? rhsOver : rhsBatch).push_back(right);
+    }
+    rewriter.replaceOpWithNewOp<ContractOp>(op, contract.getLhs(), contract.getRhs(), lhsOver, rhsOver, lhsBatch,
+                                            rhsBatch);
+    return success();
+  }
+};
+
 /// contract (transpose a), b → contract a, b over other axes, where the free axes keep their order
 struct FoldTransposeIntoContract : OpRewritePattern<ContractOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -412,7 +434,7 @@ void SliceOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRConte
   patterns.add<FoldSliceOfSliceOrConcat>(context);
 }
 void ReduceSumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<FoldSumOfBroadcast, FoldSumOfSum>(context);
+  patterns.add<FoldSumOfBroadcast, FoldSumOfContract, FoldSumOfSum>(context);
 }
 void ContractOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<FoldTransposeIntoContract>(context);

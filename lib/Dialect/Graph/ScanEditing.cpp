@@ -140,7 +140,7 @@ static void markUnread(ScanOp scan, ScanRemovals &removals) {
 }
 
 /// Lets one of two equal inputs, outputs or carries serve for both, and the value from outside for a carry that never
-/// changes; what is left over has no reader then.
+/// changes or an output that is an input; what is left over has no reader then.
 static bool mergeEqual(RewriterBase &rewriter, ScanOp scan) {
   bool changed = false;
   auto replace = [&](Value from, Value to) {
@@ -161,6 +161,10 @@ static bool mergeEqual(RewriterBase &rewriter, ScanOp scan) {
     replace(arg, inputs.try_emplace({input.getAsOpaquePointer(), axis}, arg).first->second);
   for (auto [output, axis, result] : llvm::zip(yield.getOutputs(), scan.getOutputAxes(), scan.getOutputResults()))
     replace(result, outputs.try_emplace({output.getAsOpaquePointer(), axis}, result).first->second);
+  for (auto [output, axis, result] : llvm::zip(yield.getOutputs(), scan.getOutputAxes(), scan.getOutputResults()))
+    for (auto [input, inputAxis, arg] : llvm::zip(scan.getInputs(), scan.getInputAxes(), scan.getInputArgs()))
+      if (output == arg && axis == inputAxis)
+        replace(result, input);
   std::map<std::tuple<void *, void *>, unsigned> carries;
   for (auto [index, init, next] : llvm::enumerate(scan.getInits(), yield.getCarries())) {
     unsigned first = carries.try_emplace({init.getAsOpaquePointer(), next.getAsOpaquePointer()}, index).first->second;
