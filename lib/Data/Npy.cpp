@@ -4,6 +4,7 @@
 
 #include "moru/Support/Files.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
@@ -151,19 +152,19 @@ static std::optional<ElementType> typeOfCode(StringRef code) {
 // Elements
 //===----------------------------------------------------------------------===//
 
-/// The bytes that a tensor takes, if they can be counted; the axes of a file may have any size.
+/// The bytes that a tensor takes, if they can be counted; the axes of a file may have any size. Axes beside an empty
+/// one must have a product that fits, too: other code multiplies them in order.
 static std::optional<uint64_t> countBytes(ElementType type, const Shape &shape) {
   uint64_t bytes = elementSize(type);
-  bool overflow = false, empty = false;
+  bool overflow = false;
   for (int64_t size : shape) {
-    empty |= size == 0;
     bool here = false;
-    bytes = SaturatingMultiply(bytes, uint64_t(size), &here);
+    bytes = SaturatingMultiply(bytes, std::max(uint64_t(size), uint64_t(1)), &here);
     overflow |= here;
   }
-  if (empty)
-    return 0;
-  return overflow || bytes > uint64_t(INT64_MAX) ? std::nullopt : std::optional(bytes);
+  if (overflow || bytes > uint64_t(INT64_MAX))
+    return std::nullopt;
+  return llvm::is_contained(shape, 0) ? 0 : bytes;
 }
 
 static void reverseBytes(HostTensor &tensor) {

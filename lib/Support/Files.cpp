@@ -230,7 +230,8 @@ Error writeFile(StringRef path, Writer write) {
     return makeFileError("write", path, std::make_error_code(std::errc::is_a_directory));
   if (status.type() != sys::fs::file_type::regular_file)
     return writeDirectly(path, write);
-  if (access(path.str().c_str(), W_OK) != 0) // a rename would replace a write-protected file all the same
+  // A rename would replace a write-protected file all the same.
+  if (faccessat(AT_FDCWD, path.str().c_str(), W_OK, AT_EACCESS) != 0)
     return makeFileError("write", path, lastError());
   SmallString<128> target;
   if (std::error_code reason = sys::fs::real_path(path, target))

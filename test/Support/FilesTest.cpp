@@ -89,12 +89,21 @@ TEST_F(Files, NamesThePathAndSaysWhatToDo) {
             "cannot read " + at("big") + ": expected at most 99 bytes, got 100");
 }
 
-TEST_F(Files, RefusesWriteProtectedFiles) {
-  if (geteuid() == 0)
-    GTEST_SKIP() << "root may write everything";
+TEST_F(Files, RefusesWhatItMayNotWrite) {
   ASSERT_FALSE(errorToBool(writeFile(at("a"), "old")));
-  sys::fs::setPermissions(at("a"), sys::fs::owner_read);
-  EXPECT_TRUE(StringRef(messageOf(writeFile(at("a"), "new"))).contains("check the permissions"));
+  ASSERT_FALSE(errorToBool(createFolder(at("closed"))));
+  sys::fs::setPermissions(at("a"), sys::fs::all_read);
+  sys::fs::setPermissions(at("closed"), sys::fs::all_read | sys::fs::all_exe);
+  sys::fs::setPermissions(folder, sys::fs::all_all);
+  bool root = geteuid() == 0;
+  constexpr uid_t kNobody = 65534; // root may write everything, so it becomes somebody else for a moment
+  ASSERT_TRUE(!root || seteuid(kNobody) == 0);
+  std::string file = messageOf(writeFile(at("a"), "new")), inFolder = messageOf(writeFile(at("closed/b"), "new"));
+  ASSERT_TRUE(!root || seteuid(0) == 0);
+  EXPECT_EQ(file,
+            "cannot write " + at("a") + ": Permission denied; check the permissions of the file and of its folder");
+  EXPECT_EQ(inFolder, "cannot write " + at("closed/b") +
+                          ": Permission denied; check the permissions of the file and of its folder");
   EXPECT_EQ(cantFail(readFile(at("a"))), "old");
 }
 
