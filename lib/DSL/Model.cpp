@@ -1,0 +1,195 @@
+//===- Model.cpp - registered models and their functions ------------------===//
+// The registry, plug-ins, and the functions that the tools use, built from what a model offers.
+//===----------------------------------------------------------------------===//
+
+#include "moru/DSL/Model.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <dlfcn.h>
+
+namespace moru {
+
+//===----------------------------------------------------------------------===//
+// Models
+//===----------------------------------------------------------------------===//
+
+Tensor &State::operator[](std::string_view name) {
+  for (auto &[known, tensor] : list)
+    if (known == name)
+      return tensor;
+  return list.emplace_back(std::string(name), Tensor()).second;
+}
+
+Tensor LanguageModel::loss(const Tensor &ids, const Tensor &targets, State &state) const {
+  return crossEntropy(logits(ids, state), targets);
+}
+
+Tensor LanguageModel::step(const Tensor &ids, State &state) const {
+  return squeeze(logits(expandDims(ids, 1), state), 1);
+}
+
+//===----------------------------------------------------------------------===//
+// The registry
+//===----------------------------------------------------------------------===//
+
+std::string_view toString(ModelKind kind) {
+  return kind == ModelKind::LanguageModel ? "language_model" : "encoder_decoder";
+}
+
+static std::vector<std::unique_ptr<ModelEntry>> &registry() {
+  static std::vector<std::unique_ptr<ModelEntry>> entries;
+  return entries;
+}
+
+void registerModel(std::string_view name, std::function<std::unique_ptr<LanguageModel>(Config &)> factory) {
+  llvm::erase_if(registry(), [&](const auto &entry) { return entry->name == name; });
+  registry().push_back(
+      std::make_unique<ModelEntry>(ModelEntry{std::string(name), ModelKind::LanguageModel, std::move(factory)}));
+}
+
+const ModelEntry *findModel(std::string_view name) {
+  for (const auto &entry : registry())
+    if (entry->name == name)
+      return entry.get();
+  return nullptr;
+}
+
+std::vector<std::string> modelNames() {
+  std::vector<std::string> names;
+  for (const auto &entry : registry())
+    names.push_back(entry->name);
+  llvm::sort(names);
+  return names;
+}
+
+Result<void> loadModelPlugin(const std::string &path) {
+  // Without a slash dlopen would look in the system's folders.
+  std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  void *library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return Failure{"cannot load the plug-in " + path + ": " + dlerror()};
+  auto *entry = reinterpret_cast<void (*)()>(dlsym(library, "moruRegisterModels"));
+  if (!entry) {
+    dlclose(library);
+    return Failure{"the plug-in " + path +
+                   " has no function moruRegisterModels: define `extern \"C\" void "
+                   "moruRegisterModels()` and call registerModel in it"};
+  }
+  // The library stays: the registry refers to its code.
+  entry();
+  return {};
+}
+
+Result<std::unique_ptr<LanguageModel>> makeLanguageModel(std::string_view name, Config &config) {
+  const ModelEntry *entry = findModel(name);
+  if (!entry) {
+    std::string known;
+    for (const std::string &model : modelNames())
+      known += (known.empty() ? "" : ", ") + model;
+    return Failure{"unknown model \"" + std::string(name) + "\"; known: " + (known.empty() ? "none" : known) +
+                   ". A model of your own is loaded with --model=<library>"};
+  }
+  std::unique_ptr<LanguageModel> model = entry->languageModel(config);
+  if (Result<void> finished = config.finish(name); !finished)
+    return finished.failure();
+  return model;
+}
+
+//===----------------------------------------------------------------------===//
+// The functions of a language model
+//===----------------------------------------------------------------------===//
+
+/// Declares the model's state under a prefix; what `start` gives is only its pattern.
+static State declareState(Function &function, const LanguageModel &model, int64_t batch, std::string_view prefix,
+                          Here at) {
+  State state = model.start(batch);
+  for (auto &[name, tensor] : state.entries())
+    tensor = function.state(std::string(prefix) + name, {tensor.type(), tensor.dims(), {}}, at);
+  return state;
+}
+
+/// The state after a call replaces that before it.
+static void replaceState(Function &function, const State &before, State &after, Here at) {
+  for (const auto &[name, tensor] : before.entries())
+    function.update(tensor, after[name], at);
+}
+
+namespace {
+/// Sizes of one function's batch.
+struct Batch {
+  int64_t rows, time;
+  TensorType ids(std::string_view name) const { return i32({dim("batch", rows), dim("time", time)}).named(name); }
+};
+} // namespace
+
+static void buildTrain(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+  Batch batch{options.batch, options.time};
+  Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
+  bool carried = model.carriesState();
+  State before = carried ? declareState(function, model, batch.rows, kTrainState, at) : model.start(batch.rows);
+  State after = before;
+  buildTrainStep(function, model, options.optimizer, model.loss(ids, targets, after), at);
+  if (carried)
+    replaceState(function, before, after, at);
+}
+
+static void buildLoss(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+  Batch batch{options.batch, options.time};
+  Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
+  State state = model.start(batch.rows);
+  function.output("loss", model.loss(ids, targets, state), at);
+}
+
+static void buildLogits(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+  Batch batch{options.batch, options.time};
+  State state = model.start(batch.rows);
+  function.output("logits", model.logits(function.input(batch.ids("ids"), at), state), at);
+}
+
+static void buildEvaluation(Function &function, const LanguageModel &model, const LanguageModelOptions &options,
+                            Here at) {
+  Batch batch{options.evalBatch ? options.evalBatch : options.batch,
+              options.evalTime ? options.evalTime : options.time};
+  Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
+  State before = declareState(function, model, batch.rows, kEvalState, at), after = before;
+  // Not the training loss, which a model may smooth.
+  Tensor mean = crossEntropy(model.logits(ids, after), targets);
+  Tensor count = sum(convert(targets != -1, ElementType::F32));
+  function.output("nll", mean * count, at);
+  function.output("count", count, at);
+  replaceState(function, before, after, at);
+}
+
+static void buildDecode(Function &function, const LanguageModel &model, Here at) {
+  Tensor token = function.input(i32({dim("batch", 1)}).named("token"), at);
+  State before = declareState(function, model, 1, kDecodeState, at), after = before;
+  function.output("logits", model.step(token, after), at);
+  replaceState(function, before, after, at);
+}
+
+Program buildLanguageModel(const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+  Program program;
+  for (const std::string &name : options.functions)
+    program.function(
+        name,
+        [&](Function &function) {
+          if (name == "train_step")
+            buildTrain(function, model, options, at);
+          else if (name == "loss")
+            buildLoss(function, model, options, at);
+          else if (name == "logits")
+            buildLogits(function, model, options, at);
+          else if (name == "eval_step")
+            buildEvaluation(function, model, options, at);
+          else if (name == "decode_step")
+            buildDecode(function, model, at);
+          else
+            function.fail("unknown function \"" + name + "\"; known: train_step, loss, logits, decode_step, eval_step",
+                          at);
+        },
+        at);
+  return program;
+}
+
+} // namespace moru

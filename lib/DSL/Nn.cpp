@@ -1,0 +1,76 @@
+//===- Nn.cpp - layers ----------------------------------------------------===//
+// Each layer is what a user could write; values are named so that a dump reads like the formula.
+//===----------------------------------------------------------------------===//
+
+#include "moru/DSL/Nn.h"
+
+#include <cmath>
+
+namespace moru::nn {
+
+//===----------------------------------------------------------------------===//
+// Embedding, Linear
+//===----------------------------------------------------------------------===//
+
+Embedding::Embedding(Module &parent, std::string_view name, int64_t count, int64_t dim,
+                     const init::Initializer &initializer, Here at)
+    : weight(parent.parameter(name, {count, dim}, initializer, ElementType::F32, at)) {}
+
+Tensor Embedding::operator()(const Tensor &ids, Here at) const { return gather(weight, ids, at); }
+
+Linear::Linear(Module &parent, const LinearNames &names, int64_t in, int64_t out,
+               std::optional<init::Initializer> initializer, Here at) {
+  weight = parent.parameter(names.weight, {in, out},
+                            initializer.value_or(init::uniform(1 / std::sqrt(double(std::max<int64_t>(in, 1))))),
+                            ElementType::F32, at);
+  if (!names.bias.empty())
+    bias = parent.parameter(names.bias, {out}, init::zeros(), ElementType::F32, at);
+}
+
+Linear::Linear(Module &parent, std::string_view name, int64_t in, int64_t out,
+               std::optional<init::Initializer> initializer, Here at)
+    : Linear(parent, LinearNames{std::string(name) + ".weight", std::string(name) + ".bias"}, in, out, initializer,
+             at) {}
+
+Tensor Linear::operator()(const Tensor &x, Here at) const {
+  CallerScope scope(at);
+  Tensor y = matmul(x, weight);
+  return bias ? y + bias : y;
+}
+
+//===----------------------------------------------------------------------===//
+// Lstm
+//===----------------------------------------------------------------------===//
+
+Lstm::Lstm(Module &parent, std::string_view name, int64_t in, int64_t hidden,
+           std::optional<init::Initializer> initializer, Here at)
+    : hidden(hidden) {
+  init::Initializer matrix = initializer.value_or(init::uniform(1 / std::sqrt(double(std::max<int64_t>(hidden, 1)))));
+  Module own(parent, name);
+  Wx = own.parameter("Wx", {in, 4 * hidden}, matrix, ElementType::F32, at);
+  Wh = own.parameter("Wh", {hidden, 4 * hidden}, matrix, ElementType::F32, at);
+  b = own.parameter("b", {4 * hidden}, init::zeros(), ElementType::F32, at);
+}
+
+Lstm::State Lstm::start(int64_t batch, Here at) const {
+  CallerScope scope(at);
+  return {zeros({dim("batch", batch), hidden}), zeros({dim("batch", batch), hidden})};
+}
+
+Lstm::Output Lstm::operator()(const Tensor &x, Here at) const { return (*this)(x, start(x.size(0), at), at); }
+
+Lstm::Output Lstm::operator()(const Tensor &x, const State &from, Here at) const {
+  CallerScope scope(at);
+  // The input's share of all gates, for all time steps at once: [batch, time, 4 hidden].
+  Tensor z = (matmul(x, Wx) + b).named("z");
+  auto [last, hs] = scan(Carry{from.h, from.c}, z, /*axis=*/1, [&](Carry s, Tensor zt) {
+    auto [zf, zi, zg, zo] = split<4>(zt + matmul(s[0].named("h"), Wh), -1);
+    Tensor f = sigmoid(zf).named("f"), i = sigmoid(zi).named("i"), g = tanh(zg).named("g"), o = sigmoid(zo).named("o");
+    Tensor c = (f * s[1].named("c") + i * g).named("c_next");
+    Tensor h = (o * tanh(c)).named("h_next");
+    return Step{.carry = {h, c}, .output = h};
+  });
+  return {hs, {last[0], last[1]}};
+}
+
+} // namespace moru::nn
