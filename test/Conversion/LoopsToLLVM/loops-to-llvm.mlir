@@ -1,0 +1,90 @@
+// RUN: moru-opt %s --loops-to-llvm | %FileCheck %s
+// Host functions become functions over the runtime's pointers; kernels get bare pointers and an entry.
+
+// CHECK-LABEL: llvm.func @launches_through_the_context
+// CHECK-SAME: (%[[CONTEXT:.*]]: !llvm.ptr, %[[ARGUMENTS:.*]]: !llvm.ptr) -> i32
+// CHECK-DAG: %[[ENTRY:.*]] = llvm.mlir.addressof @negate_entry
+// CHECK-DAG: %[[TWO:.*]] = llvm.mlir.constant(2 : i64)
+// CHECK: %[[X:.*]] = llvm.load %[[ARGUMENTS]]
+// CHECK: llvm.getelementptr %[[ARGUMENTS]][8]
+// CHECK: %[[Y:.*]] = llvm.load
+// The arena is the context's member at byte 8, parallel_for the one at byte 24.
+// CHECK: llvm.getelementptr %[[CONTEXT]][8]
+// CHECK: %[[ARENA:.*]] = llvm.load
+// CHECK: llvm.getelementptr %[[CONTEXT]][24]
+// CHECK: %[[PARALLEL:.*]] = llvm.load
+// CHECK: %[[BUFFERS:.*]] = llvm.alloca %[[TWO]] x !llvm.ptr
+// CHECK-NOT: llvm.alloca
+// CHECK: %[[T:.*]] = llvm.getelementptr %[[ARENA]][128]
+// CHECK: llvm.store %[[X]], %[[BUFFERS]]
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[BUFFERS]][8]
+// CHECK: llvm.store %[[T]], %[[SECOND]]
+// CHECK: llvm.call %[[PARALLEL]](%[[CONTEXT]], %[[ENTRY]], %[[BUFFERS]], %[[TWO]]) : !llvm.ptr, (!llvm.ptr, !llvm.ptr, !llvm.ptr, i64) -> ()
+// CHECK: llvm.store %[[T]], %[[BUFFERS]]
+// CHECK: llvm.call %[[PARALLEL]]
+// CHECK: llvm.return
+func.func @launches_through_the_context(%x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>) {
+  %t = kernel.alloc at 128 : !kernel.buffer<32xf32>
+  kernel.launch @negate(%x, %t : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  kernel.launch @negate(%t, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  return
+}
+
+// CHECK-LABEL: llvm.func @steps_through_slots
+// CHECK: llvm.cond_br
+// CHECK: llvm.mul
+// CHECK: llvm.srem
+// CHECK: llvm.srem
+// CHECK: llvm.br
+// CHECK-NOT: kernel.
+// CHECK: llvm.return
+func.func @steps_through_slots(%x: !kernel.buffer<10x32xf32>, %y: !kernel.buffer<2x32xf32>) {
+  kernel.loop %t to 10 {
+    %a = kernel.slot %x[%t, scale -1, offset 9, modulus 0] axis 0 : !kernel.buffer<10x32xf32> -> !kernel.buffer<32xf32>
+    %b = kernel.slot %y[%t, scale 1, offset 1, modulus 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
+    kernel.launch @negate(%a, %b : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  }
+  return
+}
+
+// CHECK-LABEL: llvm.func @adds_views
+// CHECK: llvm.getelementptr {{.*}}[256]
+func.func @adds_views(%x: !kernel.buffer<128xf32>) {
+  %a = kernel.view %x at 64 : !kernel.buffer<128xf32> -> !kernel.buffer<32xf32>
+  kernel.launch @update(%a, %a : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 1
+  return
+}
+
+// Nothing else has its bytes: both pointers are noalias.
+// CHECK-LABEL: llvm.func internal @negate
+// CHECK-SAME: !llvm.ptr {llvm.noalias}{{.*}}!llvm.ptr {llvm.noalias}{{.*}}i64
+// CHECK: llvm.load {{.*}} : !llvm.ptr -> vector<16xf32>
+// CHECK: llvm.store {{.*}} : vector<16xf32>, !llvm.ptr
+func.func private @negate(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) attributes {kernel.family = "map"} {
+  %c16 = arith.constant 16 : index
+  %i = arith.muli %task, %c16 : index
+  %a = vector.load %x[%i] : memref<32xf32>, vector<16xf32>
+  %b = arith.negf %a : vector<16xf32>
+  vector.store %b, %y[%i] : memref<32xf32>, vector<16xf32>
+  return
+}
+
+// In place: the launch gives the same buffer twice.
+// CHECK-LABEL: llvm.func internal @update
+// CHECK-NOT: llvm.noalias
+// CHECK-NOT: llvm.call
+// CHECK: llvm.return
+func.func private @update(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) attributes {kernel.family = "map"} {
+  %c0 = arith.constant 0 : index
+  %a = vector.load %x[%c0] : memref<32xf32>, vector<16xf32>
+  %b = math.exp %a : vector<16xf32>
+  vector.store %b, %y[%c0] : memref<32xf32>, vector<16xf32>
+  return
+}
+
+// CHECK-LABEL: llvm.func @negate_entry
+// CHECK-SAME: (%[[BUFFERS:.*]]: !llvm.ptr, %[[TASK:.*]]: i64)
+// CHECK: %[[FIRST:.*]] = llvm.load
+// CHECK: llvm.getelementptr %[[BUFFERS]][1]
+// CHECK: %[[SECOND:.*]] = llvm.load
+// CHECK: llvm.call @negate(%[[FIRST]], %[[SECOND]], %[[TASK]])
