@@ -1,0 +1,33 @@
+//===- Instrument.h - checks between the passes of a pipeline -------*- C++ -*-===//
+// How `--check=each` and `--inject` get into a pass manager.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_CHECK_INSTRUMENT_H
+#define MORU_CHECK_INSTRUMENT_H
+
+#include "moru/Check/Checker.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <string>
+
+namespace moru::check {
+
+/// What to do after each pass.
+struct InstrumentOptions {
+  /// Check the program (`--check=each`).
+  bool checkEach = false;
+  CheckOptions check;
+  /// `<kind>@<pass>#n`: a mutation to make, or empty.
+  std::string inject;
+  /// Try that many mutants after the pipeline and print a table; 0: none.
+  int64_t mutants = 0;
+};
+
+/// Adds to a manager that is otherwise complete what `options` asks for. A difference fails the run of the manager. Fails, with an error on the
+/// module's location being run later impossible, where `inject` is malformed.
+mlir::LogicalResult instrument(mlir::PassManager &manager, const InstrumentOptions &options);
+
+} // namespace moru::check
+
+#endif // MORU_CHECK_INSTRUMENT_H

@@ -1,0 +1,146 @@
+//===- CheckGradients.cpp - gradients against finite differences --------------===//
+// The derivative of the loss along a direction d of one target is <gradient, d>. It is measured in f64, moving the target by ±h and ±h/2 with
+// nothing but the forward evaluators: independent of every gradient rule.
+//===----------------------------------------------------------------------===//
+
+#include "Run.h"
+
+#include "moru/Support/Philox.h"
+
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+using reference::Tensor;
+
+/// The distance by which targets move, relative to entries near 1: the fourth-order error of the extrapolation, h^4 = 1e-12, is then about
+/// the rounding error of the difference, 1e-16 / h.
+static constexpr double kStep = 1e-3;
+
+/// Accuracy of a difference quotient that seems to have converged: its own rounding, and terms of higher order.
+static constexpr double kQuotientAccuracy = 1e-7;
+
+/// A copy of the function in a module of its own.
+namespace {
+struct FunctionCopy {
+  OwningOpRef<ModuleOp> module;
+  func::FuncOp function;
+  IRMapping mapping;
+
+  explicit FunctionCopy(func::FuncOp original) : module(ModuleOp::create(original.getLoc())) {
+    function = cast<func::FuncOp>(original->clone(mapping));
+    module->push_back(function);
+  }
+  /// Returns `values` and drops what they do not need.
+  void returnOnly(ValueRange values) {
+    Block &block = function.getBody().front();
+    block.getTerminator()->setOperands(values);
+    function.setFunctionType(FunctionType::get(function.getContext(), function.getArgumentTypes(), values.getTypes()));
+    function->removeAttr(function.getResAttrsAttrName());
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block.without_terminator())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+};
+} // namespace
+
+static SmallVector<Tensor> inOrder(func::FuncOp function, const NamedValues &inputs) {
+  SmallVector<Tensor> values;
+  for (const auto &[name, tensor] : inputs)
+    values.push_back(tensor);
+  assert(values.size() == function.getNumArguments() && "arguments of a function of tensors are all inputs");
+  return values;
+}
+
+/// The values of all results of `gradient`, by the rules.
+static FailureOr<SmallVector<Tensor>> evaluateGradient(graph::GradientOp gradient, const NamedValues &inputs) {
+  FunctionCopy copy(gradient->getParentOfType<func::FuncOp>());
+  SmallVector<Value> results;
+  for (Value result : gradient.getResults())
+    results.push_back(copy.mapping.lookup(result));
+  copy.returnOnly(results);
+  return reference::evaluate(copy.function, inOrder(copy.function, inputs));
+}
+
+static Tensor drawDirection(RankedTensorType type, uint64_t seed, uint32_t stream) {
+  Tensor direction(type);
+  for (int64_t i = 0; i < direction.size(); ++i)
+    direction.floats[i] = 2 * philoxUniform(seed, stream, 0, i) - 1;
+  return direction;
+}
+
+namespace {
+/// The loss of one gradient as a function of how far one target is moved.
+class LossAlong {
+public:
+  LossAlong(graph::GradientOp gradient, unsigned target, const Tensor &direction, const NamedValues &inputs)
+      : copy(gradient->getParentOfType<func::FuncOp>()), inputs(inputs), direction(direction) {
+    moved = copy.mapping.lookup(gradient.getTargets()[target]);
+    copy.returnOnly(copy.mapping.lookup(gradient.getLoss()));
+  }
+  /// A loss that itself needs gradients is not measured.
+  bool isPlain() {
+    return !copy.function.walk([](graph::GradientOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  }
+  double at(double distance) {
+    reference::EvaluateOptions options;
+    Tensor delta = direction;
+    for (double &entry : delta.floats)
+      entry *= distance;
+    options.perturbations[moved] = std::move(delta);
+    auto results = reference::evaluate(copy.function, inOrder(copy.function, inputs), options);
+    return succeeded(results) ? results->front().floats.front() : NAN;
+  }
+  double quotient(double step) { return (at(step) - at(-step)) / (2 * step); }
+
+private:
+  FunctionCopy copy;
+  const NamedValues &inputs;
+  const Tensor &direction;
+  Value moved;
+};
+} // namespace
+
+static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, const Tensor &value,
+                                 const NamedValues &inputs, uint64_t seed) {
+  Tensor direction = drawDirection(value.type, seed, target);
+  LossAlong loss(gradient, target, direction, inputs);
+  if (!loss.isPlain())
+    return success();
+  double expected = 0, scale = 0;
+  for (auto [slope, d] : llvm::zip_equal(value.floats, direction.floats)) {
+    expected += slope * d;
+    scale += std::abs(slope * d);
+  }
+  double coarse = loss.quotient(kStep), fine = loss.quotient(kStep / 2);
+  double measured = (4 * fine - coarse) / 3;
+  // Where halving the step changes much, the loss has a kink or a high curvature, and the quotient says less.
+  double tolerance = std::abs(fine - coarse) + kQuotientAccuracy * scale + 1e-12 / kStep;
+  if (std::abs(measured - expected) <= tolerance)
+    return success();
+  return gradient.emitError("expected the derivative along a random direction of target ")
+         << target << " to be " << measured << " (by differences of the loss), got " << expected << " from its gradient";
+}
+
+LogicalResult check::checkGradients(func::FuncOp function, const NamedValues &inputs, uint64_t seed) {
+  LogicalResult result = success();
+  function.walk([&](graph::GradientOp gradient) {
+    if (gradient->getParentOp() != function)
+      return;
+    FailureOr<SmallVector<Tensor>> values = evaluateGradient(gradient, inputs);
+    if (failed(values)) {
+      result = failure();
+      return;
+    }
+    for (auto [target, value] : llvm::enumerate(*values))
+      if (failed(checkTarget(gradient, target, value, inputs, seed)))
+        result = failure();
+  });
+  return result;
+}

@@ -1,0 +1,164 @@
+//===- Inputs.cpp - arguments to check a program on ------------------------===//
+// What an integer may be follows from what it indexes; how numbers are drawn follows from the role of the argument.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Check/Inputs.h"
+
+#include "moru/Dialect/Kernel/Kernel.h"
+#include "moru/Support/Philox.h"
+
+#include "llvm/ADT/SmallPtrSet.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+using reference::Tensor;
+
+/// The range of integers that index nothing.
+static constexpr int64_t kFreeRange = 4;
+
+//===----------------------------------------------------------------------===//
+// What integers index
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Follows an integer tensor to what it indexes.
+class IndexRange {
+public:
+  void follow(Value value);
+  int64_t range = std::numeric_limits<int64_t>::max();
+
+private:
+  void followUse(OpOperand &use);
+  void limit(int64_t size) { range = std::min(range, std::max<int64_t>(size, 1)); }
+  llvm::SmallPtrSet<void *, 16> visited;
+};
+} // namespace
+
+static RankedTensorType tensorOf(Type type) {
+  if (auto buffer = dyn_cast<kernel::BufferType>(type))
+    return buffer.getTensorType();
+  return cast<RankedTensorType>(type);
+}
+
+void IndexRange::follow(Value value) {
+  if (!visited.insert(value.getAsOpaquePointer()).second)
+    return;
+  for (OpOperand &use : value.getUses())
+    followUse(use);
+}
+
+/// The index along an axis that `value` repeats, if it does.
+static graph::IotaOp getIota(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto iota = dyn_cast<graph::IotaOp>(op))
+      return iota;
+    if (!isa<graph::BroadcastOp, graph::ReshapeOp>(op))
+      return {};
+    value = op->getOperand(0);
+  }
+  return {};
+}
+
+void IndexRange::followUse(OpOperand &use) {
+  Operation *op = use.getOwner();
+  unsigned number = use.getOperandNumber();
+  if (auto gather = dyn_cast<graph::GatherOp>(op); gather && number == 1)
+    return limit(tensorOf(gather.getTable().getType()).getDimSize(0));
+  if (auto scatter = dyn_cast<graph::ScatterAddOp>(op); scatter && number == 1)
+    return limit(tensorOf(scatter.getResult().getType()).getDimSize(0));
+  if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1)
+    return limit(tensorOf(loss.getLogits().getType()).getShape().back());
+  if (auto compare = dyn_cast<graph::CompareOp>(op)) {
+    if (graph::IotaOp iota = getIota(compare->getOperand(1 - number)))
+      limit(cast<RankedTensorType>(iota.getType()).getDimSize(iota.getAxis()));
+    return;
+  }
+  if (auto scan = dyn_cast<graph::ScanOp>(op))
+    return follow(scan.getBodyBlock()->getArgument(number));
+  if (auto compute = dyn_cast<kernel::ComputeOp>(op)) {
+    if (number < compute.getReads().size())
+      follow(compute.getBodyBlock()->getArgument(number));
+    return;
+  }
+  if (isa<graph::ReshapeOp, graph::TransposeOp, graph::SliceOp, graph::BroadcastOp, graph::ConcatOp, kernel::ViewOp,
+          kernel::SlotOp>(op))
+    follow(op->getResult(0));
+}
+
+int64_t check::getIndexRange(Value ids) {
+  IndexRange finder;
+  finder.follow(ids);
+  return finder.range == std::numeric_limits<int64_t>::max() ? kFreeRange : finder.range;
+}
+
+//===----------------------------------------------------------------------===//
+// Drawing
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The numbers of one argument.
+struct Stream {
+  uint64_t seed;
+  uint32_t argument;
+
+  /// In [0, 1).
+  double uniform(int64_t element, uint32_t part = 0) const { return philoxUniform(seed, argument, part, element); }
+  /// In (low, high), a f32 value.
+  double between(int64_t element, double low, double high) const {
+    return static_cast<float>(low + (high - low) * (uniform(element) + 0x1p-25));
+  }
+  /// Nearly normal with deviation 1: a sum of twelve uniform numbers, so never beyond 6.
+  double normal(int64_t element) const {
+    double sum = -6;
+    for (uint32_t part = 0; part < 12; ++part)
+      sum += uniform(element, part);
+    return sum;
+  }
+};
+} // namespace
+
+static Tensor drawIntegers(RankedTensorType type, const Stream &stream, int64_t range) {
+  Tensor tensor(type);
+  if (type.getElementType().isInteger(1))
+    range = 2;
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
+  return tensor;
+}
+
+static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef role) {
+  Tensor tensor(type);
+  double rows = type.getRank() == 0 ? 1 : static_cast<double>(std::max<int64_t>(type.getDimSize(0), 1));
+  double deviation = std::min(0.5, 2 / std::sqrt(rows));
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    if (role == graph::GraphDialect::kParameterRole && type.getRank() > 0)
+      tensor.floats[i] = static_cast<float>(deviation * stream.normal(i));
+    else if (role == graph::GraphDialect::kStateRole)
+      tensor.floats[i] = stream.between(i, 0, 0.5);
+    else if (type.getRank() == 0)
+      tensor.floats[i] = stream.between(i, 0.05, 0.5);
+    else
+      tensor.floats[i] = stream.between(i, -1, 1);
+  }
+  reference::roundToType(tensor);
+  return tensor;
+}
+
+SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed) {
+  SmallVector<Tensor> inputs;
+  for (BlockArgument argument : function.getArguments()) {
+    auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), graph::GraphDialect::kRoleAttr);
+    RankedTensorType type = tensorOf(argument.getType());
+    Stream stream{seed, argument.getArgNumber()};
+    if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
+      inputs.emplace_back(type);
+    else if (isa<FloatType>(type.getElementType()))
+      inputs.push_back(drawFloats(type, stream, role ? role.getValue() : StringRef()));
+    else
+      inputs.push_back(drawIntegers(type, stream, getIndexRange(argument)));
+  }
+  return inputs;
+}

@@ -1,0 +1,52 @@
+//===- PassClass.cpp - what a pass may change in a result ------------------===//
+// The table. A pass of Moru's that is not in it cannot be checked, and a test says so.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Check/PassClass.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace moru::check;
+
+llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
+  static constexpr ClassifiedPass passes[] = {
+      {"graph-expand-gradients", PassClass::Reassociates},
+      {"graph-simplify-algebra", PassClass::Reassociates},
+      {"graph-hoist-from-scan", PassClass::Reassociates},
+      {"graph-decompose-composites", PassClass::Reassociates},
+      {"graph-normalize-for-kernels", PassClass::Reassociates},
+      {"graph-to-kernel", PassClass::Exact},
+      {"kernel-plan", PassClass::Exact},
+      {"kernel-verify-plan", PassClass::Exact},
+      {"kernel-to-loops", PassClass::Reassociates},
+      {"loops-to-llvm", PassClass::Approximates},
+      // Upstream.
+      {"canonicalize", PassClass::Reassociates},
+      {"cse", PassClass::Exact},
+      {"inline", PassClass::Exact},
+      {"strip-debuginfo", PassClass::Exact},
+      {"symbol-dce", PassClass::Exact},
+  };
+  return passes;
+}
+
+std::optional<PassClass> moru::check::getPassClass(llvm::StringRef argument) {
+  for (const ClassifiedPass &pass : classifiedPasses())
+    if (pass.argument == argument)
+      return pass.passClass;
+  return std::nullopt;
+}
+
+llvm::StringRef moru::check::toString(PassClass passClass) {
+  switch (passClass) {
+  case PassClass::Exact:
+    return "exact";
+  case PassClass::Reassociates:
+    return "reassociates";
+  case PassClass::Approximates:
+    return "approximates";
+  case PassClass::Precision:
+    return "precision";
+  }
+  llvm_unreachable("every class has a name");
+}

@@ -1,0 +1,70 @@
+//===- Run.h - one run of a program in the Reference ---------------*- C++ -*-===//
+// Internal to lib/Check: arguments and results by name, whatever the stage of the function.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_CHECK_RUN_H
+#define MORU_LIB_CHECK_RUN_H
+
+#include "moru/Reference/Evaluator.h"
+#include "moru/Reference/KernelInterpreter.h"
+
+#include "llvm/ADT/MapVector.h"
+
+#include <map>
+
+namespace moru::check {
+
+/// Values by the names of arguments or results.
+using NamedValues = llvm::MapVector<std::string, reference::Tensor, std::map<std::string, unsigned>>;
+
+/// What a function is, which decides how it is run.
+enum class FunctionStage {
+  /// Graph operations on tensors.
+  Graph,
+  /// Kernels on buffers.
+  Kernels,
+  /// A host's function that launches functions of loops.
+  Launches,
+  /// Anything else: a kernel's loops, a declaration, the LLVM dialect.
+  Other
+};
+FunctionStage getStage(mlir::func::FuncOp function);
+
+/// Values of the arguments, by name, drawn.
+NamedValues drawNamedInputs(mlir::func::FuncOp function, uint64_t seed);
+
+/// A value that a run has made, in order; of kernels, what each one stored.
+struct Made {
+  /// The operation that made it.
+  mlir::Operation *op;
+  /// Its operands' and its own contents.
+  std::vector<reference::Tensor> operands, results;
+};
+
+/// Runs a function of graph operations or of kernels and returns its results by name, with f64 error bounds. `trace`, where given,
+/// receives what every operation made.
+mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs,
+                                 std::vector<Made> *trace = nullptr);
+
+/// A difference between two tensors of the same number of entries that their bounds do not explain.
+struct Difference {
+  int64_t index;
+  double expected, got, tolerance;
+};
+
+/// The worst difference, if there is one. `exact`: the same bits; otherwise both bounds count, `factor` times.
+std::optional<Difference> compare(const reference::Tensor &expected, const reference::Tensor &got, bool exact,
+                                  double factor);
+
+/// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result `output` depends on;
+/// `before` is the same program when it was right. Falls back to the operation that makes the result.
+mlir::Operation *locate(mlir::func::FuncOp before, mlir::func::FuncOp now, const NamedValues &inputs,
+                        llvm::StringRef output);
+
+/// Compares the gradients that `graph-expand-gradients` makes of `function` with finite differences of the loss, along one random direction
+/// per target. Emits an error at the `graph.gradient` whose target is wrong.
+mlir::LogicalResult checkGradients(mlir::func::FuncOp function, const NamedValues &inputs, uint64_t seed);
+
+} // namespace moru::check
+
+#endif // MORU_LIB_CHECK_RUN_H
