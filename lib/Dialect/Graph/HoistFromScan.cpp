@@ -56,6 +56,7 @@ private:
     bool isNegative;
   };
   bool collectTerms(Value value, Value carry, bool isNegative, SmallVectorImpl<Term> &terms);
+  SmallVector<Term> findSum(unsigned index);
   bool canSum(Value value);
   Value sumOverSteps(Value value);
   Value sumContract(ContractOp op);
@@ -73,14 +74,6 @@ private:
 /// Work worth a place of its own outside the loop: one large operation instead of many small ones. Elementwise work is not:
 /// in the loop it costs no memory traffic.
 static bool isHeavy(Operation *op) { return isa<ContractOp, GatherOp>(op); }
-
-/// `op` is a term of a sum over the steps, which is taken out of the loop as a whole.
-static bool isSummand(Operation *op, ScanOp scan) {
-  if (!op->hasOneUse() || !isa<AddOp, SubOp>(*op->user_begin()))
-    return false;
-  return llvm::any_of(op->user_begin()->getOperands(),
-                      [&](Value value) { return llvm::is_contained(scan.getCarryArgs(), value); });
-}
 
 /// The stack of `value`'s slices, if there is one: an input, or an output.
 std::optional<Stacked> ScanHoister::findStacked(Value value) {
@@ -127,6 +120,11 @@ void ScanHoister::hoistInputWork() {
   for (auto [input, axis, arg] : llvm::zip(scan.getInputs(), scan.getInputAxes(), scan.getInputArgs()))
     ready[arg] = {input, axis};
 
+  // Terms of a sum over the steps are taken out of the loop with the sum.
+  llvm::SmallDenseSet<Value> summands;
+  for (unsigned index = 0; index != scan.getNumCarries(); ++index)
+    for (const Term &term : findSum(index))
+      summands.insert(term.value);
   // What could be done before the loop, and of that what should.
   llvm::SmallDenseSet<Operation *> chosen;
   SmallVector<Operation *> candidates;
@@ -141,7 +139,7 @@ void ScanHoister::hoistInputWork() {
     bool extendsChosen = op.hasTrait<OpTrait::Elementwise>() && llvm::any_of(op.getOperands(), [&](Value value) {
                            return value.getDefiningOp() && chosen.contains(value.getDefiningOp());
                          });
-    if ((isHeavy(&op) && !isSummand(&op, scan)) || extendsChosen)
+    if ((isHeavy(&op) && !summands.contains(op.getResult(0))) || extendsChosen)
       chosen.insert(&op);
   }
   for (Operation *op : llvm::reverse(candidates))
@@ -189,6 +187,17 @@ bool ScanHoister::collectTerms(Value value, Value carry, bool isNegative, SmallV
   bool inLeft = collectTerms(op->getOperand(0), carry, isNegative, terms);
   bool inRight = collectTerms(op->getOperand(1), carry, isNegative != isa<SubOp>(op), terms);
   return inLeft != inRight;
+}
+
+/// What the steps add to carry `index`, if it is a sum that can be had without the loop and nobody reads it on the way.
+SmallVector<ScanHoister::Term> ScanHoister::findSum(unsigned index) {
+  Value carry = scan.getCarryArgs()[index], next = scan.getYield().getCarries()[index];
+  SmallVector<Term> terms;
+  if (scan.getCarryResults()[index].use_empty() || !carry.hasOneUse() || !next.hasOneUse() || next == carry ||
+      !collectTerms(next, carry, false, terms) ||
+      !llvm::all_of(terms, [&](const Term &term) { return canSum(term.value); }))
+    return {};
+  return terms;
 }
 
 /// The sum of `value` over the steps can be had without adding in the loop, for at most the memory of its operands.
@@ -294,11 +303,8 @@ Value ScanHoister::sumOverSteps(Value value) {
 void ScanHoister::hoistSums() {
   OpBuilder::InsertionGuard guard(rewriter);
   for (unsigned index = 0; index != scan.getNumCarries(); ++index) {
-    Value carry = scan.getCarryArgs()[index], next = scan.getYield().getCarries()[index];
-    SmallVector<Term> terms;
-    if (scan.getCarryResults()[index].use_empty() || !carry.hasOneUse() || !next.hasOneUse() || next == carry ||
-        !collectTerms(next, carry, false, terms) ||
-        !llvm::all_of(terms, [&](const Term &term) { return canSum(term.value); }))
+    SmallVector<Term> terms = findSum(index);
+    if (terms.empty())
       continue;
     rewriter.setInsertionPoint(scan->getNextNode());
     Value total = scan.getInits()[index];
