@@ -239,24 +239,51 @@ bool Clusters::accepts(Node *node, Operation *op) const {
   llvm_unreachable("all families are covered");
 }
 
+/// All members of `guest` may be parts of `host`. Only what follows a contraction joins it.
+bool Clusters::hosts(Node *host, Node *guest, bool guestFollows) const {
+  if (guest->kind != Node::Kind::Compute || (guest->family != Family::Map && guest->family != Family::RowReduce) ||
+      (host->family == Family::Contract && !guestFollows))
+    return false;
+  return llvm::all_of(guest->ops, [&](Operation *op) { return accepts(host, op); });
+}
+
+/// The largest values first: what is saved by keeping them within a kernel decides which of two merges that exclude
+/// each other is made.
 void Clusters::growKernels() {
-  for (Operation &op : block.without_terminator()) {
-    if (isView(&op) || isInlined(op.getResult(0)) || op.getNumResults() != 1)
+  struct Candidate {
+    Operation *producer, *consumer;
+    int64_t bytes;
+    unsigned position;
+  };
+  SmallVector<Candidate> candidates;
+  for (auto [position, op] : llvm::enumerate(block.without_terminator())) {
+    if (isView(&op) || op.getNumResults() != 1 || isInlined(op.getResult(0)))
       continue;
-    Node *node = getOwner(&op);
-    if (!node) {
-      node = addNode(Node::Kind::Compute, &op);
+    if (!getOwner(&op)) {
+      Node *node = addNode(Node::Kind::Compute, &op);
       node->shape.assign(shapeOf(op.getResult(0)).begin(), shapeOf(op.getResult(0)).end());
-    } else if (node->family != Family::RowReduce) {
-      continue;
     }
-    for (Edge edge : getEdges(&op)) {
-      Node *producer = getProducer(edge.source);
-      if (!edge.fusible || !producer || producer == node ||
-          !llvm::all_of(node->ops, [&](Operation *member) { return accepts(producer, member); }))
+    for (Edge edge : getEdges(&op))
+      if (edge.fusible && getProducer(edge.source)) {
+        RankedTensorType type = typeOf(edge.source);
+        int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+        candidates.push_back({edge.source.getDefiningOp(), &op, bytes, static_cast<unsigned>(position)});
+      }
+  }
+  llvm::sort(candidates, [](const Candidate &a, const Candidate &b) {
+    return std::tie(b.bytes, a.position) < std::tie(a.bytes, b.position);
+  });
+  // A merge can make another one possible (a map becomes a row reduction), so until nothing changes.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const Candidate &candidate : candidates) {
+      Node *producer = getOwner(candidate.producer), *consumer = getOwner(candidate.consumer);
+      if (producer == consumer)
         continue;
-      if (tryMerge(producer, node))
-        node = producer;
+      if (hosts(producer, consumer, true))
+        changed |= tryMerge(producer, consumer);
+      else if (hosts(consumer, producer, false))
+        changed |= tryMerge(consumer, producer);
     }
   }
 }

@@ -96,6 +96,7 @@ private:
   bool canMerge(Node *a, Node *b) const;
   bool isUsedOnlyIn(mlir::Value value, const llvm::SetVector<mlir::Operation *> &ops) const;
   bool accepts(Node *node, mlir::Operation *op) const;
+  bool hosts(Node *host, Node *guest, bool guestFollows) const;
 
   mlir::Block &block;
   llvm::SmallPtrSetImpl<mlir::Operation *> &keepsOutOfEpilogue;

@@ -11,6 +11,39 @@ using namespace mlir;
 using namespace moru;
 using namespace moru::kernel;
 
+/// `%t`, `%t + 1`, `6 minus %t`, each with ` mod 2` where slots are used again.
+static void printSlotIndex(OpAsmPrinter &printer, Operation *, Value step, IntegerAttr scale, IntegerAttr offset,
+                           IntegerAttr modulus) {
+  if (scale.getInt() < 0)
+    printer << offset.getInt() << " minus " << step;
+  else
+    printer << step;
+  if (scale.getInt() >= 0 && offset.getInt() != 0)
+    printer << " + " << offset.getInt();
+  if (modulus.getInt() != 0)
+    printer << " mod " << modulus.getInt();
+}
+
+static ParseResult parseSlotIndex(OpAsmParser &parser, OpAsmParser::UnresolvedOperand &step, IntegerAttr &scale,
+                                  IntegerAttr &offset, IntegerAttr &modulus) {
+  int64_t first = 0, modulo = 0;
+  bool isReverse = false;
+  if (OptionalParseResult leading = parser.parseOptionalInteger(first); leading.has_value()) {
+    isReverse = true;
+    if (failed(*leading) || parser.parseKeyword("minus") || parser.parseOperand(step))
+      return failure();
+  } else if (parser.parseOperand(step) || (succeeded(parser.parseOptionalPlus()) && parser.parseInteger(first))) {
+    return failure();
+  }
+  if (succeeded(parser.parseOptionalKeyword("mod")) && parser.parseInteger(modulo))
+    return failure();
+  Builder &builder = parser.getBuilder();
+  scale = builder.getI64IntegerAttr(isReverse ? -1 : 1);
+  offset = builder.getI64IntegerAttr(first);
+  modulus = builder.getI64IntegerAttr(modulo);
+  return success();
+}
+
 #define GET_OP_CLASSES
 #include "moru/Dialect/Kernel/KernelOps.cpp.inc"
 

@@ -40,8 +40,8 @@ func.func @launches_through_the_context(%x: !kernel.buffer<32xf32>, %y: !kernel.
 // CHECK: llvm.return
 func.func @steps_through_slots(%x: !kernel.buffer<10x32xf32>, %y: !kernel.buffer<2x32xf32>) {
   kernel.loop %t to 10 {
-    %a = kernel.slot %x[%t, scale -1, offset 9, modulus 0] axis 0 : !kernel.buffer<10x32xf32> -> !kernel.buffer<32xf32>
-    %b = kernel.slot %y[%t, scale 1, offset 1, modulus 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
+    %a = kernel.slot %x[9 minus %t] axis 0 : !kernel.buffer<10x32xf32> -> !kernel.buffer<32xf32>
+    %b = kernel.slot %y[%t + 1 mod 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
     kernel.launch @negate(%a, %b : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
   }
   return

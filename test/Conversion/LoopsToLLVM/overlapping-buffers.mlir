@@ -8,8 +8,8 @@
 // CHECK: llvm.func @kernel_entry
 func.func @slots_of_one_buffer(%x: !kernel.buffer<10x4xf32>) {
   kernel.loop %t to 9 {
-    %a = kernel.slot %x[%t, scale 1, offset 0, modulus 0] axis 0 : !kernel.buffer<10x4xf32> -> !kernel.buffer<4xf32>
-    %b = kernel.slot %x[%t, scale 1, offset 1, modulus 0] axis 0 : !kernel.buffer<10x4xf32> -> !kernel.buffer<4xf32>
+    %a = kernel.slot %x[%t] axis 0 : !kernel.buffer<10x4xf32> -> !kernel.buffer<4xf32>
+    %b = kernel.slot %x[%t + 1] axis 0 : !kernel.buffer<10x4xf32> -> !kernel.buffer<4xf32>
     kernel.launch @kernel(%a, %b : !kernel.buffer<4xf32>, !kernel.buffer<4xf32>) tasks 1
   }
   return
@@ -34,5 +34,15 @@ func.func @neighbors_in_the_arena() {
   return
 }
 func.func private @kernel(%x: memref<32xf32>, %y: memref<32xf32>, %z: memref<32xf32>, %task: index) {
+  return
+}
+
+// -----
+
+// Without a launch nothing is known about the buffers; the entry is there all the same.
+// CHECK: llvm.func internal @never_launched
+// CHECK-NOT: llvm.noalias
+// CHECK: llvm.func @never_launched_entry
+func.func private @never_launched(%x: memref<4xf32>, %task: index) attributes {kernel.family = "map"} {
   return
 }

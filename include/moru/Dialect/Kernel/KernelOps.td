@@ -116,14 +116,13 @@ def Kernel_SlotOp : Kernel_Op<"slot", [Pure]> {
     - (C3) the result's type is the source's without `axis`, with the same strides.
 
     ```mlir
-    %s = kernel.slot %b[%t, scale 1, offset 0, modulus 2] axis 0 : !kernel.buffer<2x32x8xf32> -> !kernel.buffer<32x8xf32, strided<[8, 1]>>
+    %s = kernel.slot %b[%t + 1 mod 2] axis 0 : !kernel.buffer<2x32x8xf32> -> !kernel.buffer<32x8xf32, strided<[8, 1]>>
     ```
   }];
   let arguments = (ins Kernel_BufferType:$source, Index:$step, I64Attr:$scale, I64Attr:$offset, I64Attr:$modulus, I64Attr:$axis);
   let results = (outs Kernel_BufferType:$result);
   let assemblyFormat = [{
-    $source `[` $step `,` `scale` $scale `,` `offset` $offset `,` `modulus` $modulus `]` `axis` $axis attr-dict
-    `:` type($source) `->` type($result)
+    $source `[` custom<SlotIndex>($step, $scale, $offset, $modulus) `]` `axis` $axis attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
 }
