@@ -1,9 +1,30 @@
 // Executables: calls by name and by position, shared parameters, donated state, and what is said about a wrong call.
 #include "CompilerTestUtils.h"
 
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
+#include <new>
 
 using namespace moru;
+
+/// Every allocation of the program, to count those of a call.
+static std::atomic<int64_t> allocations{0};
+
+static void *allocate(size_t size, size_t alignment) {
+  ++allocations;
+  return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+void *operator new(size_t size) { return allocate(size, 16); }
+void *operator new[](size_t size) { return allocate(size, 16); }
+void *operator new(size_t size, std::align_val_t alignment) { return allocate(size, size_t(alignment)); }
+void *operator new[](size_t size, std::align_val_t alignment) { return allocate(size, size_t(alignment)); }
+void operator delete(void *memory) noexcept { free(memory); }
+void operator delete[](void *memory) noexcept { free(memory); }
+void operator delete(void *memory, size_t) noexcept { free(memory); }
+void operator delete[](void *memory, size_t) noexcept { free(memory); }
+void operator delete(void *memory, std::align_val_t) noexcept { free(memory); }
+void operator delete[](void *memory, std::align_val_t) noexcept { free(memory); }
 
 namespace {
 
@@ -105,6 +126,19 @@ TEST_F(ExecutableTest, TakesItsOwnResultsAsInputs) {
   ASSERT_TRUE(out) << out.message();
   EXPECT_EQ(out["y"].at(0), 48.0);
   EXPECT_EQ(x.at(0), 3.0);
+}
+
+TEST_F(ExecutableTest, AllocatesNothingAfterTheFirstCall) {
+  Executable exe = load(kProgram, {.threads = 2});
+  ASSERT_TRUE(exe.run("step", {{"x", x}}));
+  ASSERT_TRUE(exe.run("twice", {&x}));
+  int64_t before = allocations;
+  EXPECT_GT(before, 0);
+  for (int round = 0; round < 10; ++round) {
+    EXPECT_TRUE(exe.run("step", {{"x", x}}));
+    EXPECT_TRUE(exe.run("twice", {&x}));
+  }
+  EXPECT_EQ(allocations - before, 0);
 }
 
 TEST_F(ExecutableTest, RejectsWrongCalls) {

@@ -95,6 +95,9 @@ FailureOr<KernelUses> findKernels(ModuleOp module) {
   });
   if (result.wasInterrupted())
     return failure();
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(KernelDialect::kFamilyAttr) && !kernels.contains(function.getSymNameAttr()))
+      kernels[function.getSymNameAttr()] = {function, llvm::BitVector(function.getNumArguments() - 1, true)};
   return kernels;
 }
 
