@@ -71,28 +71,36 @@ static Optimizer::Scalar correction(std::string name, double beta) {
   return {std::move(name), [beta](const Tensor &old) { return old * beta + (1 - beta); }};
 }
 
-/// Adam's step without decay. With d1 = 1-β1^t and d2 = 1-β2^t,
-///     α (m/d1) / (√(v/d2) + ε)  =  (α √d2 / d1) m / (√v + ε √d2):
-/// two scalars, computed once, and one division per entry.
-static Tensor adamStep(Update &u, double beta1, double beta2, double epsilon) {
+/// Adam's two scalars of a step. With d1 = 1-β1^t and d2 = 1-β2^t,
+///     α (m/d1) / (√(v/d2) + ε)  =  (α √d2 / d1) m / (√v + ε √d2),
+/// which leaves one division per entry.
+static void prepareAdam(Update &common, double epsilon) {
+  Tensor root = sqrt(common.scalars[1]);
+  Tensor rate = common.learningRate * root / common.scalars[0];
+  common.scalars = {rate.named("adam_rate"), (root * epsilon).named("adam_epsilon")};
+}
+
+/// Adam's step without decay.
+static Tensor adamStep(Update &u, double beta1, double beta2) {
   Tensor &m = u.slots[0], &v = u.slots[1];
   m = m * beta1 + u.gradient * (1 - beta1);
   v = v * beta2 + square(u.gradient) * (1 - beta2);
-  Tensor root = sqrt(u.scalars[1]);
-  return (u.learningRate * root / u.scalars[0]) * m / (sqrt(v) + root * epsilon);
+  return u.scalars[0] * m / (sqrt(v) + u.scalars[1]);
 }
 
 Optimizer::Optimizer(const Adam &adam) : learningRate(adam.learningRate), clip(adam.clip) {
   slots = {"m", "v"};
   scalars = {correction("correction1", adam.beta1), correction("correction2", adam.beta2)};
-  rule = [=](Update &u) { return u.parameter - adamStep(u, adam.beta1, adam.beta2, adam.epsilon); };
+  prepare = [epsilon = adam.epsilon](Update &common) { prepareAdam(common, epsilon); };
+  rule = [=](Update &u) { return u.parameter - adamStep(u, adam.beta1, adam.beta2); };
 }
 
 Optimizer::Optimizer(const AdamW &adam) : learningRate(adam.learningRate), clip(adam.clip) {
   slots = {"m", "v"};
   scalars = {correction("correction1", adam.beta1), correction("correction2", adam.beta2)};
+  prepare = [epsilon = adam.epsilon](Update &common) { prepareAdam(common, epsilon); };
   rule = [=](Update &u) {
-    Tensor step = adamStep(u, adam.beta1, adam.beta2, adam.epsilon);
+    Tensor step = adamStep(u, adam.beta1, adam.beta2);
     if (u.parameter.rank() >= 2)
       step = step + u.learningRate * adam.weightDecay * u.parameter;
     return u.parameter - step;
@@ -130,26 +138,28 @@ void buildTrainStep(Function &function, const nn::Module &model, const optim::Op
   common.learningRate = optimizer.learningRate(common.t).named("learning_rate");
   for (const optim::Optimizer::Scalar &scalar : optimizer.scalars) {
     Tensor old = function.state("optimizer." + scalar.name, f32({}));
-    common.scalars.push_back(scalar.next(old).named(scalar.name));
+    common.scalars.push_back(scalar.next(old).named("new." + scalar.name));
     function.update(old, common.scalars.back());
   }
   Tensor scale;
   if (optimizer.clip > 0)
     scale = minimum(optimizer.clip / norm, 1.0).named("scale");
 
+  if (optimizer.prepare)
+    optimizer.prepare(common);
   for (size_t i = 0; i < parameters.size(); ++i) {
+    const std::string &name = parameters[i].name();
     optim::Update update = common;
     update.parameter = parameters[i];
-    update.gradient = scale ? gradients[i] * scale : gradients[i];
+    update.gradient = scale ? (gradients[i] * scale).named("clipped." + name) : gradients[i];
     std::vector<Tensor> old;
     for (const std::string &slot : optimizer.slots)
-      old.push_back(function.state("optimizer." + slot + "." + parameters[i].name(),
-                                   {parameters[i].type(), parameters[i].dims(), {}}));
+      old.push_back(function.state("optimizer." + slot + "." + name, {parameters[i].type(), parameters[i].dims(), {}}));
     update.slots = old;
-    Tensor next = optimizer.rule(update);
+    Tensor next = optimizer.rule(update).named("new." + name);
     function.update(parameters[i], next);
     for (size_t slot = 0; slot < old.size(); ++slot)
-      function.update(old[slot], update.slots[slot]);
+      function.update(old[slot], update.slots[slot].named("new." + optimizer.slots[slot] + "." + name));
   }
   function.output("loss", loss);
   function.output("grad_norm", norm);

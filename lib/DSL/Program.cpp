@@ -85,6 +85,8 @@ static std::string printModule(ModuleOp module, bool locations, bool pretty) {
   flags.printNameLocAsPrefix();
   if (locations)
     flags.enableDebugInfo(/*enable=*/true, /*prettyForm=*/pretty);
+  if (pretty)
+    flags.useLocalScope();
   module->print(stream, flags);
   stream << "\n";
   return text;

@@ -96,7 +96,8 @@ private:
     for (auto [tensor, argument, axis] : llvm::zip(inputs, scan.getInputArgs(), axes)) {
       AxisNames names = detail::namesOf(tensor);
       names.erase(names.begin() + axis);
-      slices.push_back(op.result(argument, names));
+      Tensor slice = op.result(argument, names);
+      slices.push_back(tensor.name().empty() ? slice : slice.named(tensor.name() + "_t"));
     }
     MultiStep step = body(carry, slices);
     // The values are looked up here, where the body's own are visible.

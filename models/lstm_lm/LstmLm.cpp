@@ -55,7 +55,7 @@ private:
   std::vector<nn::Lstm> makeLayers(const Config &c) {
     std::vector<nn::Lstm> layers;
     for (int64_t i = 0; i < c.layers; ++i)
-      layers.emplace_back(*this, layer(i), i == 0 ? c.dim : c.hidden, c.hidden, initial);
+      layers.push_back(nn::Lstm(*this, layer(i), i == 0 ? c.dim : c.hidden, c.hidden, initial));
     return layers;
   }
 

@@ -68,7 +68,7 @@ struct Update {
   Tensor t, learningRate;
   /// One value per entry of `Optimizer::slots`, of the parameter's shape, zero at first: read and replaced.
   std::vector<Tensor> slots;
-  /// One value per entry of `Optimizer::scalars`, already that of this step.
+  /// One value per entry of `Optimizer::scalars`, already that of this step; then what `Optimizer::prepare` added.
   std::vector<Tensor> scalars;
 };
 
@@ -91,6 +91,8 @@ struct Optimizer {
   std::vector<std::string> slots;
   /// State in all: becomes `optimizer.<name>`.
   std::vector<Scalar> scalars;
+  /// May add scalars that are the same for all parameters; called once, without a parameter.
+  std::function<void(Update &common)> prepare;
   /// The new parameter; replaces the slots.
   std::function<Tensor(Update &update)> rule;
 };
