@@ -24,7 +24,7 @@ struct Carry {
 /// What the body returns: the next carry, and a slice of the output (none: a loop that only carries).
 struct Step {
   Carry carry;
-  Tensor output;
+  Tensor output = {};
 };
 /// The same with several outputs.
 struct MultiStep {
