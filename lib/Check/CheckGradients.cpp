@@ -43,9 +43,12 @@ struct FunctionCopy {
     block.getTerminator()->setOperands(values);
     function.setFunctionType(FunctionType::get(function.getContext(), function.getArgumentTypes(), values.getTypes()));
     function->removeAttr(function.getResAttrsAttrName());
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block.without_terminator())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+    for (Operation *op = block.getTerminator()->getPrevNode(); op;) {
+      Operation *previous = op->getPrevNode();
+      if (isOpTriviallyDead(op))
+        op->erase();
+      op = previous;
+    }
   }
 };
 } // namespace

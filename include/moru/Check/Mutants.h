@@ -1,0 +1,50 @@
+//===- Mutants.h - how many mistakes the checker finds --------------*- C++ -*-===//
+// A campaign: after each pass some mutants of what it made are checked, and a table says which were caught.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_CHECK_MUTANTS_H
+#define MORU_CHECK_MUTANTS_H
+
+#include "moru/Check/Checker.h"
+#include "moru/Check/Mutator.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+namespace moru::check {
+
+/// One mutant and what became of it.
+struct MutantOutcome {
+  std::string pass;
+  MutationKind kind;
+  /// The number to give to `--inject`.
+  int64_t number;
+  /// The operation and its place, and what was done to it.
+  std::string site;
+  enum { Caught, CaughtElsewhere, Survived } outcome;
+  /// The error that caught it.
+  std::string message;
+};
+
+/// Samples mutations with a fixed seed and keeps the outcomes.
+class MutantCampaign {
+public:
+  MutantCampaign(uint64_t seed, int64_t perPass) : seed(seed), perPass(perPass) {}
+
+  /// Checks mutants of `scope`, which `pass` has just made, and which `checker` has found right.
+  void run(Checker &checker, llvm::StringRef pass, mlir::Operation *scope);
+
+  /// The table, then one line: `mutants: 100, caught with the right pass 97, elsewhere 1, survived 2`.
+  void print(llvm::raw_ostream &stream) const;
+
+private:
+  void runOne(Checker &checker, llvm::StringRef pass, mlir::Operation *scope, MutationKind kind, int64_t number);
+
+  uint64_t seed;
+  int64_t perPass;
+  uint32_t passes = 0;
+  std::vector<MutantOutcome> outcomes;
+};
+
+} // namespace moru::check
+
+#endif // MORU_CHECK_MUTANTS_H

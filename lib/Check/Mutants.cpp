@@ -1,0 +1,93 @@
+//===- Mutants.cpp - how many mistakes the checker finds -----------------------===//
+// Mutants are copies: the program that goes on is never touched.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Check/Mutants.h"
+
+#include "moru/Support/Philox.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+
+/// Attempts per mutant that is wanted: a mutation that does not verify, or was drawn before, is drawn again.
+static constexpr int64_t kAttempts = 20;
+
+static std::string describe(Operation *op, StringRef what) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << op->getName() << " at ";
+  op->getLoc().print(stream);
+  stream << ": " << what;
+  return text;
+}
+
+void MutantCampaign::runOne(Checker &checker, StringRef pass, Operation *scope, MutationKind kind, int64_t number) {
+  OwningOpRef<Operation *> copy(scope->clone());
+  std::vector<Mutation> mutations = findMutations(copy.get(), kind);
+  std::string message;
+  ScopedDiagnosticHandler handler(scope->getContext(), [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      message += (message.empty() ? "" : "; ") + diagnostic.str();
+    return success();
+  });
+  Mutation &mutation = mutations[number];
+  MutantOutcome outcome{pass.str(), kind, number, describe(mutation.op, mutation.what), MutantOutcome::Survived, {}};
+  mutation.apply();
+  if (failed(verify(copy.get())))
+    return;
+  message.clear();
+  if (failed(checker.probe(pass, copy.get())))
+    outcome.outcome = StringRef(message).contains(("'" + pass + "'").str()) ? MutantOutcome::Caught
+                                                                             : MutantOutcome::CaughtElsewhere;
+  outcome.message = message;
+  outcomes.push_back(std::move(outcome));
+}
+
+void MutantCampaign::run(Checker &checker, StringRef pass, Operation *scope) {
+  SmallVector<std::pair<MutationKind, int64_t>> counts;
+  for (MutationKind kind : mutationKinds())
+    if (int64_t count = findMutations(scope, kind).size())
+      counts.push_back({kind, count});
+  uint32_t draw = 0;
+  ++passes;
+  std::set<std::pair<MutationKind, int64_t>> drawn;
+  size_t wanted = outcomes.size() + perPass;
+  // Kinds take turns, sites of a kind are drawn.
+  while (!counts.empty() && outcomes.size() < wanted && draw < perPass * kAttempts) {
+    auto [kind, count] = counts[draw % counts.size()];
+    int64_t number = static_cast<int64_t>(philoxUniform(seed, passes, 0, draw++) * static_cast<double>(count));
+    if (drawn.insert({kind, number}).second)
+      runOne(checker, pass, scope, kind, number);
+  }
+}
+
+static StringRef outcomeName(const MutantOutcome &outcome) {
+  switch (outcome.outcome) {
+  case MutantOutcome::Caught:
+    return "caught";
+  case MutantOutcome::CaughtElsewhere:
+    return "elsewhere";
+  case MutantOutcome::Survived:
+    return "SURVIVED";
+  }
+  llvm_unreachable("every outcome has a name");
+}
+
+void MutantCampaign::print(llvm::raw_ostream &stream) const {
+  int64_t counts[3] = {};
+  for (const MutantOutcome &outcome : outcomes) {
+    ++counts[outcome.outcome];
+    std::string injection = llvm::formatv("{0}@{1}#{2}", toString(outcome.kind), outcome.pass, outcome.number);
+    stream << llvm::formatv("{0,-10} {1,-52} {2}\n", outcomeName(outcome), injection, outcome.site);
+  }
+  stream << "mutants: " << outcomes.size() << ", caught with the right pass " << counts[MutantOutcome::Caught]
+         << ", elsewhere " << counts[MutantOutcome::CaughtElsewhere] << ", survived " << counts[MutantOutcome::Survived]
+         << "\n";
+}
