@@ -2,6 +2,8 @@
 
 #include "moru/Compiler/Codegen.h"
 
+#include "moru/Compiler/ObjectCache.h"
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Support/Files.h"
 
 #include "mlir/Target/LLVMIR/Dialect/All.h"
@@ -98,8 +100,8 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   return machine;
 }
 
-Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, CodeQuality quality) {
-  TimeTraceScope scope("generate code");
+Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, CodeQuality quality, bool cache) {
+  TimeTraceScope scope("translate to LLVM IR");
   Codegen codegen;
   Expected<std::unique_ptr<TargetMachine>> machine = createTargetMachine(target, quality);
   if (!machine)
@@ -117,23 +119,41 @@ Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, C
   codegen.llvmModule->setTargetTriple(Triple(target.triple));
   codegen.llvmModule->setDataLayout(codegen.machine->createDataLayout());
   setAttributes(*codegen.llvmModule, target);
-  optimize(*codegen.llvmModule, *codegen.machine, quality);
+  codegen.quality = quality;
+  if (cache)
+    codegen.cacheKey = ObjectCache::key(*codegen.llvmModule, target, quality);
   return codegen;
 }
 
-std::string Codegen::emitLLVM() const {
+const Module &Codegen::module() {
+  if (!optimized)
+    optimize(*llvmModule, *machine, quality);
+  optimized = true;
+  return *llvmModule;
+}
+
+std::vector<std::string> Codegen::kernels() const {
+  std::vector<std::string> names;
+  for (const Function &function : *llvmModule)
+    if (StringRef name = function.getName();
+        !function.isDeclaration() && !function.hasLocalLinkage() && name.consume_back(kKernelEntrySuffix))
+      names.push_back(name.str());
+  return names;
+}
+
+std::string Codegen::emitLLVM() {
   std::string text;
   raw_string_ostream out(text);
-  llvmModule->print(out, nullptr);
+  module().print(out, nullptr);
   return text;
 }
 
 Expected<std::string> Codegen::emitFile(CodeGenFileType type) {
+  // Emission changes the module; a copy leaves it for the next form.
+  std::unique_ptr<Module> copy = CloneModule(module());
   TimeTraceScope scope("emit machine code");
   SmallVector<char, 0> buffer;
   raw_svector_ostream out(buffer);
-  // Emission changes the module; a copy leaves it for the next form.
-  std::unique_ptr<Module> copy = CloneModule(*llvmModule);
   legacy::PassManager passes;
   if (machine->addPassesToEmitFile(passes, out, nullptr, type))
     return makeError("expected an emitter of this kind of file, got none in this LLVM");
@@ -142,6 +162,16 @@ Expected<std::string> Codegen::emitFile(CodeGenFileType type) {
 }
 
 Expected<std::string> Codegen::emitAssembly() { return emitFile(CodeGenFileType::AssemblyFile); }
-Expected<std::string> Codegen::emitObject() { return emitFile(CodeGenFileType::ObjectFile); }
+
+Expected<std::string> Codegen::emitObject() {
+  std::optional<ObjectCache> cache = cacheKey.empty() ? std::nullopt : ObjectCache::ofUser();
+  if (cache)
+    if (std::optional<std::string> object = cache->find(cacheKey))
+      return std::move(*object);
+  Expected<std::string> object = emitFile(CodeGenFileType::ObjectFile);
+  if (object && cache)
+    cache->store(cacheKey, *object);
+  return object;
+}
 
 } // namespace moru

@@ -3,22 +3,20 @@
 #include "moru/Compiler/LoadExecutable.h"
 
 #include "moru/Compiler/Jit.h"
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Support/Files.h"
 
 using namespace llvm;
 
 namespace moru {
 
-/// The entries of kernels: what the module defines beside the program's functions, for the runtime to call.
-static Error findKernels(const Module &module, Jit &jit, LoadedCode &code) {
-  for (const Function &function : module) {
-    StringRef kernel = function.getName();
-    if (function.isDeclaration() || function.hasLocalLinkage() || !kernel.consume_back("_entry"))
-      continue;
-    Expected<void *> address = jit.lookup(function.getName());
+/// The entries of kernels, for profiles.
+static Error findKernels(const Codegen &codegen, Jit &jit, LoadedCode &code) {
+  for (const std::string &kernel : codegen.kernels()) {
+    Expected<void *> address = jit.lookup(kernelEntryName(kernel));
     if (!address)
       return address.takeError();
-    code.kernels.emplace_back(reinterpret_cast<moru_task_fn>(*address), kernel.str());
+    code.kernels.emplace_back(reinterpret_cast<moru_task_fn>(*address), kernel);
   }
   return Error::success();
 }
@@ -37,7 +35,7 @@ Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature
       return address.takeError();
     code.functions.push_back(reinterpret_cast<moru_function>(*address));
   }
-  if (Error error = findKernels(codegen.module(), **jit, code))
+  if (Error error = findKernels(codegen, **jit, code))
     return error;
   code.owner = std::shared_ptr<Jit>(std::move(*jit));
   Result<Executable> executable = Executable::create(std::move(signature), std::move(code), options.threads);
@@ -47,7 +45,7 @@ Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature
 }
 
 Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignature signature, const CompileOptions &options) {
-  Expected<Codegen> codegen = Codegen::create(module, options.target, options.quality);
+  Expected<Codegen> codegen = Codegen::create(module, options.target, options.quality, options.cache);
   if (!codegen)
     return codegen.takeError();
   return loadExecutable(*codegen, std::move(signature), options);

@@ -53,6 +53,7 @@ protected:
   }
 
   Executable load(llvm::StringRef text, CompileOptions options = {}) {
+    options.cache = false;
     auto module = parse(text);
     auto signature = readSignature(*module);
     EXPECT_TRUE(mlir::succeeded(signature)) << diagnostics;

@@ -14,26 +14,33 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace moru {
 
 /// LLVM's machine for a target; position-independent code. Fails where this LLVM does not know the triple or a feature.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const Target &target, CodeQuality quality);
 
-/// One module on its way through LLVM: translated, optimized when it is created, then emitted in any form and order.
+/// One module on its way through LLVM: translated when it is created, optimized when that is first needed, emitted in
+/// any form and order.
 class Codegen {
 public:
   /// Takes a module of the LLVM dialect only. Triple, data layout and each function's features are set before anything
-  /// is optimized. Errors of the translation are emitted as diagnostics too.
-  static llvm::Expected<Codegen> create(mlir::ModuleOp module, const Target &target, CodeQuality quality);
+  /// is optimized. Errors of the translation are emitted as diagnostics too. With a cache, `emitObject` looks there
+  /// first.
+  static llvm::Expected<Codegen> create(mlir::ModuleOp module, const Target &target, CodeQuality quality,
+                                        bool cache = false);
 
   /// The optimized LLVM IR as text.
-  std::string emitLLVM() const;
+  std::string emitLLVM();
   llvm::Expected<std::string> emitAssembly();
   llvm::Expected<std::string> emitObject();
 
   /// The optimized module, for tests and counts.
-  const llvm::Module &module() const { return *llvmModule; }
+  const llvm::Module &module();
+
+  /// The names of the kernels that the runtime calls through an entry.
+  std::vector<std::string> kernels() const;
 
 private:
   Codegen() = default;
@@ -42,6 +49,10 @@ private:
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> llvmModule;
   std::unique_ptr<llvm::TargetMachine> machine;
+  CodeQuality quality = CodeQuality::Optimized;
+  bool optimized = false;
+  /// Of the object in the cache; empty where there is none.
+  std::string cacheKey;
 };
 
 } // namespace moru

@@ -24,6 +24,8 @@ struct CompileOptions {
   CodeQuality quality = CodeQuality::Optimized;
   /// Threads of an executable; 0: one for each CPU that the process may use. Never changes a result.
   int32_t threads = 0;
+  /// Takes machine code from the user's cache, and puts it there. Never changes it.
+  bool cache = true;
   /// A folder that gets a file for each stage; empty: none.
   std::string dumpStages = "";
   /// Runs the IR after each pass against the reference.

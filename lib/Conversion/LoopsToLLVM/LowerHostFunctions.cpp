@@ -169,7 +169,7 @@ void declareEntries(ModuleOp module, const KernelUses &kernels) {
 
 } // namespace
 
-std::string kernelEntryName(StringRef kernel) { return (kernel + "_entry").str(); }
+std::string kernelEntryName(StringRef kernel) { return (kernel + kKernelEntrySuffix).str(); }
 
 LogicalResult lowerHostFunctions(ModuleOp module, const KernelUses &kernels) {
   declareEntries(module, kernels);

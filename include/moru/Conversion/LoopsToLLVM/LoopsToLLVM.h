@@ -16,7 +16,8 @@ namespace moru {
 #define GEN_PASS_REGISTRATION
 #include "moru/Conversion/LoopsToLLVM/Passes.h.inc"
 
-/// The name of the function that the runtime calls for a kernel: `<kernel>_entry`.
+/// The function that the runtime calls for a kernel is called `<kernel>_entry`.
+constexpr llvm::StringLiteral kKernelEntrySuffix = "_entry";
 std::string kernelEntryName(llvm::StringRef kernel);
 
 /// Patterns that replace functions of `math` by polynomials, on scalars and vectors of f32 and narrower types.
