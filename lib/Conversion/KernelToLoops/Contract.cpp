@@ -1,0 +1,376 @@
+//===- Contract.cpp - the family contract ---------------------------------===//
+// C[batch…, m…, n…] = sum over k… of A * B: a tile of MR rows times a few vectors of columns is kept in registers while a loop over k runs through
+// one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels. The epilogue is computed on the registers.
+//
+// Axes of A that are adjacent in memory are taken as one. What remains of several groups of free axes: the largest is cut into tiles, the others
+// are outer loops; so a tile's rows are one stride apart and no row's address has to be kept. Of several contracted groups, all but the last
+// are outer loops around the innermost.
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moru::graph;
+
+namespace moru {
+
+/// More rows save nothing: with 12 rows of two vectors, a step of k does 24 multiplications for 14 loads, and the registers that are left hold
+/// the panel and the broadcast (measured without spills: 8, 12 and 14 rows).
+static constexpr int64_t kMaxRows = 12;
+/// Sums under way that hide the latency of a multiplication (4 cycles, two per cycle).
+static constexpr int64_t kMinSums = 8;
+/// Panels next to each other in one tile where there are few rows; also the streams that main memory wants.
+static constexpr int64_t kMaxPanels = 4;
+/// Work of one task: some 20 microseconds on one core.
+static constexpr int64_t kFlopsPerTask = 2 << 20;
+static constexpr int64_t kMaxTasks = 64;
+
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+namespace {
+
+/// Axes of lhs that run as one, outermost first.
+struct AxisGroup {
+  SmallVector<int64_t> axes, shape;
+  int64_t size = 1;
+};
+
+class Contraction {
+public:
+  Contraction(KernelJob &job, ContractOp op) : job(job), emitter(job.emitter), op(op) {}
+
+  LogicalResult analyze();
+  int64_t emit();
+
+private:
+  SmallVector<AxisGroup> groupAxes(ArrayRef<int64_t> axes);
+  void chooseTiles();
+  void emitTiles(const Position &batch, const Position &outer, IndexExpr tile, int64_t rows);
+  void emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels);
+  SmallVector<Value> sumProducts(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels);
+  void storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
+                 int64_t columns);
+  Position lhsPosition(IndexExpr row, ArrayRef<IndexExpr> depth);
+  Position resultPosition(IndexExpr row, IndexExpr column);
+  Value loadPanel(IndexExpr depth, IndexExpr panel, int64_t vector);
+  void emitPanelsOfTile(IndexExpr tile, int64_t numRows, IndexExpr panelGroup, int64_t numPanels);
+
+  KernelJob &job;
+  PointEmitter &emitter;
+  ContractOp op;
+  KernelBuffer panels;
+  int64_t lanes = 0, panelWidth = 0, numPanels = 0, depth = 0, columns = 0, batches = 1;
+  SmallVector<int64_t> batchShape, freeShape;
+  SmallVector<AxisGroup> rowGroups, depthGroups;
+  size_t tiled = 0;
+  /// Rows of a tile and of the last one; panels of a tile.
+  int64_t tileRows = 0, numTiles = 0, lastRows = 0, tilePanels = 1;
+  /// Where the loops stand: batch index per pair of batch axes, index per group of rows but the tiled one.
+  Position batch, outerRows;
+};
+
+/// Runs of axes that can be counted by one number under lhs's strides.
+SmallVector<AxisGroup> Contraction::groupAxes(ArrayRef<int64_t> axes) {
+  ArrayRef<int64_t> shape = getShape(op.getLhs());
+  SmallVector<int64_t> strides = kernel::getRowMajorStrides(shape);
+  if (auto argument = dyn_cast<BlockArgument>(op.getLhs()))
+    strides = emitter.getBuffer(argument).type.getStrides();
+  SmallVector<AxisGroup> groups;
+  for (int64_t axis : axes) {
+    if (shape[axis] == 1)
+      continue;
+    if (groups.empty() || strides[groups.back().axes.back()] != shape[axis] * strides[axis])
+      groups.emplace_back();
+    groups.back().axes.push_back(axis);
+    groups.back().shape.push_back(shape[axis]);
+    groups.back().size *= shape[axis];
+  }
+  return groups;
+}
+
+LogicalResult Contraction::analyze() {
+  Value rhs = op.getRhs();
+  while (auto reshape = rhs.getDefiningOp<ReshapeOp>())
+    rhs = reshape.getOperand();
+  auto rhsArgument = dyn_cast<BlockArgument>(rhs);
+  if (!rhsArgument || !emitter.getBuffer(rhsArgument).type.getPanelWidth())
+    return op.emitOpError("expected rhs to be an argument in panels, or a reshape of one, to generate a kernel");
+  if (auto lhs = dyn_cast<BlockArgument>(op.getLhs()); lhs && emitter.getBuffer(lhs).type.getPanelWidth())
+    return op.emitOpError("expected lhs in a strided layout to generate a kernel, got panels");
+  panels = emitter.getBuffer(rhsArgument);
+  panelWidth = panels.type.getPanelWidth();
+  lanes = emitter.getLanes();
+  if (panelWidth % lanes != 0)
+    return op.emitOpError() << "expected panels of a multiple of " << lanes << " entries, got " << panelWidth;
+
+  // The panels hold [batch…, k…, n…] in this order.
+  ArrayRef<int64_t> shape = getShape(op.getRhs());
+  size_t numBatch = op.getRhsBatch().size(), numOver = op.getRhsOver().size();
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    bool isBatch = llvm::is_contained(op.getRhsBatch(), axis), isOver = llvm::is_contained(op.getRhsOver(), axis);
+    if (shape[axis] != 1 && (isBatch != (axis < numBatch) || isOver != (axis >= numBatch && axis < numBatch + numOver)))
+      return op.emitOpError("expected rhs's axes in the order batch, contracted, free to generate a kernel");
+  }
+  depth = columns = 1;
+  for (int64_t axis : op.getRhsOver())
+    depth *= shape[axis];
+  for (int64_t axis : op.getRhsFree()) {
+    freeShape.push_back(shape[axis]);
+    columns *= shape[axis];
+  }
+  for (int64_t axis : op.getRhsBatch()) {
+    batchShape.push_back(shape[axis]);
+    batches *= shape[axis];
+  }
+  ArrayRef<int64_t> stored = panels.type.getShape();
+  if (stored.back() != columns || stored[stored.size() - 2] != depth)
+    return op.emitOpError() << "expected panels of [batch…, " << depth << ", " << columns << "], got " << panels.type;
+  numPanels = llvm::divideCeil(columns, panelWidth);
+  for (const KernelOutput &output : job.outputs)
+    if (getShape(output.tensor) != getShape(op.getResult()))
+      return emitter.kernel.emitOpError() << "expected results of the contraction's shape, got "
+                                          << output.tensor.getType();
+
+  rowGroups = groupAxes(op.getLhsFree());
+  if (rowGroups.empty())
+    rowGroups.emplace_back();
+  for (size_t i = 0; i < rowGroups.size(); ++i)
+    if (rowGroups[i].size >= rowGroups[tiled].size)
+      tiled = i;
+  // In the order in which the panels hold k.
+  SmallVector<std::pair<int64_t, int64_t>> over;
+  for (auto [l, r] : llvm::zip(op.getLhsOver(), op.getRhsOver()))
+    over.push_back({r, l});
+  llvm::sort(over);
+  SmallVector<int64_t> overAxes;
+  for (auto [r, l] : over)
+    overAxes.push_back(l);
+  depthGroups = groupAxes(overAxes);
+  return success();
+}
+
+void Contraction::chooseTiles() {
+  int64_t rows = rowGroups[tiled].size, vectors = panelWidth / lanes;
+  // Few rows: several panels side by side, so that enough sums are under way.
+  tilePanels = std::clamp<int64_t>(kMinSums / std::max<int64_t>(rows * vectors, 1), 1,
+                                   std::min(kMaxPanels, numPanels));
+  // Two registers for the broadcast entry of A and the address arithmetic's sake; the panel's vectors; the rest are sums.
+  int64_t registers = job.options.vectorRegisters - vectors * tilePanels - 2;
+  int64_t most = std::clamp<int64_t>(registers / (vectors * tilePanels), 1, kMaxRows);
+  // Tiles of equal height rather than full ones and a low one.
+  numTiles = llvm::divideCeil(rows, most);
+  tileRows = llvm::divideCeil(rows, numTiles);
+  numTiles = llvm::divideCeil(rows, tileRows);
+  lastRows = rows - (numTiles - 1) * tileRows;
+}
+
+Position Contraction::lhsPosition(IndexExpr row, ArrayRef<IndexExpr> depthIndices) {
+  Position position(getShape(op.getLhs()).size());
+  for (auto [k, axis] : llvm::enumerate(op.getLhsBatch()))
+    position[axis] = batch[k];
+  auto place = [&](const AxisGroup &group, const IndexExpr &index) {
+    for (auto [axis, expr] : llvm::zip(group.axes, emitter.space.delinearize(index, group.shape)))
+      position[axis] = expr;
+  };
+  for (auto [i, group] : llvm::enumerate(rowGroups))
+    place(group, i == tiled ? row : outerRows[i]);
+  for (auto [group, index] : llvm::zip(depthGroups, depthIndices))
+    place(group, index);
+  return position;
+}
+
+Position Contraction::resultPosition(IndexExpr row, IndexExpr column) {
+  Position position = batch;
+  Position lhs = lhsPosition(row, SmallVector<IndexExpr>(depthGroups.size()));
+  for (int64_t axis : op.getLhsFree())
+    position.push_back(lhs[axis]);
+  for (const IndexExpr &expr : emitter.space.delinearize(column, freeShape))
+    position.push_back(expr);
+  return position;
+}
+
+Value Contraction::loadPanel(IndexExpr k, IndexExpr panel, int64_t vector) {
+  // Batch axes in rhs's order.
+  Position rhsBatch(batch.size());
+  SmallVector<int64_t> shape(batch.size());
+  for (auto [pair, axis] : llvm::enumerate(op.getRhsBatch()))
+    rhsBatch[axis] = batch[pair], shape[axis] = batchShape[pair];
+  IndexExpr flat = emitter.space.linearize(rhsBatch, kernel::getRowMajorStrides(shape));
+  Position position = emitter.space.delinearize(flat, panels.type.getShape().drop_back(2));
+  position.push_back(k);
+  position.push_back(panel * panelWidth + vector * lanes + emitter.space.addLane(lanes, lanes, emitter.getLevel()));
+  return emitter.load(panels, position);
+}
+
+/// Row after row, the sums of its vectors.
+SmallVector<Value> Contraction::sumProducts(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count) {
+  int64_t vectors = panelWidth / lanes * count;
+  auto type = VectorType::get(lanes, emitter.getComputeType(op.getResult()));
+  SmallVector<Value> start(numRows * vectors, emitter.zero(type));
+  SmallVector<IndexExpr> indices;
+  auto nest = [&](auto &nest, IndexExpr k, SmallVector<Value> sums) -> SmallVector<Value> {
+    if (indices.size() < depthGroups.size()) {
+      int64_t size = depthGroups[indices.size()].size;
+      return emitter.loop(emitter.index(0), emitter.index(size), size, sums, [&](IndexExpr counter, ValueRange values) {
+        indices.push_back(counter);
+        SmallVector<Value> next = nest(nest, k * size + counter, SmallVector<Value>(values));
+        indices.pop_back();
+        return next;
+      });
+    }
+    SmallVector<Value> b;
+    for (int64_t p = 0; p < count; ++p)
+      for (int64_t v = 0; v < vectors / count; ++v)
+        b.push_back(loadPanel(k, firstPanel + p, v));
+    for (int64_t row = 0; row < numRows; ++row) {
+      Value a = emitter.emitVector(op.getLhs(), lhsPosition(firstRow + row, indices), lanes);
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &sum = sums[row * vectors + v];
+        sum = vector::FMAOp::create(emitter.builder, a, b[v], sum);
+      }
+    }
+    return sums;
+  };
+  if (depth == 0)
+    return start;
+  return nest(nest, 0, start);
+}
+
+/// The epilogue, on the columns [0, size) of the tile.
+void Contraction::storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel,
+                            int64_t count, int64_t size) {
+  int64_t vectors = panelWidth / lanes * count;
+  for (int64_t v = 0; v * lanes < size; ++v) {
+    int64_t active = std::min(lanes, size - v * lanes);
+    IndexExpr lane = emitter.space.addLane(lanes, active, emitter.getLevel());
+    IndexExpr column = firstPanel * panelWidth + v * lanes + lane;
+    for (int64_t row = 0; row < numRows; ++row) {
+      Position position = resultPosition(firstRow + row, column);
+      emitter.define(op.getResult(), position, sums[row * vectors + v]);
+      emitter.emitOutputs(job.outputs, position);
+    }
+  }
+}
+
+void Contraction::emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count) {
+  Location outside = emitter.builder.getLoc();
+  emitter.builder.setLoc(op.getLoc());
+  SmallVector<Value> sums = sumProducts(firstRow, numRows, firstPanel, count);
+  emitter.builder.setLoc(outside);
+  int64_t width = count * panelWidth, rest = columns % panelWidth;
+  auto [low, high] = emitter.space.getRange(firstPanel);
+  if (rest == 0 || high + count < numPanels)
+    return storeTile(sums, firstRow, numRows, firstPanel, count, width);
+  int64_t lastSize = width - panelWidth + rest;
+  if (low == high)
+    return storeTile(sums, firstRow, numRows, firstPanel, count, lastSize);
+  Value panel = emitter.materialize(firstPanel);
+  int64_t last = numPanels - count;
+  Value isFull =
+      arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, panel, emitter.index(last));
+  emitter.branch(
+      isFull,
+      [&] {
+        IndexExpr inner = emitter.space.addValue(panel, low, last - 1, emitter.getLevel());
+        storeTile(sums, firstRow, numRows, inner, count, width);
+      },
+      [&] { storeTile(sums, firstRow, numRows, last, count, lastSize); });
+}
+
+int64_t Contraction::emit() {
+  chooseTiles();
+  int64_t rows = rowGroups[tiled].size;
+  SmallVector<int64_t> outerShape(batchShape);
+  for (auto [i, group] : llvm::enumerate(rowGroups))
+    outerShape.push_back(i == tiled ? 1 : group.size);
+  int64_t outer = job.count(outerShape);
+  if (outer == 0 || rows == 0 || columns == 0)
+    return 1;
+
+  // A grid of outer positions, rows and columns: first the longer side of C is cut, then the other.
+  int64_t panelGroups = numPanels / tilePanels;
+  int64_t wanted = std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
+  Chunks outerChunks = job.splitTasks(outer, wanted);
+  int64_t perOuter = outer < wanted ? llvm::divideCeil(wanted, outer) : 1;
+  bool rowsFirst = rows > columns;
+  Chunks first = job.splitTasks(rowsFirst ? numTiles : panelGroups, perOuter);
+  Chunks second = job.splitTasks(rowsFirst ? panelGroups : numTiles, llvm::divideCeil(perOuter, first.tasks));
+  Chunks tileChunks = rowsFirst ? first : second, panelChunks = rowsFirst ? second : first;
+  int64_t grid[] = {outerChunks.tasks, tileChunks.tasks, panelChunks.tasks};
+  int64_t tasks = job.count(grid);
+  Position task = emitter.space.delinearize(job.getTask(tasks), grid);
+
+  // Rows of A that stay in half of the second cache while the panels pass by.
+  int64_t elementBytes = emitter.getComputeType(op.getResult()).getIntOrFloatBitWidth() / 8;
+  int64_t blockTiles =
+      std::max<int64_t>(job.options.l2Bytes / 2 / std::max<int64_t>(tileRows * depth * elementBytes, 1), 1);
+
+  auto emitTilesOf = [&](IndexExpr firstPanel, int64_t count, Value lower, Value upper) {
+    // Tiles of full height in [lower, upper), then the last one.
+    int64_t fullTiles = lastRows == tileRows ? numTiles : numTiles - 1;
+    if (fullTiles > 0) {
+      Value fullUpper = upper;
+      if (fullTiles < numTiles)
+        fullUpper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(fullTiles));
+      emitter.loop(lower, fullUpper, fullTiles,
+                   [&](IndexExpr tile) { emitTile(tile * tileRows, tileRows, firstPanel, count); });
+    }
+    if (fullTiles == numTiles)
+      return;
+    Value reachesEnd = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, upper, emitter.index(numTiles));
+    emitter.branch(reachesEnd, [&] { emitTile(fullTiles * tileRows, lastRows, firstPanel, count); });
+  };
+  auto emitPanelsOf = [&](Value lower, Value upper) {
+    job.loopChunk(panelChunks, task[2],
+                  [&](IndexExpr group) { emitTilesOf(group * tilePanels, tilePanels, lower, upper); });
+    // Panels that are left over are done one by one, by the last task.
+    int64_t done = panelGroups * tilePanels;
+    if (done == numPanels)
+      return;
+    auto emitRest = [&] {
+      emitter.loop(numPanels - done, [&](IndexExpr panel) { emitTilesOf(panel + done, 1, lower, upper); });
+    };
+    if (panelChunks.tasks == 1)
+      return emitRest();
+    Value isLast = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(task[2]),
+                                         emitter.index(panelChunks.tasks - 1));
+    emitter.branch(isLast, emitRest);
+  };
+
+  job.loopChunk(outerChunks, task[0], [&](IndexExpr item) {
+    Position place = emitter.space.delinearize(item, outerShape);
+    batch.assign(place.begin(), place.begin() + batchShape.size());
+    outerRows.assign(place.begin() + batchShape.size(), place.end());
+    Value lower = emitter.materialize(task[1] * tileChunks.perTask);
+    Value upper = emitter.materialize(task[1] * tileChunks.perTask + tileChunks.perTask);
+    upper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(numTiles));
+    if (tileChunks.perTask <= blockTiles)
+      return emitPanelsOf(lower, upper);
+    int64_t blocks = llvm::divideCeil(tileChunks.perTask, blockTiles);
+    emitter.loop(blocks, [&](IndexExpr block) {
+      Value start = arith::AddIOp::create(emitter.builder, lower, emitter.materialize(block * blockTiles));
+      start = arith::MinSIOp::create(emitter.builder, start, upper);
+      Value end = arith::AddIOp::create(emitter.builder, start, emitter.index(blockTiles));
+      end = arith::MinSIOp::create(emitter.builder, end, upper);
+      emitPanelsOf(start, end);
+    });
+  });
+  job.report("tiles of " + Twine(tileRows) + " x " + Twine(tilePanels * panelWidth) + ", the last of " +
+             Twine(lastRows) + " rows; " + Twine(tasks) + " tasks");
+  return tasks;
+}
+
+} // namespace
+
+FailureOr<int64_t> emitContract(KernelJob &job) {
+  ContractOp op = *job.emitter.kernel.getBodyBlock()->getOps<ContractOp>().begin();
+  Contraction contraction(job, op);
+  if (failed(contraction.analyze()))
+    return failure();
+  return contraction.emit();
+}
+
+} // namespace moru

@@ -1,0 +1,57 @@
+//===- Families.h - one generator per family of kernels -------------------===//
+// Each takes a kernel whose function, parameters and outputs are set up, fills the function's body and returns the number of tasks.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_CONVERSION_KERNELTOLOOPS_FAMILIES_H
+#define MORU_LIB_CONVERSION_KERNELTOLOOPS_FAMILIES_H
+
+#include "PointEmitter.h"
+
+namespace moru {
+
+/// What is known of the machine.
+struct LoopOptions {
+  int64_t vectorBits, vectorRegisters, l1Bytes, l2Bytes;
+};
+
+/// `size` items in pieces of `perTask` (the last one may be shorter).
+struct Chunks {
+  int64_t size, perTask, tasks;
+};
+
+/// A kernel in work.
+struct KernelJob {
+  PointEmitter &emitter;
+  llvm::ArrayRef<KernelOutput> outputs;
+  LoopOptions options;
+
+  /// The number of the task, in [0, tasks).
+  IndexExpr getTask(int64_t tasks);
+  /// How many tasks so many entries of work are worth: a function of shapes, never of the machine's threads.
+  static int64_t getNumTasks(int64_t entries);
+  static Chunks splitTasks(int64_t size, int64_t tasks);
+  /// The items of one chunk.
+  void loopChunk(const Chunks &chunks, IndexExpr chunk, llvm::function_ref<void(IndexExpr)> body);
+  static int64_t count(llvm::ArrayRef<int64_t> shape);
+  /// Tells, in a remark, what has been decided.
+  void report(const llvm::Twine &decision);
+};
+
+mlir::FailureOr<int64_t> emitMap(KernelJob &job);
+mlir::FailureOr<int64_t> emitRowReduce(KernelJob &job);
+mlir::FailureOr<int64_t> emitColumnReduce(KernelJob &job);
+mlir::FailureOr<int64_t> emitContract(KernelJob &job);
+mlir::FailureOr<int64_t> emitScatter(KernelJob &job);
+
+/// The entries [lead…, 0 … columns) of the outputs.
+void emitColumns(KernelJob &job, llvm::ArrayRef<KernelOutput> outputs, const Position &lead, int64_t columns);
+
+/// What is done before the outputs are emitted at a few positions that stand beside each other.
+using Prepare = llvm::function_ref<void(llvm::ArrayRef<Position>)>;
+/// All entries of outputs of one shape. `work`: entries that are read; `group`: vectors that `prepare` sees at once.
+mlir::FailureOr<int64_t> emitPositions(KernelJob &job, llvm::ArrayRef<int64_t> shape, int64_t work, int64_t group,
+                                       Prepare prepare);
+
+} // namespace moru
+
+#endif // MORU_LIB_CONVERSION_KERNELTOLOOPS_FAMILIES_H

@@ -1,0 +1,272 @@
+//===- Reduce.cpp - reductions at a position, and the family row_reduce ---===//
+// Sums and maxima in an order that follows from the shape alone.
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moru::graph;
+
+namespace moru {
+
+/// Independent sums along a row: an addition takes 4 cycles and two can start in each, so fewer would wait for each other; more gain
+/// nothing, since what is added is computed in between.
+static constexpr int64_t kAccumulators = 4;
+
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+static ArrayRef<int64_t> getReducedAxes(Operation *op) {
+  if (auto sum = dyn_cast<ReduceSumOp>(op))
+    return sum.getAxes();
+  return cast<ReduceMaxOp>(op).getAxes();
+}
+
+//===----------------------------------------------------------------------===//
+// Parts of a sum
+//===----------------------------------------------------------------------===//
+
+Value PointEmitter::combine(Operation *reduction, Value a, Value b) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
+  if (isa<ReduceMaxOp>(reduction))
+    return isFloat ? Value(arith::MaximumFOp::create(builder, a, b)) : Value(arith::MaxSIOp::create(builder, a, b));
+  if (!isFloat)
+    return arith::AddIOp::create(builder, a, b);
+  auto contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
+  return arith::AddFOp::create(builder, a, b, contract);
+}
+
+Value PointEmitter::neutral(Operation *reduction, Type type) {
+  if (isa<ReduceSumOp>(reduction))
+    return zero(type);
+  Type element = getElementTypeOrSelf(type);
+  TypedAttr least;
+  if (auto floatType = dyn_cast<FloatType>(element))
+    least = FloatAttr::get(element, APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/true));
+  else
+    least = IntegerAttr::get(element, APInt::getSignedMinValue(element.getIntOrFloatBitWidth()));
+  if (auto vector = dyn_cast<VectorType>(type))
+    least = DenseElementsAttr::get(vector, Attribute(least));
+  return typedConstant(least);
+}
+
+Value PointEmitter::reduceLanes(Operation *reduction, Value value) {
+  auto type = dyn_cast<VectorType>(value.getType());
+  if (!type)
+    return value;
+  // The upper half on the lower half, until one entry is left.
+  for (int64_t half = type.getNumElements() / 2; half >= 1; half /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < half; ++i)
+      low.push_back(i), high.push_back(half + i);
+    Value a = vector::ShuffleOp::create(builder, value, value, low);
+    Value b = vector::ShuffleOp::create(builder, value, value, high);
+    value = combine(reduction, a, b);
+  }
+  return vector::ExtractOp::create(builder, value, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// A reduction at a position
+//===----------------------------------------------------------------------===//
+
+/// The position in the operand: `kept` for the axes of the result, `reduced` for the others.
+static Position mergeAxes(Operation *op, const Position &kept, const Position &reduced) {
+  ArrayRef<int64_t> axes = getReducedAxes(op);
+  Position position;
+  size_t nextKept = 0, nextReduced = 0;
+  for (int64_t axis = 0, rank = getShape(op->getOperand(0)).size(); axis < rank; ++axis)
+    position.push_back(llvm::is_contained(axes, axis) ? reduced[nextReduced++] : kept[nextKept++]);
+  return position;
+}
+
+/// Loops over `sizes`, the innermost last; `body` gets the indices and the carried values and returns the next ones.
+static SmallVector<Value> emitNest(PointEmitter &emitter, ArrayRef<int64_t> sizes, SmallVector<Value> carried,
+                                   Position &indices,
+                                   function_ref<SmallVector<Value>(const Position &, SmallVector<Value>)> body) {
+  if (sizes.empty())
+    return body(indices, carried);
+  auto step = [&](IndexExpr counter, ValueRange values) {
+    indices.push_back(counter);
+    SmallVector<Value> next =
+        emitNest(emitter, sizes.drop_front(), SmallVector<Value>(values), indices, body);
+    indices.pop_back();
+    return next;
+  };
+  if (sizes[0] == 0)
+    return carried;
+  if (sizes[0] == 1)
+    return step(0, carried);
+  return emitter.loop(emitter.index(0), emitter.index(sizes[0]), sizes[0], carried, step);
+}
+
+void PointEmitter::emitReductions(Operation *reduction, ArrayRef<Position> positions) {
+  Value operand = reduction->getOperand(0), result = reduction->getResult(0);
+  SmallVector<int64_t> sizes;
+  for (int64_t axis : getReducedAxes(reduction))
+    sizes.push_back(getShape(operand)[axis]);
+  SmallVector<Value> start;
+  for (const Position &position : positions)
+    start.push_back(neutral(reduction, getVectorType(getComputeType(result), getWidth(position))));
+  Position indices;
+  SmallVector<Value> sums =
+      emitNest(*this, sizes, start, indices, [&](const Position &reduced, SmallVector<Value> sums) {
+        for (auto [position, sum] : llvm::zip(positions, sums))
+          sum = combine(reduction, sum,
+                        emitVector(operand, mergeAxes(reduction, position, reduced), getWidth(position)));
+        return sums;
+      });
+  for (auto [position, sum] : llvm::zip(positions, sums))
+    define(result, position, sum);
+}
+
+Value PointEmitter::reduceAlongLastAxis(Operation *op, const Position &kept) {
+  Value operand = op->getOperand(0);
+  ArrayRef<int64_t> axes = getReducedAxes(op);
+  int64_t size = getShape(operand).back();
+  SmallVector<int64_t> outer;
+  for (int64_t axis : axes.drop_back())
+    outer.push_back(getShape(operand)[axis]);
+  SmallVector<Piece> pieces = getPieces(operand, getShape(operand).size() - 1, size);
+  int64_t count = std::clamp<int64_t>(size / lanes, 1, kAccumulators);
+  SmallVector<Value> start(count, neutral(op, VectorType::get(lanes, getComputeType(op->getResult(0)))));
+  Position indices;
+  SmallVector<Value> sums =
+      emitNest(*this, outer, start, indices, [&](const Position &reduced, SmallVector<Value> sums) {
+        // The entries first … first + active - 1 into one of the sums.
+        auto add = [&](Value sum, IndexExpr first, int64_t active) {
+          Position place = reduced;
+          place.push_back(first + space.addLane(lanes, active, getLevel()));
+          Value value = emitVector(operand, mergeAxes(op, kept, place), lanes);
+          if (active < lanes)
+            value = arith::SelectOp::create(builder, mask(lanes, active), value, neutral(op, value.getType()));
+          return combine(op, sum, value);
+        };
+        for (Piece piece : pieces) {
+          int64_t vectors = piece.size / lanes, rounds = vectors / count;
+          auto round = [&](IndexExpr counter, ValueRange values) {
+            SmallVector<Value> next(values);
+            for (int64_t i = 0; i < count; ++i)
+              next[i] = add(next[i], counter * (count * lanes) + (piece.first + i * lanes), lanes);
+            return next;
+          };
+          if (rounds > 1)
+            sums = loop(index(0), index(rounds), rounds, sums, round);
+          else if (rounds == 1)
+            sums = round(0, sums);
+          int64_t done = rounds * count * lanes;
+          for (int64_t i = 0; done < piece.size; ++i, done += lanes)
+            sums[i % count] = add(sums[i % count], piece.first + done, std::min(lanes, piece.size - done));
+        }
+        return sums;
+      });
+  // Neighbors first, then their sums.
+  for (int64_t step = 1; step < count; step *= 2)
+    for (int64_t i = 0; i + step < count; i += 2 * step)
+      sums[i] = combine(op, sums[i], sums[i + step]);
+  return reduceLanes(op, sums[0]);
+}
+
+Value PointEmitter::computeReduction(Operation *op, const Position &position) {
+  int64_t last = getShape(op->getOperand(0)).size() - 1;
+  if (!space.findLane(position) && llvm::is_contained(getReducedAxes(op), last))
+    return reduceAlongLastAxis(op, position);
+  emitReductions(op, position);
+  return emit(op->getResult(0), position);
+}
+
+Value PointEmitter::computeArgmax(ArgmaxOp op, const Position &position) {
+  Value operand = op.getOperand();
+  int64_t axis = op.getAxis(), size = getShape(operand)[axis], width = getWidth(position);
+  auto at = [&](IndexExpr place) {
+    Position inner = position;
+    inner.insert(inner.begin() + axis, place);
+    return emitVector(operand, inner, width);
+  };
+  Type integer = getComputeType(op.getResult());
+  SmallVector<Value> start{at(0), zero(getVectorType(integer, width))};
+  if (size == 1)
+    return start[1];
+  // Only what is larger than everything before it: the least index wins.
+  return loop(index(0), index(size - 1), size - 1, start, [&](IndexExpr counter, ValueRange best) {
+    Value value = at(counter + 1);
+    bool isFloat = isa<FloatType>(getElementTypeOrSelf(value.getType()));
+    Value larger = isFloat ? Value(arith::CmpFOp::create(builder, arith::CmpFPredicate::OGT, value, best[0]))
+                           : Value(arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, value, best[0]));
+    Value place = broadcast(arith::IndexCastOp::create(builder, integer, materialize(counter + 1)), width);
+    return SmallVector<Value>{arith::SelectOp::create(builder, larger, value, best[0]),
+                              arith::SelectOp::create(builder, larger, place, best[1])};
+  })[1];
+}
+
+//===----------------------------------------------------------------------===//
+// row_reduce
+//===----------------------------------------------------------------------===//
+
+/// The operand of the kernel's reductions: [rows…, columns].
+static FailureOr<SmallVector<int64_t>> findReducedShape(kernel::ComputeOp kernel) {
+  SmallVector<int64_t> shape;
+  bool found = false;
+  for (Operation &op : kernel.getBodyBlock()->without_terminator()) {
+    if (!isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
+      continue;
+    ArrayRef<int64_t> own = getShape(op.getOperand(0));
+    if (found && own != ArrayRef<int64_t>(shape))
+      return op.emitOpError() << "expected reductions of one shape in a row_reduce kernel";
+    shape = SmallVector<int64_t>(own);
+    found = true;
+    bool alongLast = isa<ArgmaxOp>(op) ? cast<ArgmaxOp>(op).getAxis() + 1 == own.size()
+                                       : getReducedAxes(&op) == ArrayRef<int64_t>(own.size() - 1);
+    if (!alongLast)
+      return op.emitOpError() << "expected a reduction over the last axis alone in a row_reduce kernel";
+  }
+  if (!found)
+    return kernel.emitOpError("expected a reduction in a row_reduce kernel, got none");
+  return shape;
+}
+
+FailureOr<int64_t> emitRowReduce(KernelJob &job) {
+  PointEmitter &emitter = job.emitter;
+  FailureOr<SmallVector<int64_t>> found = findReducedShape(emitter.kernel);
+  if (failed(found))
+    return failure();
+  ArrayRef<int64_t> shape = *found, rowShape = shape.drop_back();
+  int64_t rows = job.count(rowShape), columns = shape.back();
+  SmallVector<KernelOutput> wide, narrow;
+  for (const KernelOutput &output : job.outputs) {
+    ArrayRef<int64_t> own = getShape(output.tensor);
+    if (own == shape)
+      wide.push_back(output);
+    else if (job.count(own) == rows)
+      narrow.push_back(output);
+    else
+      return emitter.kernel.emitOpError() << "expected results of shape [rows…, columns] or [rows…], got "
+                                          << output.tensor.getType();
+  }
+  if (rows == 0)
+    return 1;
+  // Where the columns are split into several vectors, they are many enough for a row to be a unit of work.
+  Chunks chunks = job.splitTasks(rows, job.getNumTasks(rows * columns));
+  job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr row) {
+    Position lead = emitter.space.delinearize(row, rowShape);
+    // All reductions before anything is stored: an output may take the place of what they read.
+    for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
+      if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
+        emitter.emit(op.getResult(0), lead);
+    SmallVector<Position> places;
+    SmallVector<Value> values;
+    for (const KernelOutput &output : narrow) {
+      places.push_back(emitter.space.delinearize(row, getShape(output.tensor)));
+      values.push_back(emitter.emit(output.tensor, places.back()));
+    }
+    emitColumns(job, wide, lead, columns);
+    for (auto [output, value, place] : llvm::zip(narrow, values, places))
+      emitter.store(value, output.buffer, place);
+  });
+  job.report(Twine(rows) + " rows of " + Twine(columns) + " columns in " + Twine(chunks.tasks) + " tasks");
+  return chunks.tasks;
+}
+
+} // namespace moru

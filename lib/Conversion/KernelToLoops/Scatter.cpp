@@ -1,0 +1,90 @@
+//===- Scatter.cpp - the family gather_scatter ----------------------------===//
+// result[ids[i]] += updates[i], in the order of i: each task owns a block of the row's columns and adds all rows there, so that no two tasks
+// write the same entry and the order is the same whatever the number of workers.
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace moru::graph;
+
+namespace moru {
+
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+FailureOr<int64_t> emitScatter(KernelJob &job) {
+  PointEmitter &emitter = job.emitter;
+  auto scatters = emitter.kernel.getBodyBlock()->getOps<ScatterAddOp>();
+  if (std::distance(scatters.begin(), scatters.end()) != 1)
+    return emitter.kernel.emitOpError("expected exactly one scatter_add in a gather_scatter kernel");
+  ScatterAddOp op = *scatters.begin();
+  for (const KernelOutput &output : job.outputs)
+    if (output.tensor != op.getResult() || output.buffer.type.getPanelWidth())
+      return emitter.kernel.emitOpError("expected the scatter_add itself as the result, in a strided layout");
+  ArrayRef<int64_t> shape = getShape(op.getResult()), rowShape = shape.drop_front(), idShape = getShape(op.getIds());
+  int64_t rows = shape[0], columns = job.count(rowShape), ids = job.count(idShape), lanes = emitter.getLanes();
+  if (rows == 0 || columns == 0)
+    return 1;
+
+  // Vectors of one row; the last one may be shorter and belongs to the last task.
+  int64_t vectors = columns / lanes, rest = columns % lanes;
+  Chunks chunks = job.splitTasks(vectors, job.getNumTasks((rows + ids) * columns));
+  IndexExpr task = job.getTask(chunks.tasks);
+  auto forColumns = [&](llvm::function_ref<void(IndexExpr)> body) {
+    job.loopChunk(chunks, task, [&](IndexExpr vector) {
+      body(vector * lanes + emitter.space.addLane(lanes, lanes, emitter.getLevel()));
+    });
+    if (rest == 0)
+      return;
+    auto last = [&] {
+      body(emitter.space.addLane(emitter.getTailWidth(rest), rest, emitter.getLevel()) + vectors * lanes);
+    };
+    if (chunks.tasks == 1)
+      return last();
+    Value isLast = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(task),
+                                         emitter.index(chunks.tasks - 1));
+    emitter.branch(isLast, last);
+  };
+  auto at = [&](Position position, const IndexExpr &column) {
+    for (const IndexExpr &expr : emitter.space.delinearize(column, rowShape))
+      position.push_back(expr);
+    return position;
+  };
+
+  Type element = emitter.getComputeType(op.getResult());
+  emitter.loop(rows, [&](IndexExpr row) {
+    forColumns([&](IndexExpr column) {
+      for (const KernelOutput &output : job.outputs)
+        emitter.store(emitter.zero(element), output.buffer, at({row}, column));
+    });
+  });
+  emitter.loop(ids, [&](IndexExpr number) {
+    Position which = emitter.space.delinearize(number, idShape);
+    Value id = emitter.emit(op.getIds(), which);
+    // As unsigned numbers, negative ids are large too.
+    Value isRow = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::ult, id, emitter.number(id.getType(), rows));
+    emitter.branch(isRow, [&] {
+      Value index = arith::IndexCastOp::create(emitter.builder, emitter.builder.getIndexType(), id);
+      IndexExpr row = emitter.space.addValue(index, 0, rows - 1, emitter.getLevel());
+      forColumns([&](IndexExpr column) {
+        Value update = emitter.emit(op.getUpdates(), at(which, column));
+        for (const KernelOutput &output : job.outputs) {
+          Position place = at({row}, column);
+          Value old = emitter.load(output.buffer, place);
+          auto contract = arith::FastMathFlagsAttr::get(emitter.builder.getContext(), arith::FastMathFlags::contract);
+          auto vector = dyn_cast<VectorType>(old.getType());
+          Value value = emitter.broadcast(update, vector ? vector.getNumElements() : 1);
+          Value sum = arith::AddFOp::create(emitter.builder, old, value, contract);
+          emitter.store(sum, output.buffer, place);
+        }
+      });
+    });
+  });
+  job.report(Twine(ids) + " rows into a table of " + Twine(rows) + " x " + Twine(columns) + " in " +
+             Twine(chunks.tasks) + " tasks");
+  return chunks.tasks;
+}
+
+} // namespace moru
