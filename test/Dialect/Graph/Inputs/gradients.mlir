@@ -1,0 +1,385 @@
+// Functions whose gradients GradientsTest.cpp compares with finite differences, in f64 and of first and second order. Arguments of
+// floating point are drawn from [0.4, 1.6), unless `test.low` and `test.high` say otherwise; integers are the entry's number modulo 3.
+// `test.order = 1`: the second derivative is not compared, as it jumps.
+
+func.func @arithmetic(%x: tensor<2x3xf64>, %y: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %0 = graph.add %x, %y : tensor<2x3xf64>
+  %1 = graph.sub %0, %y : tensor<2x3xf64>
+  %2 = graph.mul %1, %y : tensor<2x3xf64>
+  %3 = graph.div %2, %0 : tensor<2x3xf64>
+  %4 = graph.neg %3 : tensor<2x3xf64>
+  %5 = graph.div %4, %x : tensor<2x3xf64>
+  %6 = graph.sub %5, %x : tensor<2x3xf64>
+  return %6 : tensor<2x3xf64>
+}
+
+func.func @exp_and_log(%x: tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>) {
+  %0 = graph.exp %x : tensor<2x3xf64>
+  %1 = graph.log %x : tensor<2x3xf64>
+  return %0, %1 : tensor<2x3xf64>, tensor<2x3xf64>
+}
+
+func.func @tanh_and_sigmoid(%x: tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>) {
+  %0 = graph.tanh %x : tensor<2x3xf64>
+  %1 = graph.sigmoid %x : tensor<2x3xf64>
+  return %0, %1 : tensor<2x3xf64>, tensor<2x3xf64>
+}
+
+func.func @roots(%x: tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>) {
+  %0 = graph.sqrt %x : tensor<2x3xf64>
+  %1 = graph.rsqrt %x : tensor<2x3xf64>
+  return %0, %1 : tensor<2x3xf64>, tensor<2x3xf64>
+}
+
+func.func @sine_and_cosine(%x: tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>) {
+  %0 = graph.sin %x : tensor<2x3xf64>
+  %1 = graph.cos %x : tensor<2x3xf64>
+  return %0, %1 : tensor<2x3xf64>, tensor<2x3xf64>
+}
+
+func.func @pow(%x: tensor<2x3xf64>, %y: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %0 = graph.pow %x, %y : tensor<2x3xf64>
+  return %0 : tensor<2x3xf64>
+}
+
+func.func @abs_of_both_signs(%x: tensor<3x4xf64>) -> tensor<3x4xf64> attributes {test.low = -1.0, test.high = 1.0} {
+  %0 = graph.abs %x : tensor<3x4xf64>
+  %1 = graph.mul %0, %x : tensor<3x4xf64>
+  return %1 : tensor<3x4xf64>
+}
+
+func.func @maximum_and_minimum(%x: tensor<3x4xf64>, %y: tensor<3x4xf64>) -> tensor<3x4xf64> {
+  %0 = graph.maximum %x, %y : tensor<3x4xf64>
+  %1 = graph.minimum %x, %y : tensor<3x4xf64>
+  %2 = graph.mul %0, %0 : tensor<3x4xf64>
+  %3 = graph.mul %2, %1 : tensor<3x4xf64>
+  return %3 : tensor<3x4xf64>
+}
+
+func.func @relu_by_select(%x: tensor<3x4xf64>) -> tensor<3x4xf64> attributes {test.low = -1.0, test.high = 1.0} {
+  %zero = graph.constant dense<0.0> : tensor<3x4xf64>
+  %c = graph.compare gt %x, %zero : tensor<3x4xf64> -> tensor<3x4xi1>
+  %0 = graph.mul %x, %x : tensor<3x4xf64>
+  %1 = graph.select %c, %0, %zero : tensor<3x4xi1>, tensor<3x4xf64>
+  return %1 : tensor<3x4xf64>
+}
+
+func.func @select_between_both(%x: tensor<3x4xf64>, %y: tensor<3x4xf64>, %i: tensor<3x4xi32>) -> tensor<3x4xf64> {
+  %one = graph.constant dense<1> : tensor<3x4xi32>
+  %c = graph.compare ge %i, %one : tensor<3x4xi32> -> tensor<3x4xi1>
+  %0 = graph.mul %x, %y : tensor<3x4xf64>
+  %1 = graph.select %c, %0, %y : tensor<3x4xi1>, tensor<3x4xf64>
+  return %1 : tensor<3x4xf64>
+}
+
+func.func @convert_there_and_back(%x: tensor<4xf64>, %i: tensor<4xi32>) -> tensor<4xf64> {
+  %0 = graph.convert %i : tensor<4xi32> -> tensor<4xf64>
+  %1 = graph.mul %x, %0 : tensor<4xf64>
+  %2 = graph.mul %1, %x : tensor<4xf64>
+  return %2 : tensor<4xf64>
+}
+
+func.func @iota_weights(%x: tensor<2x4xf64>) -> tensor<2x4xf64> {
+  %0 = graph.iota along 1 : tensor<2x4xf64>
+  %1 = graph.mul %x, %0 : tensor<2x4xf64>
+  %2 = graph.mul %1, %1 : tensor<2x4xf64>
+  return %2 : tensor<2x4xf64>
+}
+
+func.func @broadcast_of_a_scalar(%x: tensor<f64>, %y: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %0 = graph.broadcast %x along [] : tensor<f64> -> tensor<2x3xf64>
+  %1 = graph.mul %0, %y : tensor<2x3xf64>
+  %2 = graph.mul %1, %y : tensor<2x3xf64>
+  return %2 : tensor<2x3xf64>
+}
+
+func.func @broadcast_of_unit_and_new_axes(%x: tensor<2x1xf64>, %y: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %0 = graph.broadcast %x along [0, 2] : tensor<2x1xf64> -> tensor<2x3x4xf64>
+  %1 = graph.mul %0, %y : tensor<2x3x4xf64>
+  %2 = graph.mul %1, %0 : tensor<2x3x4xf64>
+  return %2 : tensor<2x3x4xf64>
+}
+
+func.func @reshape_and_transpose(%x: tensor<2x6xf64>, %y: tensor<4x3xf64>) -> tensor<4x3xf64> {
+  %0 = graph.reshape %x : tensor<2x6xf64> -> tensor<3x4xf64>
+  %1 = graph.transpose %0 by [1, 0] : tensor<3x4xf64> -> tensor<4x3xf64>
+  %2 = graph.mul %1, %y : tensor<4x3xf64>
+  %3 = graph.mul %2, %1 : tensor<4x3xf64>
+  return %3 : tensor<4x3xf64>
+}
+
+func.func @transpose_of_three_axes(%x: tensor<2x3x4xf64>) -> tensor<4x2x3xf64> {
+  %0 = graph.transpose %x by [2, 0, 1] : tensor<2x3x4xf64> -> tensor<4x2x3xf64>
+  %1 = graph.mul %0, %0 : tensor<4x2x3xf64>
+  return %1 : tensor<4x2x3xf64>
+}
+
+func.func @slice_with_strides(%x: tensor<5x7xf64>) -> tensor<2x3xf64> {
+  %0 = graph.slice %x from [1, 0] to [5, 6] by [3, 2] : tensor<5x7xf64> -> tensor<2x3xf64>
+  %1 = graph.mul %0, %0 : tensor<2x3xf64>
+  return %1 : tensor<2x3xf64>
+}
+
+func.func @pad_with_interior(%x: tensor<2x3xf64>) -> tensor<4x9xf64> {
+  %0 = graph.mul %x, %x : tensor<2x3xf64>
+  %1 = graph.pad %0 low [1, 0] high [0, 4] interior [1, 1] : tensor<2x3xf64> -> tensor<4x9xf64>
+  return %1 : tensor<4x9xf64>
+}
+
+func.func @concat(%x: tensor<2x3xf64>, %y: tensor<2x1xf64>) -> tensor<2x7xf64> {
+  %0 = graph.concat %x, %y, %x along 1 : (tensor<2x3xf64>, tensor<2x1xf64>, tensor<2x3xf64>) -> tensor<2x7xf64>
+  %1 = graph.mul %0, %0 : tensor<2x7xf64>
+  return %1 : tensor<2x7xf64>
+}
+
+func.func @split_into_two_out_of_order(%x: tensor<2x6xf64>) -> tensor<2x3xf64> {
+  %b = graph.slice %x from [0, 3] to [2, 6] by [1, 1] : tensor<2x6xf64> -> tensor<2x3xf64>
+  %a = graph.slice %x from [0, 0] to [2, 3] by [1, 1] : tensor<2x6xf64> -> tensor<2x3xf64>
+  %0 = graph.mul %a, %b : tensor<2x3xf64>
+  return %0 : tensor<2x3xf64>
+}
+
+func.func @contract_matrices(%x: tensor<2x3xf64>, %y: tensor<3x4xf64>) -> tensor<2x4xf64> {
+  %0 = graph.contract %x, %y over [1] with [0] : tensor<2x3xf64>, tensor<3x4xf64> -> tensor<2x4xf64>
+  %1 = graph.mul %0, %0 : tensor<2x4xf64>
+  return %1 : tensor<2x4xf64>
+}
+
+func.func @contract_with_rows_of_rhs(%x: tensor<2x3xf64>, %y: tensor<4x3xf64>) -> tensor<2x4xf64> {
+  %0 = graph.contract %x, %y over [1] with [1] : tensor<2x3xf64>, tensor<4x3xf64> -> tensor<2x4xf64>
+  %1 = graph.mul %0, %0 : tensor<2x4xf64>
+  return %1 : tensor<2x4xf64>
+}
+
+func.func @contract_over_the_first_axes(%x: tensor<3x2xf64>, %y: tensor<3x4xf64>) -> tensor<2x4xf64> {
+  %0 = graph.contract %x, %y over [0] with [0] : tensor<3x2xf64>, tensor<3x4xf64> -> tensor<2x4xf64>
+  %1 = graph.mul %0, %0 : tensor<2x4xf64>
+  return %1 : tensor<2x4xf64>
+}
+
+func.func @contract_in_general_position(%x: tensor<2x3x4x5xf64>, %y: tensor<5x6x2x4xf64>) -> tensor<2x3x6xf64> {
+  %0 = graph.contract %x, %y over [3, 2] with [0, 3] batch [0] with [2]
+      : tensor<2x3x4x5xf64>, tensor<5x6x2x4xf64> -> tensor<2x3x6xf64>
+  %1 = graph.mul %0, %0 : tensor<2x3x6xf64>
+  return %1 : tensor<2x3x6xf64>
+}
+
+func.func @contract_of_two_batch_axes(%x: tensor<3x4x2xf64>, %y: tensor<4x2x5x3xf64>) -> tensor<2x3x5xf64> {
+  %0 = graph.contract %x, %y over [1] with [0] batch [2, 0] with [1, 3]
+      : tensor<3x4x2xf64>, tensor<4x2x5x3xf64> -> tensor<2x3x5xf64>
+  %1 = graph.mul %0, %0 : tensor<2x3x5xf64>
+  return %1 : tensor<2x3x5xf64>
+}
+
+func.func @outer_and_inner_product(%x: tensor<3xf64>, %y: tensor<3xf64>) -> (tensor<3x3xf64>, tensor<f64>) {
+  %0 = graph.contract %x, %y over [] with [] : tensor<3xf64>, tensor<3xf64> -> tensor<3x3xf64>
+  %1 = graph.contract %x, %y over [0] with [0] : tensor<3xf64>, tensor<3xf64> -> tensor<f64>
+  %2 = graph.mul %1, %1 : tensor<f64>
+  %3 = graph.mul %0, %0 : tensor<3x3xf64>
+  return %3, %2 : tensor<3x3xf64>, tensor<f64>
+}
+
+func.func @contract_of_a_transpose(%x: tensor<3x2x4xf64>, %y: tensor<3x5xf64>) -> tensor<2x4x5xf64> {
+  %0 = graph.transpose %x by [1, 2, 0] : tensor<3x2x4xf64> -> tensor<2x4x3xf64>
+  %1 = graph.contract %0, %y over [2] with [0] : tensor<2x4x3xf64>, tensor<3x5xf64> -> tensor<2x4x5xf64>
+  %2 = graph.mul %1, %1 : tensor<2x4x5xf64>
+  return %2 : tensor<2x4x5xf64>
+}
+
+func.func @reduce_sum(%x: tensor<2x3x4xf64>) -> tensor<3xf64> {
+  %0 = graph.reduce_sum %x over [0, 2] : tensor<2x3x4xf64> -> tensor<3xf64>
+  %1 = graph.mul %0, %0 : tensor<3xf64>
+  return %1 : tensor<3xf64>
+}
+
+func.func @reduce_max(%x: tensor<2x3x4xf64>) -> tensor<3xf64> {
+  %0 = graph.reduce_max %x over [0, 2] : tensor<2x3x4xf64> -> tensor<3xf64>
+  %1 = graph.mul %0, %0 : tensor<3xf64>
+  return %1 : tensor<3xf64>
+}
+
+func.func @gather_and_scatter(%table: tensor<3x4xf64>, %ids: tensor<2x5xi32>) -> tensor<6x4xf64> {
+  %0 = graph.gather %table[%ids] : tensor<3x4xf64>, tensor<2x5xi32> -> tensor<2x5x4xf64>
+  %1 = graph.mul %0, %0 : tensor<2x5x4xf64>
+  %2 = graph.scatter_add %1 at %ids : tensor<2x5x4xf64>, tensor<2x5xi32> -> tensor<6x4xf64>
+  %3 = graph.mul %2, %2 : tensor<6x4xf64>
+  return %3 : tensor<6x4xf64>
+}
+
+func.func @softmax(%x: tensor<2x3x4xf64>) -> tensor<2x3x4xf64> {
+  %0 = graph.softmax %x along 1 : tensor<2x3x4xf64>
+  return %0 : tensor<2x3x4xf64>
+}
+
+func.func @log_softmax(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %0 = graph.log_softmax %x along 1 : tensor<2x3xf64>
+  return %0 : tensor<2x3xf64>
+}
+
+func.func @cross_entropy(%x: tensor<2x3x4xf64>, %t: tensor<2x3xi32>) -> tensor<f64> {
+  %0 = graph.softmax_cross_entropy %x, %t ignore 1 : tensor<2x3x4xf64>, tensor<2x3xi32> -> tensor<f64>
+  %1 = graph.mul %0, %0 : tensor<f64>
+  return %1 : tensor<f64>
+}
+
+// Every target of rank 0 is 0, which is ignored here.
+func.func @cross_entropy_of_nothing(%x: tensor<4xf64>, %t: tensor<i32>) -> tensor<f64> {
+  %0 = graph.softmax_cross_entropy %x, %t ignore 0 : tensor<4xf64>, tensor<i32> -> tensor<f64>
+  return %0 : tensor<f64>
+}
+
+func.func @value_used_often(%x: tensor<2xf64>) -> tensor<2xf64> {
+  %0 = graph.tanh %x : tensor<2xf64>
+  %1 = graph.mul %0, %x : tensor<2xf64>
+  %2 = graph.add %1, %0 : tensor<2xf64>
+  %3 = graph.mul %2, %1 : tensor<2xf64>
+  return %3 : tensor<2xf64>
+}
+
+func.func @scan_without_carry(%xs: tensor<2x5x3xf64>, %w: tensor<3x2xf64>) -> tensor<5x2x2xf64> {
+  %ys = graph.scan 5 over(%x = %xs axis 1) out(axis 0) : (tensor<2x5x3xf64>) -> tensor<5x2x2xf64> {
+    %0 = graph.contract %x, %w over [1] with [0] : tensor<2x3xf64>, tensor<3x2xf64> -> tensor<2x2xf64>
+    %1 = graph.tanh %0 : tensor<2x2xf64>
+    graph.yield out(%1 : tensor<2x2xf64>)
+  }
+  return %ys : tensor<5x2x2xf64>
+}
+
+func.func @scan_of_no_input(%x: tensor<3xf64>, %w: tensor<3x3xf64>) -> tensor<3xf64> {
+  %last = graph.scan 4 carry(%h = %x) : (tensor<3xf64>) -> tensor<3xf64> {
+    %0 = graph.contract %h, %w over [0] with [0] : tensor<3xf64>, tensor<3x3xf64> -> tensor<3xf64>
+    %1 = graph.sin %0 : tensor<3xf64>
+    graph.yield carry(%1 : tensor<3xf64>)
+  }
+  return %last : tensor<3xf64>
+}
+
+func.func @scan_backwards(%h0: tensor<2xf64>, %xs: tensor<4x2xf64>) -> (tensor<2xf64>, tensor<2x4xf64>) {
+  %last, %hs = graph.scan reverse 4 carry(%h = %h0) over(%x = %xs axis 0) out(axis 1)
+      : (tensor<2xf64>, tensor<4x2xf64>) -> (tensor<2xf64>, tensor<2x4xf64>) {
+    %0 = graph.mul %h, %x : tensor<2xf64>
+    %1 = graph.sin %0 : tensor<2xf64>
+    graph.yield carry(%1 : tensor<2xf64>) out(%0 : tensor<2xf64>)
+  }
+  return %last, %hs : tensor<2xf64>, tensor<2x4xf64>
+}
+
+func.func @elman(%h0: tensor<2x3xf64>, %xs: tensor<2x5x4xf64>, %wx: tensor<4x3xf64>, %wh: tensor<3x3xf64>, %b: tensor<3xf64>,
+                 %wy: tensor<3x2xf64>) -> tensor<2x5x2xf64> attributes {test.low = -0.7, test.high = 0.7} {
+  %last, %ys = graph.scan 5 carry(%h = %h0) over(%x = %xs axis 1) out(axis 1)
+      : (tensor<2x3xf64>, tensor<2x5x4xf64>) -> (tensor<2x3xf64>, tensor<2x5x2xf64>) {
+    %0 = graph.contract %x, %wx over [1] with [0] : tensor<2x4xf64>, tensor<4x3xf64> -> tensor<2x3xf64>
+    %1 = graph.contract %h, %wh over [1] with [0] : tensor<2x3xf64>, tensor<3x3xf64> -> tensor<2x3xf64>
+    %2 = graph.broadcast %b along [1] : tensor<3xf64> -> tensor<2x3xf64>
+    %3 = graph.add %0, %2 : tensor<2x3xf64>
+    %4 = graph.add %1, %3 : tensor<2x3xf64>
+    %5 = graph.tanh %4 : tensor<2x3xf64>
+    %6 = graph.contract %5, %wy over [1] with [0] : tensor<2x3xf64>, tensor<3x2xf64> -> tensor<2x2xf64>
+    %7 = graph.mul %6, %6 : tensor<2x2xf64>
+    graph.yield carry(%5 : tensor<2x3xf64>) out(%7 : tensor<2x2xf64>)
+  }
+  return %ys : tensor<2x5x2xf64>
+}
+
+func.func @lstm(%E: tensor<3x2xf64>, %Wx: tensor<2x8xf64>, %Wh: tensor<2x8xf64>, %b: tensor<8xf64>, %Wp: tensor<2x3xf64>,
+                %ids: tensor<2x4xi32>, %next: tensor<2x4xi32>) -> tensor<f64> attributes {test.low = -0.9, test.high = 0.9} {
+  %zero = graph.constant dense<0.0> : tensor<2x2xf64>
+  %x = graph.gather %E[%ids] : tensor<3x2xf64>, tensor<2x4xi32> -> tensor<2x4x2xf64>
+  %z = graph.contract %x, %Wx over [2] with [0] : tensor<2x4x2xf64>, tensor<2x8xf64> -> tensor<2x4x8xf64>
+  %bb = graph.broadcast %b along [2] : tensor<8xf64> -> tensor<2x4x8xf64>
+  %zb = graph.add %z, %bb : tensor<2x4x8xf64>
+  %hl, %cl, %hs = graph.scan 4 carry(%h = %zero, %c = %zero) over(%zt = %zb axis 1) out(axis 1)
+      : (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2x4x8xf64>) -> (tensor<2x2xf64>, tensor<2x2xf64>, tensor<2x4x2xf64>) {
+    %r = graph.contract %h, %Wh over [1] with [0] : tensor<2x2xf64>, tensor<2x8xf64> -> tensor<2x8xf64>
+    %a = graph.add %zt, %r : tensor<2x8xf64>
+    %f0 = graph.slice %a from [0, 0] to [2, 2] by [1, 1] : tensor<2x8xf64> -> tensor<2x2xf64>
+    %i0 = graph.slice %a from [0, 2] to [2, 4] by [1, 1] : tensor<2x8xf64> -> tensor<2x2xf64>
+    %g0 = graph.slice %a from [0, 4] to [2, 6] by [1, 1] : tensor<2x8xf64> -> tensor<2x2xf64>
+    %o0 = graph.slice %a from [0, 6] to [2, 8] by [1, 1] : tensor<2x8xf64> -> tensor<2x2xf64>
+    %f = graph.sigmoid %f0 : tensor<2x2xf64>
+    %i = graph.sigmoid %i0 : tensor<2x2xf64>
+    %g = graph.tanh %g0 : tensor<2x2xf64>
+    %o = graph.sigmoid %o0 : tensor<2x2xf64>
+    %fc = graph.mul %f, %c : tensor<2x2xf64>
+    %ig = graph.mul %i, %g : tensor<2x2xf64>
+    %c1 = graph.add %fc, %ig : tensor<2x2xf64>
+    %tc = graph.tanh %c1 : tensor<2x2xf64>
+    %h1 = graph.mul %o, %tc : tensor<2x2xf64>
+    graph.yield carry(%h1, %c1 : tensor<2x2xf64>, tensor<2x2xf64>) out(%h1 : tensor<2x2xf64>)
+  }
+  %y = graph.contract %hs, %Wp over [2] with [0] : tensor<2x4x2xf64>, tensor<2x3xf64> -> tensor<2x4x3xf64>
+  %loss = graph.softmax_cross_entropy %y, %next ignore -1 : tensor<2x4x3xf64>, tensor<2x4xi32> -> tensor<f64>
+  return %loss : tensor<f64>
+}
+
+func.func @embedding_and_loss_in_the_loop(%E: tensor<3x2xf64>, %W: tensor<2x2xf64>, %V: tensor<2x3xf64>, %ids: tensor<2x4xi32>)
+    -> tensor<f64> {
+  %zero = graph.constant dense<0.0> : tensor<2x2xf64>
+  %none = graph.constant dense<0.0> : tensor<f64>
+  %hl, %loss = graph.scan 4 carry(%h = %zero, %l = %none) over(%id = %ids axis 1)
+      : (tensor<2x2xf64>, tensor<f64>, tensor<2x4xi32>) -> (tensor<2x2xf64>, tensor<f64>) {
+    %x = graph.gather %E[%id] : tensor<3x2xf64>, tensor<2xi32> -> tensor<2x2xf64>
+    %r = graph.contract %h, %W over [1] with [0] : tensor<2x2xf64>, tensor<2x2xf64> -> tensor<2x2xf64>
+    %a = graph.sub %x, %r : tensor<2x2xf64>
+    %h1 = graph.tanh %a : tensor<2x2xf64>
+    %y = graph.contract %h1, %V over [1] with [0] : tensor<2x2xf64>, tensor<2x3xf64> -> tensor<2x3xf64>
+    %ce = graph.softmax_cross_entropy %y, %id ignore -1 : tensor<2x3xf64>, tensor<2xi32> -> tensor<f64>
+    %l1 = graph.add %l, %ce : tensor<f64>
+    graph.yield carry(%h1, %l1 : tensor<2x2xf64>, tensor<f64>)
+  }
+  return %loss : tensor<f64>
+}
+
+func.func @attention_in_the_loop(%s0: tensor<2x3xf64>, %H: tensor<2x4x3xf64>, %W: tensor<3x3xf64>) -> tensor<2x5x3xf64> {
+  %last, %cs = graph.scan 5 carry(%s = %s0) out(axis 1) : (tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x5x3xf64>) {
+    %q = graph.contract %s, %W over [1] with [0] : tensor<2x3xf64>, tensor<3x3xf64> -> tensor<2x3xf64>
+    %s1 = graph.tanh %q : tensor<2x3xf64>
+    %e = graph.contract %s1, %H over [1] with [2] batch [0] with [0] : tensor<2x3xf64>, tensor<2x4x3xf64> -> tensor<2x4xf64>
+    %a = graph.softmax %e along 1 : tensor<2x4xf64>
+    %c = graph.contract %a, %H over [1] with [1] batch [0] with [0] : tensor<2x4xf64>, tensor<2x4x3xf64> -> tensor<2x3xf64>
+    graph.yield carry(%s1 : tensor<2x3xf64>) out(%c : tensor<2x3xf64>)
+  }
+  return %cs : tensor<2x5x3xf64>
+}
+
+func.func @scan_in_a_scan(%h0: tensor<2xf64>, %xs: tensor<3x4x2xf64>, %w: tensor<2x2xf64>) -> (tensor<2xf64>, tensor<3x2xf64>)
+    attributes {test.low = -0.8, test.high = 0.8} {
+  %last, %ys = graph.scan 3 carry(%h = %h0) over(%x = %xs axis 0) out(axis 0)
+      : (tensor<2xf64>, tensor<3x4x2xf64>) -> (tensor<2xf64>, tensor<3x2xf64>) {
+    %scale = graph.tanh %h : tensor<2xf64>
+    %inner = graph.scan 4 carry(%g = %h) over(%xt = %x axis 0) : (tensor<2xf64>, tensor<4x2xf64>) -> tensor<2xf64> {
+      %0 = graph.contract %g, %w over [0] with [0] : tensor<2xf64>, tensor<2x2xf64> -> tensor<2xf64>
+      %1 = graph.mul %scale, %xt : tensor<2xf64>
+      %2 = graph.add %0, %1 : tensor<2xf64>
+      %3 = graph.sin %2 : tensor<2xf64>
+      graph.yield carry(%3 : tensor<2xf64>)
+    }
+    %next = graph.mul %inner, %inner : tensor<2xf64>
+    graph.yield carry(%next : tensor<2xf64>) out(%inner : tensor<2xf64>)
+  }
+  return %last, %ys : tensor<2xf64>, tensor<3x2xf64>
+}
+
+// The carry of integers counts; it carries no cotangent.
+func.func @scan_with_a_counter(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %none = graph.constant dense<0> : tensor<i32>
+  %one = graph.constant dense<1> : tensor<i32>
+  %last, %n = graph.scan 4 carry(%h = %x, %i = %none) : (tensor<3xf64>, tensor<i32>) -> (tensor<3xf64>, tensor<i32>) {
+    %i1 = graph.add %i, %one : tensor<i32>
+    %f = graph.convert %i1 : tensor<i32> -> tensor<f64>
+    %ff = graph.broadcast %f along [] : tensor<f64> -> tensor<3xf64>
+    %0 = graph.mul %h, %ff : tensor<3xf64>
+    %1 = graph.sin %0 : tensor<3xf64>
+    graph.yield carry(%1, %i1 : tensor<3xf64>, tensor<i32>)
+  }
+  return %last : tensor<3xf64>
+}
+
+func.func @intermediate_output_and_last_carry(%x: tensor<2xf64>, %xs: tensor<3x2xf64>) -> (tensor<2xf64>, tensor<3x2xf64>, tensor<2xf64>) {
+  %a, %b, %all = graph.scan 3 carry(%p = %x, %q = %x) over(%xt = %xs axis 0) out(axis 0)
+      : (tensor<2xf64>, tensor<2xf64>, tensor<3x2xf64>) -> (tensor<2xf64>, tensor<2xf64>, tensor<3x2xf64>) {
+    %0 = graph.mul %q, %xt : tensor<2xf64>
+    graph.yield carry(%0, %p : tensor<2xf64>, tensor<2xf64>) out(%q : tensor<2xf64>)
+  }
+  return %a, %all, %b : tensor<2xf64>, tensor<3x2xf64>, tensor<2xf64>
+}
