@@ -85,15 +85,16 @@ void KernelPlan::reuseOperands() {
   });
 }
 
+/// From behind, so that a chain of unused views goes as a whole.
 void KernelPlan::eraseUnused() {
-  getOperation().walk([](Operation *op) {
-    if (isa<AllocOp, ViewOp, SlotOp>(op) && op->use_empty())
-      op->erase();
+  SmallVector<Operation *> candidates;
+  getOperation().walk([&](Operation *op) {
+    if (isa<AllocOp, ViewOp, SlotOp>(op))
+      candidates.push_back(op);
   });
-  getOperation().walk([](AllocOp op) {
+  for (Operation *op : llvm::reverse(candidates))
     if (op->use_empty())
       op->erase();
-  });
 }
 
 void KernelPlan::assignOffsets() {
