@@ -5,6 +5,7 @@
 #include "moru/Pipeline/Pipeline.h"
 
 #include "moru/Conversion/GraphToKernel/Passes.h"
+#include "moru/Conversion/KernelToLoops/KernelToLoops.h"
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Dialect/Graph/Graph.h"
 #include "moru/Dialect/Graph/Passes.h"
@@ -31,6 +32,8 @@ std::optional<Stage> moru::getStage(StringRef name) {
       .Case("simplified", Stage::Simplified)
       .Case("kernels", Stage::Kernels)
       .Case("plan", Stage::Plan)
+      .Case("loops", Stage::Loops)
+      .Case("llvm", Stage::LLVM)
       .Default(std::nullopt);
 }
 
@@ -46,6 +49,10 @@ StringRef moru::getName(Stage stage) {
     return "kernels";
   case Stage::Plan:
     return "plan";
+  case Stage::Loops:
+    return "loops";
+  case Stage::LLVM:
+    return "llvm";
   }
   llvm_unreachable("every stage has a name");
 }
@@ -88,6 +95,19 @@ void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &
   functions.addPass(kernel::createKernelVerifyPlan());
 }
 
+void moru::populatePlanToLoops(OpPassManager &manager, const PipelineOptions &options) {
+  KernelToLoopsOptions loops;
+  loops.vectorBits = options.vectorBits;
+  loops.vectorRegisters = options.vectorRegisters;
+  loops.l1Bytes = options.l1Bytes;
+  loops.l2Bytes = options.l2Bytes;
+  manager.addPass(createKernelToLoops(loops));
+}
+
+void moru::populateLoopsToLLVM(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createLoopsToLLVM());
+}
+
 void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options) {
   auto crosses = [&](Stage stage) { return from < stage && stage <= to; };
   if (crosses(Stage::Gradient))
@@ -98,6 +118,10 @@ void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const Pi
     populateGraphToKernels(manager, options);
   if (crosses(Stage::Plan))
     populateKernelsToPlan(manager, options);
+  if (crosses(Stage::Loops))
+    populatePlanToLoops(manager, options);
+  if (crosses(Stage::LLVM))
+    populateLoopsToLLVM(manager, options);
 }
 
 void moru::registerDialects(DialectRegistry &registry) {
@@ -108,6 +132,7 @@ void moru::registerDialects(DialectRegistry &registry) {
 void moru::registerPasses() {
   graph::registerGraphPasses();
   registerGraphToKernelPasses();
+  registerKernelToLoopsPasses();
   registerLoopsToLLVMPasses();
   kernel::registerKernelPasses();
 }
@@ -120,7 +145,11 @@ struct Flags : PassPipelineOptions<Flags> {
   Option<bool> decompose{*this, "decompose", llvm::cl::desc("replace composites with their definitions"),
                          llvm::cl::init(true)};
   Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
-  PipelineOptions get() const { return {.hoist = hoist, .decompose = decompose, .vectorBits = vectorBits}; }
+  Option<int64_t> vectorRegisters{*this, "vector-registers", llvm::cl::desc("number of the target's vectors"),
+                                  llvm::cl::init(32)};
+  PipelineOptions get() const {
+    return {.hoist = hoist, .decompose = decompose, .vectorBits = vectorBits, .vectorRegisters = vectorRegisters};
+  }
 };
 } // namespace
 
@@ -137,6 +166,14 @@ void moru::registerPipelines() {
   PassPipelineRegistration<Flags>(
       "kernels-to-plan", "stage kernels to stage plan: one arena, and the check of it",
       [](OpPassManager &manager, const Flags &flags) { populateKernelsToPlan(manager, flags.get()); });
+  PassPipelineRegistration<Flags>(
+      "plan-to-loops", "stage plan to stage loops: every kernel as loops over vectors",
+      [](OpPassManager &manager, const Flags &flags) { populatePlanToLoops(manager, flags.get()); });
+  PassPipelineRegistration<Flags>(
+      "graph-to-llvm", "stage graph to stage llvm: all of the way",
+      [](OpPassManager &manager, const Flags &flags) {
+        populateStages(manager, Stage::Graph, Stage::LLVM, flags.get());
+      });
   PassPipelineRegistration<Flags>("graph-to-simplified", "stage graph to stage simplified",
                                   [](OpPassManager &manager, const Flags &flags) {
                                     populateStages(manager, Stage::Graph, Stage::Simplified, flags.get());

@@ -26,6 +26,10 @@ enum class Stage {
   Kernels,
   /// Every buffer has its place in the arena.
   Plan,
+  /// Every kernel is a function of loops over vectors.
+  Loops,
+  /// The LLVM dialect.
+  LLVM,
 };
 
 /// The stage called `name` as in `--emit=<name>`, if there is one.
@@ -42,6 +46,11 @@ struct PipelineOptions {
   bool decompose = true;
   /// Bits of the target's vectors: 512 with AVX-512, 256 with AVX2.
   int64_t vectorBits = 512;
+  /// Number of these vectors: 32 with AVX-512, 16 with AVX2.
+  int64_t vectorRegisters = 32;
+  /// Bytes of the first and the second cache that blocking aims at.
+  int64_t l1Bytes = 32 << 10;
+  int64_t l2Bytes = 1 << 20;
 };
 
 /// graph → gradient. Pipeline `graph-to-gradient`.
@@ -55,6 +64,12 @@ void populateGraphToKernels(mlir::OpPassManager &manager, const PipelineOptions 
 
 /// kernels → plan. Pipeline `kernels-to-plan`.
 void populateKernelsToPlan(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// plan → loops. Pipeline `plan-to-loops`.
+void populatePlanToLoops(mlir::OpPassManager &manager, const PipelineOptions &options);
+
+/// loops → llvm.
+void populateLoopsToLLVM(mlir::OpPassManager &manager, const PipelineOptions &options);
 
 /// Everything between `from` (exclusive) and `to` (inclusive).
 void populateStages(mlir::OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options);

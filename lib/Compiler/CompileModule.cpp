@@ -1,0 +1,260 @@
+// The stages one after the other, with a file for each where one is asked for. Every module takes one pass manager, so
+// that `--check=each` sees the whole way.
+
+#include "moru/Compiler/CompileModule.h"
+
+#include "moru/Check/Instrument.h"
+#include "moru/Compiler/Codegen.h"
+#include "moru/Compiler/LoadExecutable.h"
+#include "moru/Compiler/ReadSignature.h"
+#include "moru/Dialect/Kernel/Kernel.h"
+#include "moru/Dialect/Kernel/PlanTable.h"
+#include "moru/Pipeline/Pipeline.h"
+#include "moru/Support/Files.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace llvm;
+using namespace mlir;
+
+namespace moru {
+
+//===----------------------------------------------------------------------===//
+// Names and texts
+//===----------------------------------------------------------------------===//
+
+static constexpr StringLiteral kEmitNames[] = {"graph", "gradient", "simplified", "kernels", "plan",
+                                               "loops", "llvm",     "asm",        "obj"};
+/// How the file of a stage in `--dump-stages` ends.
+static constexpr StringLiteral kEmitSuffixes[] = {".mlir", ".mlir", ".mlir", ".mlir", ".mlir",
+                                                  ".mlir", ".ll",   ".s",    ".o"};
+
+StringRef getName(Emit emit) { return kEmitNames[size_t(emit)]; }
+
+std::optional<Emit> parseEmit(StringRef name) {
+  for (auto [index, known] : enumerate(kEmitNames))
+    if (known == name)
+      return Emit(index);
+  return std::nullopt;
+}
+
+std::string emitNames() { return llvm::join(ArrayRef(kEmitNames), ", "); }
+
+std::string printModule(ModuleOp module, bool locations) {
+  std::string text;
+  raw_string_ostream stream(text);
+  OpPrintingFlags flags;
+  flags.printNameLocAsPrefix();
+  if (locations)
+    flags.enableDebugInfo(/*enable=*/true, /*prettyForm=*/false);
+  else
+    flags.useLocalScope();
+  module->print(stream, flags);
+  stream << "\n";
+  return text;
+}
+
+static std::string printStage(ModuleOp module, Emit emit, bool locations) {
+  std::string text = emit == Emit::Plan ? kernel::printPlanTables(module) : "";
+  return text + printModule(module, locations);
+}
+
+//===----------------------------------------------------------------------===//
+// The way
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Looks at the module between two passes.
+struct Look : PassWrapper<Look, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Look)
+  explicit Look(std::function<LogicalResult(ModuleOp)> look) : look(std::move(look)) {}
+  StringRef getName() const override { return "Look"; }
+  void runOnOperation() override {
+    markAllAnalysesPreserved();
+    if (failed(look(getOperation())))
+      signalPassFailure();
+  }
+  std::function<LogicalResult(ModuleOp)> look;
+};
+
+/// One module on its way, a copy of the caller's.
+class Way {
+public:
+  Way(ModuleOp source, const CompileOptions &options)
+      : options(options), module(source.clone()), manager(source.getContext()), stream(messages),
+        diagnostics(sources, source.getContext(), stream) {
+    // The checks keep one state for all functions.
+    if (options.checkEach)
+      source.getContext()->disableMultithreading();
+  }
+
+  /// To a stage of MLIR; `Emit::LLVM` and later: to the LLVM dialect.
+  llvm::Error runTo(Emit emit);
+  Expected<Codegen> generate();
+  Expected<std::string> emitCode(Emit emit);
+  ModuleOp get() { return *module; }
+  ProgramSignature &programSignature() { return *signature; }
+
+private:
+  void addStages(Emit last);
+  void addDump(Emit emit);
+  llvm::Error dump(Emit emit, StringRef text);
+  llvm::Error failure(StringRef what);
+
+  const CompileOptions &options;
+  OwningOpRef<ModuleOp> module;
+  mlir::PassManager manager;
+  std::optional<ProgramSignature> signature;
+  std::string messages;
+  raw_string_ostream stream;
+  SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics;
+};
+
+} // namespace
+
+/// The messages that were collected, as one error.
+llvm::Error Way::failure(StringRef what) { return makeError(messages.empty() ? what : StringRef(messages).rtrim()); }
+
+llvm::Error Way::dump(Emit emit, StringRef text) {
+  if (options.dumpStages.empty())
+    return llvm::Error::success();
+  std::string file = (getName(emit) + kEmitSuffixes[size_t(emit)]).str();
+  return writeFile(options.dumpStages + "/" + std::to_string(int(emit) + 1) + "-" + file, text);
+}
+
+void Way::addDump(Emit emit) {
+  if (options.dumpStages.empty())
+    return;
+  manager.addPass(std::make_unique<Look>([this, emit](ModuleOp module) -> LogicalResult {
+    llvm::Error error = dump(emit, printStage(module, emit, /*locations=*/false));
+    if (!error)
+      return success();
+    return module.emitError(toString(std::move(error)));
+  }));
+}
+
+static PipelineOptions pipelineOptions(const Target &target) {
+  PipelineOptions options;
+  options.vectorBits = target.vectorBits;
+  options.vectorRegisters = target.vectorRegisters;
+  options.l1Bytes = target.l1Bytes;
+  options.l2Bytes = target.l2Bytes;
+  return options;
+}
+
+/// The stage that a module is in, as far as its operations tell.
+static Emit findStage(ModuleOp module) {
+  Emit stage = Emit::Graph;
+  module.walk([&](Operation *op) {
+    if (isa<kernel::LaunchOp>(op))
+      stage = Emit::Loops;
+    else if (isa<kernel::ComputeOp>(op))
+      stage =
+          op->getParentOfType<func::FuncOp>()->hasAttr(kernel::KernelDialect::kArenaAttr) ? Emit::Plan : Emit::Kernels;
+    return isa<kernel::KernelDialect>(op->getDialect()) && stage != Emit::Graph ? WalkResult::interrupt()
+                                                                                : WalkResult::advance();
+  });
+  return stage;
+}
+
+void Way::addStages(Emit last) {
+  PipelineOptions pipeline = pipelineOptions(options.target);
+  Emit first = findStage(*module);
+  addDump(first);
+  for (Emit emit = first; emit < last && emit < Emit::LLVM; emit = Emit(int(emit) + 1)) {
+    Emit next = Emit(int(emit) + 1);
+    if (next == Emit::LLVM)
+      manager.addPass(std::make_unique<Look>([this](ModuleOp module) -> LogicalResult {
+        FailureOr<ProgramSignature> read = readSignature(module);
+        if (succeeded(read))
+          signature = std::move(*read);
+        return read;
+      }));
+    populateStages(manager, *getStage(getName(emit)), *getStage(getName(next)), pipeline);
+    if (next < Emit::LLVM)
+      addDump(next);
+  }
+}
+
+llvm::Error Way::runTo(Emit emit) {
+  if (!options.dumpStages.empty())
+    if (llvm::Error error = createFolder(options.dumpStages))
+      return error;
+  addStages(emit);
+  check::InstrumentOptions instruments;
+  instruments.checkEach = options.checkEach;
+  if (failed(check::instrument(manager, instruments)) || failed(manager.run(*module)))
+    return failure("compilation failed without a message: please report the module");
+  return llvm::Error::success();
+}
+
+Expected<Codegen> Way::generate() {
+  if (llvm::Error error = runTo(Emit::LLVM))
+    return error;
+  Expected<Codegen> codegen = Codegen::create(*module, options.target, options.quality);
+  if (!codegen)
+    return messages.empty() ? codegen.takeError() : joinErrors(failure(""), codegen.takeError());
+  if (llvm::Error error = dump(Emit::LLVM, codegen->emitLLVM()))
+    return error;
+  if (options.dumpStages.empty())
+    return codegen;
+  Expected<std::string> assembly = codegen->emitAssembly();
+  if (!assembly)
+    return assembly.takeError();
+  if (llvm::Error error = dump(Emit::Assembly, *assembly))
+    return error;
+  return codegen;
+}
+
+Expected<std::string> Way::emitCode(Emit emit) {
+  Expected<Codegen> codegen = generate();
+  if (!codegen)
+    return codegen.takeError();
+  if (emit == Emit::LLVM)
+    return codegen->emitLLVM();
+  return emit == Emit::Assembly ? codegen->emitAssembly() : codegen->emitObject();
+}
+
+Expected<std::unique_ptr<ModuleFile>> ModuleFile::read(StringRef path) {
+  Expected<std::string> text = readFile(path);
+  if (!text)
+    return text.takeError();
+  auto file = std::make_unique<ModuleFile>();
+  DialectRegistry registry;
+  registerDialects(registry);
+  file->context.appendDialectRegistry(registry);
+  SourceMgr sources;
+  sources.AddNewSourceBuffer(MemoryBuffer::getMemBufferCopy(*text, path), SMLoc());
+  std::string messages;
+  raw_string_ostream stream(messages);
+  SourceMgrDiagnosticHandler handler(sources, &file->context, stream);
+  file->module = parseSourceFile<ModuleOp>(sources, &file->context);
+  if (!file->module)
+    return makeError(messages.empty() ? path + ": expected a module of MLIR" : StringRef(messages).rtrim());
+  return file;
+}
+
+Expected<std::string> emitModule(ModuleOp module, Emit emit, const CompileOptions &options, bool locations) {
+  Way way(module, options);
+  if (emit >= Emit::LLVM)
+    return way.emitCode(emit);
+  if (llvm::Error error = way.runTo(emit))
+    return error;
+  return printStage(way.get(), emit, locations);
+}
+
+Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options) {
+  Way way(module, options);
+  Expected<Codegen> codegen = way.generate();
+  if (!codegen)
+    return codegen.takeError();
+  return loadExecutable(*codegen, std::move(way.programSignature()), options);
+}
+
+} // namespace moru

@@ -1,0 +1,148 @@
+//===- PlanTable.cpp - the plan of memory as a person can add it up -------===//
+// Reads a planned function; changes nothing.
+//===----------------------------------------------------------------------===//
+
+#include "moru/Dialect/Kernel/PlanTable.h"
+
+#include "Lifetimes.h"
+#include "moru/Dialect/Graph/Graph.h"
+#include "moru/Dialect/Kernel/Kernel.h"
+#include "moru/Support/Format.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::kernel;
+
+namespace {
+
+/// A buffer of the arena, as the table shows it.
+struct Row {
+  AllocOp op;
+  Lifetime lifetime;
+  int64_t size, offset;
+};
+
+/// The table of one function.
+class PlanTable {
+public:
+  explicit PlanTable(func::FuncOp function) : function(function) {
+    function.walk<WalkOrder::PreOrder>([&](Operation *op) { operations.push_back(op); });
+    for (auto [op, lifetime] : computeLifetimes(function)) {
+      auto alloc = cast<AllocOp>(op);
+      rows.push_back({alloc, lifetime, alloc.getType().getSizeInBytes(), int64_t(alloc.getOffset().value_or(0))});
+    }
+  }
+
+  void print(llvm::raw_ostream &stream);
+
+private:
+  void printPeak(llvm::raw_ostream &stream);
+  void printRows(llvm::raw_ostream &stream);
+  void printArguments(llvm::raw_ostream &stream);
+  std::string labelAt(unsigned position);
+
+  func::FuncOp function;
+  /// In the order of the positions of lifetimes.
+  SmallVector<Operation *> operations;
+  SmallVector<Row> rows;
+};
+
+} // namespace
+
+/// The innermost author's line of an operation: `LstmLm.cpp:14`.
+static std::string describeLocation(Location location) {
+  std::string text;
+  location->walk([&](Location inner) {
+    auto file = dyn_cast<FileLineColLoc>(inner);
+    if (!file)
+      return WalkResult::advance();
+    text = (file.getFilename().getValue() + ":" + Twine(file.getLine())).str();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+/// The kernel at a position; a loop is named by its first and last one.
+std::string PlanTable::labelAt(unsigned position) {
+  std::string label;
+  operations[position]->walk([&](ComputeOp op) {
+    if (label.empty())
+      label = op.getLabel().str();
+  });
+  return isa<LoopOp>(operations[position]) ? "loop of " + label : label;
+}
+
+void PlanTable::printPeak(llvm::raw_ostream &stream) {
+  unsigned peak = 0;
+  int64_t most = 0;
+  for (const Row &row : rows) {
+    int64_t total = 0;
+    for (const Row &other : rows)
+      if (other.lifetime.from <= row.lifetime.from && row.lifetime.from <= other.lifetime.to)
+        total += other.size;
+    if (total > most)
+      most = total, peak = row.lifetime.from;
+  }
+  auto arena = function->getAttrOfType<IntegerAttr>(KernelDialect::kArenaAttr);
+  stream << "// @" << function.getName() << ": arena " << formatBytes(arena ? uint64_t(arena.getInt()) : 0);
+  if (most)
+    stream << ", of which " << formatBytes(uint64_t(most)) << " in use at \"" << labelAt(peak) << "\"";
+  stream << "\n";
+}
+
+void PlanTable::printRows(llvm::raw_ostream &stream) {
+  Table table({"offset", "bytes", "from", "to", "what", "line"});
+  llvm::sort(rows, [](const Row &a, const Row &b) {
+    return std::tuple(a.offset, a.lifetime.from) < std::tuple(b.offset, b.lifetime.from);
+  });
+  for (Row &row : rows) {
+    std::string type;
+    llvm::raw_string_ostream(type) << row.op.getType();
+    table.add({formatCount(row.offset), formatCount(row.size), labelAt(row.lifetime.from), labelAt(row.lifetime.to),
+               type, describeLocation(row.op.getLoc())});
+  }
+  std::string text;
+  llvm::raw_string_ostream lines(text);
+  table.print(lines);
+  for (StringRef rest = text; !rest.empty();) {
+    auto [line, more] = rest.split('\n');
+    stream << "//   " << line << "\n";
+    rest = more;
+  }
+}
+
+void PlanTable::printArguments(llvm::raw_ostream &stream) {
+  int64_t parameters = 0, state = 0, inputs = 0, outputs = 0;
+  for (auto [index, argument] : llvm::enumerate(function.getArguments())) {
+    int64_t bytes = cast<BufferType>(argument.getType()).getSizeInBytes();
+    auto role = function.getArgAttrOfType<StringAttr>(unsigned(index), graph::GraphDialect::kRoleAttr);
+    StringRef name = role ? role.getValue() : "";
+    int64_t &sum = name == graph::GraphDialect::kParameterRole ? parameters
+                   : name == graph::GraphDialect::kStateRole   ? state
+                   : name == KernelDialect::kOutputRole        ? outputs
+                                                               : inputs;
+    sum += bytes;
+  }
+  auto text = [](int64_t bytes) { return formatBytes(uint64_t(bytes)); };
+  stream << "//   beside it: parameters " << text(parameters) << ", state " << text(state) << ", inputs "
+         << text(inputs) << ", outputs " << text(outputs) << "\n";
+}
+
+void PlanTable::print(llvm::raw_ostream &stream) {
+  printPeak(stream);
+  if (!rows.empty())
+    printRows(stream);
+  printArguments(stream);
+}
+
+std::string moru::kernel::printPlanTables(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic() && function->hasAttr(KernelDialect::kArenaAttr))
+      PlanTable(function).print(stream);
+  return text;
+}
