@@ -44,7 +44,7 @@ Tensor Linear::operator()(const Tensor &x, Here at) const {
 
 Lstm::Lstm(Module &parent, std::string_view name, int64_t in, int64_t hidden,
            std::optional<init::Initializer> initializer, Here at)
-    : hidden(hidden) {
+    : name(name), hidden(hidden) {
   init::Initializer matrix = initializer.value_or(init::uniform(1 / std::sqrt(double(std::max<int64_t>(hidden, 1)))));
   Module own(parent, name);
   Wx = own.parameter("Wx", {in, 4 * hidden}, matrix, ElementType::F32, at);
@@ -63,13 +63,14 @@ Lstm::Output Lstm::operator()(const Tensor &x, const State &from, Here at) const
   CallerScope scope(at);
   // The input's share of all gates, for all time steps at once: [batch, time, 4 hidden].
   Tensor z = (matmul(x, Wx) + b).named("z");
-  auto [last, hs] = scan(Carry{from.h, from.c}, z, /*axis=*/1, [&](Carry s, Tensor zt) {
+  auto cell = [&](Carry s, Tensor zt) {
     auto [zf, zi, zg, zo] = split<4>(zt + matmul(s[0].named("h"), Wh), -1);
     Tensor f = sigmoid(zf).named("f"), i = sigmoid(zi).named("i"), g = tanh(zg).named("g"), o = sigmoid(zo).named("o");
     Tensor c = (f * s[1].named("c") + i * g).named("c_next");
     Tensor h = (o * tanh(c)).named("h_next");
     return Step{.carry = {h, c}, .output = h};
-  });
+  };
+  auto [last, hs] = scan(Carry{from.h, from.c}, z, /*axis=*/1, cell, {.name = name});
   return {hs, {last[0], last[1]}};
 }
 

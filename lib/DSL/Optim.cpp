@@ -138,7 +138,7 @@ void buildTrainStep(Function &function, const nn::Module &model, const optim::Op
   common.learningRate = optimizer.learningRate(common.t).named("learning_rate");
   for (const optim::Optimizer::Scalar &scalar : optimizer.scalars) {
     Tensor old = function.state("optimizer." + scalar.name, f32({}));
-    common.scalars.push_back(scalar.next(old).named("new." + scalar.name));
+    common.scalars.push_back(scalar.next(old));
     function.update(old, common.scalars.back());
   }
   Tensor scale;
@@ -156,10 +156,10 @@ void buildTrainStep(Function &function, const nn::Module &model, const optim::Op
     for (const std::string &slot : optimizer.slots)
       old.push_back(function.state("optimizer." + slot + "." + name, {parameters[i].type(), parameters[i].dims(), {}}));
     update.slots = old;
-    Tensor next = optimizer.rule(update).named("new." + name);
+    Tensor next = optimizer.rule(update);
     function.update(parameters[i], next);
     for (size_t slot = 0; slot < old.size(); ++slot)
-      function.update(old[slot], update.slots[slot].named("new." + optimizer.slots[slot] + "." + name));
+      function.update(old[slot], update.slots[slot]);
   }
   function.output("loss", loss);
   function.output("grad_norm", norm);

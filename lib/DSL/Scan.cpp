@@ -142,7 +142,8 @@ private:
   MultiScanResult complete(graph::ScanOp draft, const MultiStep &step, ArrayRef<Value> carries,
                            ArrayRef<Value> outputs) {
     SmallVector<int64_t> outputAxes(outputs.size(), outputAxis);
-    auto scan = graph::ScanOp::create(op.builder(), op.loc(), inits(), slicedInputs(), length, axes, outputAxes,
+    Location loc = NameLoc::get(op.builder().getStringAttr(options.name), op.loc());
+    auto scan = graph::ScanOp::create(op.builder(), loc, inits(), slicedInputs(), length, axes, outputAxes,
                                       options.reverse, ValueRange(outputs).getTypes());
     scan.getBody().takeBody(draft.getBody());
     draft.erase();
@@ -198,7 +199,8 @@ std::vector<Tensor> gradient(const Tensor &loss, const std::vector<Tensor> &tens
   if (!good)
     return results;
   ValueRange targets = op.operands().drop_front();
-  auto gradients = graph::GradientOp::create(op.builder(), op.loc(), targets.getTypes(), op[0], targets);
+  Location loc = NameLoc::get(op.builder().getStringAttr("grad"), op.loc());
+  auto gradients = graph::GradientOp::create(op.builder(), loc, targets.getTypes(), op[0], targets);
   for (auto [index, tensor] : llvm::enumerate(tensors))
     results[index] = op.result(gradients.getResult(index), detail::namesOf(tensor));
   return results;

@@ -283,6 +283,13 @@ Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
   return tensor;
 }
 
+/// Gives the operation that makes `value` a name for dumps, unless it has one.
+static void nameInDumps(Value value, const Twine &name) {
+  Operation *op = value.getDefiningOp();
+  if (op && op->getNumResults() == 1 && !isa<NameLoc>(op->getLoc()))
+    op->setLoc(NameLoc::get(StringAttr::get(value.getContext(), name), op->getLoc()));
+}
+
 void Trace::update(const Tensor &target, const Tensor &value, Here at) {
   if (target && !target.poisoned() && !target.get()->isParameter() && !isa<BlockArgument>(target.get()->value)) {
     error(at, "update: expected a parameter or state, got a tensor that is computed (from " +
@@ -302,6 +309,7 @@ void Trace::update(const Tensor &target, const Tensor &value, Here at) {
   for (const Result &result : results)
     if (result.target == argument)
       return error(at, "update: \"" + known.name + "\" is updated twice (from " + describe(result.at) + ")");
+  nameInDumps(next, "new." + known.name);
   results.push_back({known.name, next, argument, at});
 }
 
@@ -312,6 +320,7 @@ void Trace::output(StringRef name, const Tensor &value, Here at) {
   for (const Result &known : results)
     if (!known.target && known.name == name)
       return error(at, "output: the name \"" + name + "\" is taken (from " + describe(known.at) + ")");
+  nameInDumps(result, name);
   results.push_back({name.str(), result, {}, at});
 }
 

@@ -9,8 +9,8 @@
 
 namespace moru {
 
-/// Compiles all functions of a program for this process. Fails with the program's mistakes, one per line, if it has any. Parameters and
-/// state are zero at first: `executable->load(model.initialValues(seed), Role::Parameter)`.
+/// Compiles all functions of a program for this process. Fails with the program's mistakes, one per line, if it has
+/// any. Parameters and state are zero at first: `executable->load(model.initialValues(seed), Role::Parameter)`.
 Result<Executable> compile(const Program &program, const CompileOptions &options = {});
 
 } // namespace moru

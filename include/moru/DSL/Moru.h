@@ -4,7 +4,6 @@
 #define MORU_DSL_MORU_H
 
 #include "moru/DSL/Compile.h"
-#include "moru/DSL/Compile.h"
 #include "moru/DSL/Config.h"
 #include "moru/DSL/Model.h"
 #include "moru/DSL/Module.h"

@@ -76,6 +76,7 @@ public:
   Tensor Wx, Wh, b;
 
 private:
+  std::string name;
   int64_t hidden;
 };
 

@@ -45,6 +45,8 @@ struct MultiScanResult {
 struct ScanOptions {
   /// From the last index to the first; outputs stay at the index at which they were made.
   bool reverse = false;
+  /// What the loop is called in dumps and profiles.
+  std::string name = "scan";
   /// The number of steps, needed only where nothing is sliced.
   int64_t length = 0;
 };
