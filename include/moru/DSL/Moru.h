@@ -3,6 +3,7 @@
 #ifndef MORU_DSL_MORU_H
 #define MORU_DSL_MORU_H
 
+#include "moru/DSL/CheckGradient.h"
 #include "moru/DSL/Compile.h"
 #include "moru/DSL/Config.h"
 #include "moru/DSL/Model.h"
