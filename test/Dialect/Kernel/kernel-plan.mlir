@@ -249,7 +249,8 @@ func.func @counts_the_padding_of_panels(%x: !kernel.buffer<5x6xf32>, %y: !kernel
     kernel.yield %0 : tensor<5x6xf32>
   }
   kernel.compute map "y" reads(%0 = %a) writes(%y) : (!kernel.buffer<5x6xf32, #kernel.panels<4>>) -> (!kernel.buffer<5x6xf32>) {
-    kernel.yield %0 : tensor<5x6xf32>
+    %1 = graph.exp %0 : tensor<5x6xf32>
+    kernel.yield %1 : tensor<5x6xf32>
   }
   return
 }
