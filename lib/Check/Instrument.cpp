@@ -50,7 +50,7 @@ public:
     injectInto(op, pass->getArgument());
     if (state->options.checkEach)
       state->hasFailed |= failed(state->checker.check(pass->getArgument(), op));
-    if (state->options.mutants != 0 && !state->hasFailed)
+    if (state->options.mutants != 0 && !state->hasFailed && getPassClass(pass->getArgument()))
       state->campaign.run(state->checker, pass->getArgument(), op);
   }
 

@@ -81,10 +81,12 @@ static llvm::SetVector<Operation *> getDependencies(Operation *op) {
   return dependencies;
 }
 
-Operation *check::locate(func::FuncOp before, func::FuncOp now, const NamedValues &inputs, StringRef output) {
+Operation *check::locate(func::FuncOp before, func::FuncOp now, const NamedValues &inputs, StringRef output,
+                         const Meanings &meaningsNow) {
   Operation *producer = getProducer(now, output);
   std::vector<Made> madeBefore, madeNow;
-  if (failed(run(before, inputs, &madeBefore)) || failed(run(now, inputs, &madeNow)))
+  RunOptions optionsBefore{.trace = &madeBefore}, optionsNow{.trace = &madeNow, .meanings = meaningsNow};
+  if (failed(run(before, inputs, optionsBefore)) || failed(run(now, inputs, optionsNow)))
     return producer;
   KnownValues known;
   for (const auto &[name, tensor] : inputs)

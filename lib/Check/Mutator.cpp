@@ -7,6 +7,7 @@
 #include "moru/Dialect/Kernel/Kernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -103,11 +104,25 @@ static DenseI64ArrayAttr moved(DenseI64ArrayAttr list, size_t index, int64_t del
 // Operands and operations
 //===----------------------------------------------------------------------===//
 
+/// Comparisons whose result does not depend on the order.
+static bool isSymmetricComparison(Operation *op) {
+  if (auto compare = dyn_cast<graph::CompareOp>(op))
+    return compare.getDirection() == graph::Direction::Eq || compare.getDirection() == graph::Direction::Ne;
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return compare.getPredicate() == arith::CmpIPredicate::eq || compare.getPredicate() == arith::CmpIPredicate::ne;
+  if (auto compare = dyn_cast<LLVM::ICmpOp>(op))
+    return compare.getPredicate() == LLVM::ICmpPredicate::eq || compare.getPredicate() == LLVM::ICmpPredicate::ne;
+  return false;
+}
+
 static bool commutes(Operation *op, unsigned first) {
-  if (op->hasTrait<OpTrait::IsCommutative>())
+  if (op->hasTrait<OpTrait::IsCommutative>() || isSymmetricComparison(op))
+    return true;
+  if (isa<LLVM::AddOp, LLVM::MulOp, LLVM::FAddOp, LLVM::FMulOp, LLVM::AndOp, LLVM::OrOp, LLVM::XOrOp, LLVM::MaxNumOp,
+          LLVM::MinNumOp, LLVM::MaximumOp, LLVM::MinimumOp, LLVM::SMaxOp, LLVM::SMinOp>(op))
     return true;
   // The factors of a fused multiply and add.
-  return isa<vector::FMAOp, math::FmaOp>(op) && first == 0;
+  return isa<vector::FMAOp, math::FmaOp, LLVM::FMAOp, LLVM::FMulAddOp>(op) && first == 0;
 }
 
 static void findSwaps(Operation *op, Mutations &mutations) {
@@ -124,12 +139,14 @@ static void findSwaps(Operation *op, Mutations &mutations) {
                            }});
 }
 
-static bool isSum(Operation *op) { return isa<graph::AddOp, arith::AddFOp, arith::AddIOp>(op); }
+static bool isSum(Operation *op) {
+  return isa<graph::AddOp, arith::AddFOp, arith::AddIOp, LLVM::AddOp, LLVM::FAddOp>(op);
+}
 
 static void findDrops(Operation *op, Mutations &mutations) {
   if (op->getNumResults() != 1 || op->getNumRegions() != 0 || op->use_empty() || !isPure(op) || isSum(op) ||
-      isa<graph::SelectOp, arith::SelectOp, graph::StopGradientOp>(op))
-    return;
+      isa<graph::SelectOp, arith::SelectOp, LLVM::SelectOp, graph::StopGradientOp, LLVM::InsertValueOp>(op))
+    return; // Masks have a kind of their own; fields of an LLVM descriptor are mostly never read.
   for (Value operand : op->getOperands())
     if (operand.getType() == op->getResult(0).getType())
       return addReplacement(mutations, MutationKind::DropOp, op, operand, "replaced by an operand");
@@ -149,7 +166,7 @@ static void findLostAccumulations(Operation *op, Mutations &mutations) {
 }
 
 static void findMasks(Operation *op, Mutations &mutations) {
-  if (isa<graph::SelectOp, arith::SelectOp>(op) && !op->use_empty()) {
+  if (isa<graph::SelectOp, arith::SelectOp, LLVM::SelectOp>(op) && !op->use_empty()) {
     addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(1), "always true");
     addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(2), "always false");
   }
@@ -305,7 +322,7 @@ static Attribute perturbConstant(Attribute value) {
 
 static void findConstants(Operation *op, Mutations &mutations) {
   auto value = op->getAttr("value");
-  if (!value || op->use_empty() || !isa<graph::ConstantOp, arith::ConstantOp>(op))
+  if (!value || op->use_empty() || !isa<graph::ConstantOp, arith::ConstantOp, LLVM::ConstantOp>(op))
     return;
   if (Attribute changed = perturbConstant(value))
     mutations.push_back({MutationKind::PerturbConstant, op, "perturbed", [op, changed] { op->setAttr("value", changed); }});
@@ -357,6 +374,10 @@ Mutations check::findMutations(Operation *scope, MutationKind kind) {
   static constexpr Finder finders[] = {findSwaps,     findDrops, findAxes,              findBounds,
                                        findConstants, findMasks, findLostAccumulations, findStaleBuffers};
   Mutations mutations;
-  scope->walk<WalkOrder::PreOrder>([&](Operation *op) { finders[static_cast<size_t>(kind)](op, mutations); });
+  scope->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    bool isUnused = op->getNumResults() != 0 && op->use_empty() && isMemoryEffectFree(op);
+    if (!isUnused)
+      finders[static_cast<size_t>(kind)](op, mutations);
+  });
   return mutations;
 }

@@ -63,8 +63,7 @@ static Tensor emptyLike(Type type) {
   return Tensor(cast<RankedTensorType>(type));
 }
 
-/// The arguments in order. One that no input fits is an error: a pass has changed the signature.
-static FailureOr<SmallVector<Tensor>> bindInputs(func::FuncOp function, const NamedValues &inputs) {
+FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const NamedValues &inputs) {
   SmallVector<Tensor> values;
   for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
     Tensor value = emptyLike(type);
@@ -84,9 +83,10 @@ static FailureOr<SmallVector<Tensor>> bindInputs(func::FuncOp function, const Na
 // Runs
 //===----------------------------------------------------------------------===//
 
-static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments, std::vector<Made> *trace) {
+static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments, const RunOptions &runOptions) {
   reference::EvaluateOptions options;
-  options.bounds = reference::Bounds::Double;
+  options.bounds = runOptions.bounds;
+  std::vector<Made> *trace = runOptions.trace;
   llvm::DenseMap<Value, Tensor> latest;
   if (trace)
     options.observe = [&](Value value, const Tensor &tensor, ArrayRef<int64_t>) {
@@ -111,22 +111,13 @@ static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> a
   return named;
 }
 
-static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor> arguments, std::vector<Made> *trace) {
-  reference::InterpretOptions options;
-  options.bounds = reference::Bounds::Double;
-  if (trace)
-    options.observe = [&](const reference::KernelExecution &execution) {
-      trace->push_back({execution.op, execution.reads.vec(), execution.writes.vec()});
-    };
-  FailureOr<SmallVector<Tensor>> contents = reference::interpret(function, arguments, options);
-  if (failed(contents))
-    return failure();
+NamedValues check::pickResults(func::FuncOp function, MutableArrayRef<Tensor> contents) {
   NamedValues named;
   int64_t outputs = 0;
-  for (auto [index, tensor] : llvm::enumerate(*contents)) {
-    if (auto updated = function.getArgAttrOfType<StringAttr>(index, kernel::KernelDialect::kUpdatedAttr))
+  for (auto [index, tensor] : llvm::enumerate(contents)) {
+    if (auto updated = function.getArgAttrOfType<StringAttr>(index, kernel::KernelDialect::kUpdatedAttr)) {
       named.insert({updated.str(), std::move(tensor)});
-    else if (isOutput(function, index)) {
+    } else if (isOutput(function, index)) {
       bool hasName = static_cast<bool>(function.getArgAttr(index, graph::GraphDialect::kNameAttr));
       named.insert({hasName ? argumentName(function, index) : "result" + std::to_string(outputs), std::move(tensor)});
       ++outputs;
@@ -135,12 +126,27 @@ static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor>
   return named;
 }
 
-FailureOr<NamedValues> check::run(func::FuncOp function, const NamedValues &inputs, std::vector<Made> *trace) {
+static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor> arguments,
+                                         const RunOptions &runOptions) {
+  reference::InterpretOptions options;
+  options.bounds = runOptions.bounds;
+  options.meanings = runOptions.meanings;
+  if (std::vector<Made> *trace = runOptions.trace)
+    options.observe = [trace](const reference::KernelExecution &execution) {
+      trace->push_back({execution.op, execution.reads.vec(), execution.writes.vec()});
+    };
+  FailureOr<SmallVector<Tensor>> contents = reference::interpret(function, arguments, options);
+  if (failed(contents))
+    return failure();
+  return pickResults(function, *contents);
+}
+
+FailureOr<NamedValues> check::run(func::FuncOp function, const NamedValues &inputs, const RunOptions &options) {
   FailureOr<SmallVector<Tensor>> arguments = bindInputs(function, inputs);
   if (failed(arguments))
     return failure();
-  return getStage(function) == FunctionStage::Graph ? runGraph(function, *arguments, trace)
-                                                    : runKernels(function, *arguments, trace);
+  return getStage(function) == FunctionStage::Graph ? runGraph(function, *arguments, options)
+                                                    : runKernels(function, *arguments, options);
 }
 
 //===----------------------------------------------------------------------===//

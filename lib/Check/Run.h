@@ -41,10 +41,28 @@ struct Made {
   std::vector<reference::Tensor> operands, results;
 };
 
-/// Runs a function of graph operations or of kernels and returns its results by name, with f64 error bounds. `trace`, where given,
-/// receives what every operation made.
-mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs,
-                                 std::vector<Made> *trace = nullptr);
+/// The kernels that launches stand for.
+using Meanings = llvm::DenseMap<mlir::Operation *, kernel::ComputeOp>;
+
+/// What a run may be told beside its arguments.
+struct RunOptions {
+  /// The arithmetic that the error bounds of the results describe.
+  reference::Bounds bounds = reference::Bounds::Double;
+  /// Receives what every operation made.
+  std::vector<Made> *trace = nullptr;
+  /// For a function that launches kernels.
+  Meanings meanings{};
+};
+
+/// Runs a function of graph operations, kernels or launches and returns its results by name, with error bounds.
+mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs, const RunOptions &options = {});
+
+/// The values of the arguments in order (outputs are zero). An error where no input fits one.
+mlir::FailureOr<llvm::SmallVector<reference::Tensor>> bindInputs(mlir::func::FuncOp function,
+                                                                 const NamedValues &inputs);
+
+/// The results among the contents of the arguments of a function of buffers.
+NamedValues pickResults(mlir::func::FuncOp function, llvm::MutableArrayRef<reference::Tensor> contents);
 
 /// A difference between two tensors of the same number of entries that their bounds do not explain.
 struct Difference {
@@ -59,7 +77,7 @@ std::optional<Difference> compare(const reference::Tensor &expected, const refer
 /// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result `output` depends on;
 /// `before` is the same program when it was right. Falls back to the operation that makes the result.
 mlir::Operation *locate(mlir::func::FuncOp before, mlir::func::FuncOp now, const NamedValues &inputs,
-                        llvm::StringRef output);
+                        llvm::StringRef output, const Meanings &meaningsNow);
 
 /// Compares the gradients that `graph-expand-gradients` makes of `function` with finite differences of the loss, along one random direction
 /// per target. Emits an error at the `graph.gradient` whose target is wrong.

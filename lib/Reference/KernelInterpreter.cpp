@@ -4,6 +4,11 @@
 
 #include "moru/Reference/KernelInterpreter.h"
 
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <memory>
+
 using namespace mlir;
 using namespace moru;
 using namespace moru::reference;
@@ -55,10 +60,13 @@ public:
 
 private:
   LogicalResult runBlock(Block &block);
+  LogicalResult runOperation(Operation &op);
   LogicalResult runLoop(kernel::LoopOp loop);
   LogicalResult runCompute(kernel::ComputeOp compute);
-  void defineAlloc(kernel::AllocOp alloc);
-  void defineView(kernel::ViewOp view);
+  LogicalResult runLaunch(kernel::LaunchOp launch);
+  LogicalResult runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> reads, ArrayRef<Value> writes);
+  LogicalResult defineAlloc(kernel::AllocOp alloc);
+  LogicalResult defineView(kernel::ViewOp view);
   LogicalResult defineSlot(kernel::SlotOp slot);
   FailureOr<Tensor> load(const Window &window, Operation *reader, const Twine &what);
   void store(const Window &window, const Tensor &tensor);
@@ -67,6 +75,7 @@ private:
   const InterpretOptions &options;
   std::vector<std::unique_ptr<Storage>> storages;
   Storage *arena = nullptr;
+  std::optional<int64_t> arenaBytes;
   llvm::DenseMap<Value, Window> windows;
   llvm::DenseMap<Value, int64_t> loopSteps;
   SmallVector<int64_t> steps;
@@ -74,8 +83,7 @@ private:
 
 } // namespace
 
-/// Calls `visit(linear index, element offset from entry 0)` for each logical entry, as the layout says.
-static void forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int64_t)> visit) {
+void reference::forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int64_t)> visit) {
   ArrayRef<int64_t> shape = type.getShape();
   if (int64_t width = type.getPanelWidth()) {
     int64_t columns = shape.back(), depth = shape[shape.size() - 2], panels = (columns + width - 1) / width;
@@ -132,19 +140,25 @@ void Interpreter::store(const Window &window, const Tensor &tensor) {
   });
 }
 
-void Interpreter::defineAlloc(kernel::AllocOp alloc) {
-  // Without an offset every execution of the operation is new memory.
-  if (std::optional<uint64_t> offset = alloc.getOffset())
-    windows[alloc.getResult()] = {arena, static_cast<int64_t>(*offset), alloc.getType()};
-  else
+LogicalResult Interpreter::defineAlloc(kernel::AllocOp alloc) {
+  std::optional<uint64_t> offset = alloc.getOffset();
+  if (!offset) { // Every execution of the operation is new memory.
     windows[alloc.getResult()] = {newStorage(), 0, alloc.getType()};
+    return success();
+  }
+  int64_t end = static_cast<int64_t>(*offset) + alloc.getType().getSizeInBytes();
+  if (arenaBytes && end > *arenaBytes)
+    return alloc.emitError("expected a buffer within the arena of ") << *arenaBytes << " bytes, got one that ends at " << end;
+  windows[alloc.getResult()] = {arena, static_cast<int64_t>(*offset), alloc.getType()};
+  return success();
 }
 
-void Interpreter::defineView(kernel::ViewOp view) {
+LogicalResult Interpreter::defineView(kernel::ViewOp view) {
   Window window = windows.lookup(view.getSource());
   window.base += static_cast<int64_t>(view.getOffset()) * view.getType().getElementBytes();
   window.type = view.getType();
   windows[view.getResult()] = window;
+  return success();
 }
 
 LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
@@ -162,26 +176,54 @@ LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
   return success();
 }
 
-/// All reads see the old values: they are loaded before anything is stored.
-LogicalResult Interpreter::runCompute(kernel::ComputeOp compute) {
+/// Evaluates the region of `meaning` on buffers. All reads see the old values: they are loaded before anything is stored.
+LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> readBuffers,
+                                     ArrayRef<Value> writeBuffers) {
   SmallVector<Tensor> reads;
-  for (auto [index, buffer] : llvm::enumerate(compute.getReads())) {
-    FailureOr<Tensor> tensor = load(windows.lookup(buffer), compute,
-                                    "operand " + Twine(index) + " of kernel '" + compute.getLabel() + "'");
+  for (auto [index, buffer] : llvm::enumerate(readBuffers)) {
+    FailureOr<Tensor> tensor =
+        load(windows.lookup(buffer), op, "operand " + Twine(index) + " of kernel '" + meaning.getLabel() + "'");
     if (failed(tensor))
       return failure();
     reads.push_back(std::move(*tensor));
   }
   EvaluateOptions evaluateOptions;
   evaluateOptions.bounds = options.bounds;
-  FailureOr<SmallVector<Tensor>> writes = evaluateBlock(*compute.getBodyBlock(), reads, evaluateOptions);
+  FailureOr<SmallVector<Tensor>> writes = evaluateBlock(*meaning.getBodyBlock(), reads, evaluateOptions);
   if (failed(writes))
     return failure();
-  for (auto [buffer, tensor] : llvm::zip_equal(compute.getWrites(), *writes))
+  for (auto [buffer, tensor] : llvm::zip_equal(writeBuffers, *writes))
     store(windows.lookup(buffer), tensor);
   if (options.observe)
-    options.observe({compute, reads, *writes, steps});
+    options.observe({op, reads, *writes, steps});
   return success();
+}
+
+LogicalResult Interpreter::runCompute(kernel::ComputeOp compute) {
+  return runKernel(compute, compute, llvm::to_vector(compute.getReads()), llvm::to_vector(compute.getWrites()));
+}
+
+SmallVector<Value> reference::getKernelParameters(kernel::ComputeOp compute) {
+  llvm::SetVector<Value> buffers;
+  buffers.insert_range(compute.getReads());
+  buffers.insert_range(compute.getWrites());
+  return buffers.takeVector();
+}
+
+LogicalResult Interpreter::runLaunch(kernel::LaunchOp launch) {
+  kernel::ComputeOp meaning = options.meanings.lookup(launch);
+  if (!meaning)
+    return launch.emitError("expected a launch whose kernel is known, got @") << launch.getCallee();
+  SmallVector<Value> parameters = getKernelParameters(meaning);
+  auto types = [](ValueRange values) { return values.getTypes(); };
+  if (!llvm::equal(types(parameters), types(launch.getBuffers())))
+    return launch.emitError("expected the buffers of kernel '") << meaning.getLabel() << "', got others";
+  auto bound = [&](ValueRange buffers) {
+    return llvm::map_to_vector(buffers, [&](Value buffer) -> Value {
+      return launch.getBuffers()[llvm::find(parameters, buffer) - parameters.begin()];
+    });
+  };
+  return runKernel(launch, meaning, bound(meaning.getReads()), bound(meaning.getWrites()));
 }
 
 LogicalResult Interpreter::runLoop(kernel::LoopOp loop) {
@@ -196,27 +238,24 @@ LogicalResult Interpreter::runLoop(kernel::LoopOp loop) {
   return success();
 }
 
+LogicalResult Interpreter::runOperation(Operation &op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case<kernel::AllocOp>([&](auto alloc) { return defineAlloc(alloc); })
+      .Case<kernel::ViewOp>([&](auto view) { return defineView(view); })
+      .Case<kernel::SlotOp>([&](auto slot) { return defineSlot(slot); })
+      .Case<kernel::LoopOp>([&](auto loop) { return runLoop(loop); })
+      .Case<kernel::ComputeOp>([&](auto compute) { return runCompute(compute); })
+      .Case<kernel::LaunchOp>([&](auto launch) { return runLaunch(launch); })
+      .Default([&](Operation *other) {
+        return other->emitError("expected an operation of the kernel dialect that can be interpreted, got ")
+               << other->getName();
+      });
+}
+
 LogicalResult Interpreter::runBlock(Block &block) {
-  for (Operation &op : block) {
-    if (isa<func::ReturnOp>(op))
-      continue;
-    if (auto alloc = dyn_cast<kernel::AllocOp>(op)) {
-      defineAlloc(alloc);
-    } else if (auto view = dyn_cast<kernel::ViewOp>(op)) {
-      defineView(view);
-    } else if (auto slot = dyn_cast<kernel::SlotOp>(op)) {
-      if (failed(defineSlot(slot)))
-        return failure();
-    } else if (auto loop = dyn_cast<kernel::LoopOp>(op)) {
-      if (failed(runLoop(loop)))
-        return failure();
-    } else if (auto compute = dyn_cast<kernel::ComputeOp>(op)) {
-      if (failed(runCompute(compute)))
-        return failure();
-    } else {
-      return op.emitError("expected an operation of the kernel dialect that can be interpreted, got ") << op.getName();
-    }
-  }
+  for (Operation &op : block)
+    if (!op.hasTrait<OpTrait::IsTerminator>() && failed(runOperation(op)))
+      return failure();
   return success();
 }
 
@@ -227,6 +266,8 @@ static bool isOutput(func::FuncOp function, unsigned index) {
 
 FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<Tensor> arguments) {
   arena = newStorage();
+  if (auto bytes = function->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kArenaAttr))
+    arenaBytes = bytes.getInt();
   for (auto [argument, tensor] : llvm::zip_equal(function.getArguments(), arguments)) {
     auto type = dyn_cast<kernel::BufferType>(argument.getType());
     if (!type)
@@ -259,5 +300,9 @@ FailureOr<SmallVector<Tensor>> reference::interpret(func::FuncOp function, Array
 bool reference::isKernelFunction(func::FuncOp function) {
   if (llvm::any_of(function.getArgumentTypes(), llvm::IsaPred<kernel::BufferType>))
     return true;
-  return function.walk([](kernel::ComputeOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  return function
+      .walk([](Operation *op) {
+        return isa<kernel::ComputeOp, kernel::LaunchOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
 }

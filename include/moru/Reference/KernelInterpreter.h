@@ -15,7 +15,8 @@ namespace moru::reference {
 
 /// One execution of a kernel: its operands as it found them and what it stored.
 struct KernelExecution {
-  kernel::ComputeOp op;
+  /// The `kernel.compute` or `kernel.launch`.
+  mlir::Operation *op;
   llvm::ArrayRef<Tensor> reads, writes;
   /// The iteration of each loop around it, outermost first.
   llvm::ArrayRef<int64_t> steps;
@@ -24,6 +25,8 @@ struct KernelExecution {
 /// How to run a function of kernels.
 struct InterpretOptions {
   Bounds bounds = Bounds::Off;
+  /// What each `kernel.launch` means: the kernel that it was before kernels became functions of loops.
+  llvm::DenseMap<mlir::Operation *, kernel::ComputeOp> meanings{};
   /// Called after each kernel.
   std::function<void(const KernelExecution &)> observe;
 };
@@ -32,6 +35,12 @@ struct InterpretOptions {
 /// them. Returns the contents of all arguments at the end; an output that was never written is an error.
 mlir::FailureOr<llvm::SmallVector<Tensor>> interpret(mlir::func::FuncOp function, llvm::ArrayRef<Tensor> arguments,
                                                      const InterpretOptions &options = {});
+
+/// The buffers of a kernel in the order in which its function takes them: reads, then writes, each once.
+llvm::SmallVector<mlir::Value> getKernelParameters(kernel::ComputeOp compute);
+
+/// Calls `visit(linear index, element offset)` for each logical entry of a buffer, as the layout says.
+void forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int64_t)> visit);
 
 /// Whether the function works on buffers (and so is for `interpret`) rather than on tensors (`evaluate`).
 bool isKernelFunction(mlir::func::FuncOp function);

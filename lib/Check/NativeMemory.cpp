@@ -1,0 +1,129 @@
+//===- NativeMemory.cpp - memory and processes for compiled code -----------------===//
+// A piece of shared memory, images of buffers in it, and the child that works on them.
+//===----------------------------------------------------------------------===//
+
+#include "Native.h"
+
+#include "moru/Support/HostTensor.h"
+
+#include <csignal>
+#include <cstring>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+using reference::Tensor;
+
+/// 0xFFFF… is NaN as f32, f64 and bf16, and -1 as an integer.
+static constexpr uint8_t kFill = 0xFF;
+
+/// Bytes before and behind each piece: more than the widest tile that a kernel stores at once.
+static constexpr int64_t kGuard = 4096;
+
+/// A child that takes longer runs an endless loop: plain code of the largest checked kernel takes well under a second.
+static constexpr unsigned kSeconds = 20;
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+SharedMemory::SharedMemory(int64_t bytes) : capacity(bytes) {
+  void *memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  base = memory == MAP_FAILED ? nullptr : static_cast<uint8_t *>(memory);
+}
+
+SharedMemory::~SharedMemory() {
+  if (base)
+    munmap(base, capacity);
+}
+
+int64_t SharedMemory::spaceFor(int64_t bytes) { return (bytes + 63) / 64 * 64 + 2 * kGuard; }
+
+uint8_t *SharedMemory::allocate(int64_t bytes) {
+  int64_t space = spaceFor(bytes);
+  if (!base || used + space > capacity)
+    return nullptr;
+  uint8_t *piece = base + used;
+  used += space;
+  std::memset(piece, kFill, space);
+  return piece + kGuard;
+}
+
+BufferImage::BufferImage(SharedMemory &memory, kernel::BufferType type)
+    : type(type), bytes(memory.allocate(type.getSizeInBytes())) {
+  assert(bytes && "shared memory of the size that was asked for");
+}
+
+void BufferImage::write(const Tensor &tensor) {
+  HostTensor host = reference::toHost(tensor);
+  int64_t width = type.getElementBytes();
+  const auto *source = static_cast<const uint8_t *>(host.bytes());
+  reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
+    std::memcpy(bytes + offset * width, source + linear * width, width);
+  });
+}
+
+Tensor BufferImage::read() const {
+  RankedTensorType tensorType = type.getTensorType();
+  HostTensor host(reference::hostElementType(tensorType.getElementType()),
+                  Shape(tensorType.getShape().begin(), tensorType.getShape().end()));
+  int64_t width = type.getElementBytes();
+  auto *target = static_cast<uint8_t *>(host.bytes());
+  reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
+    std::memcpy(target + linear * width, bytes + offset * width, width);
+  });
+  return reference::fromHost(host, tensorType);
+}
+
+std::optional<int64_t> BufferImage::findStrayWrite() const {
+  int64_t size = type.getSizeInBytes(), width = type.getElementBytes();
+  std::vector<bool> mayChange(size, type.getPanelWidth() != 0);
+  reference::forEachEntry(type, [&](int64_t, int64_t offset) {
+    std::fill_n(mayChange.begin() + offset * width, width, true);
+  });
+  for (int64_t i = -kGuard; i < size + kGuard; ++i)
+    if ((i < 0 || i >= size || !mayChange[i]) && bytes[i] != kFill)
+      return i;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Children
+//===----------------------------------------------------------------------===//
+
+static std::string describeStatus(int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    return "no end within " + std::to_string(kSeconds) + " s";
+  if (WIFSIGNALED(status))
+    return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  return "exit code " + std::to_string(WEXITSTATUS(status));
+}
+
+/// Undoes what the compiler has put in place for its own crashes, then works.
+[[noreturn]] static void beChild(llvm::function_ref<void(int64_t &)> work, int64_t &progress) {
+  for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM})
+    signal(number, SIG_DFL);
+  alarm(kSeconds);
+  work(progress);
+  _exit(0);
+}
+
+ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
+  SharedMemory note(64 + 2 * kGuard);
+  auto *progress = reinterpret_cast<int64_t *>(note.allocate(64));
+  *progress = 0;
+  pid_t child = fork();
+  if (child == 0)
+    beChild(work, *progress);
+  if (child < 0)
+    return {false, 0, std::string("no process: ") + std::strerror(errno)};
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    return {true, *progress, {}};
+  return {false, *progress, describeStatus(status)};
+}
