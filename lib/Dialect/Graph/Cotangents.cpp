@@ -26,7 +26,7 @@ SmallVector<Value> moru::graph::getReadValues(Operation *op) {
 Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets)
     : builder(builder), active(targets.begin(), targets.end()) {
   for (Operation &op : block)
-    if (dependsOnTarget(&op))
+    if (!isa<StopGradientOp>(op) && dependsOnTarget(&op))
       active.insert_range(op.getResults());
 }
 

@@ -37,7 +37,10 @@ public:
     hoistInputWork();
     hoistSums();
     sinkOutputWork();
-    cleanScan(rewriter, scan);
+    while (cleanScan(rewriter, scan)) {
+    }
+    if (isOpTriviallyDead(scan))
+      rewriter.eraseOp(scan);
   }
 
 private:
@@ -302,11 +305,11 @@ Value ScanHoister::sumOverSteps(Value value) {
 /// → contract %xs, %ys over the steps too, added to %init. The carry has no reader then.
 void ScanHoister::hoistSums() {
   OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(scan->getNextNode());
   for (unsigned index = 0; index != scan.getNumCarries(); ++index) {
     SmallVector<Term> terms = findSum(index);
     if (terms.empty())
       continue;
-    rewriter.setInsertionPoint(scan->getNextNode());
     Value total = scan.getInits()[index];
     for (const Term &term : terms) {
       Value sum = sumOverSteps(term.value);

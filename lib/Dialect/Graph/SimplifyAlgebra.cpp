@@ -26,7 +26,18 @@ struct SimplifyAlgebra : moru::graph::impl::SimplifyAlgebraBase<SimplifyAlgebra>
 };
 } // namespace
 
+/// Once no gradient is left to be expanded, stop_gradient is the identity.
+static void removeStopGradients(func::FuncOp function) {
+  if (function.walk([](GradientOp) { return WalkResult::interrupt(); }).wasInterrupted())
+    return;
+  function.walk([](StopGradientOp op) {
+    op.replaceAllUsesWith(op.getOperand());
+    op.erase();
+  });
+}
+
 void SimplifyAlgebra::runOnOperation() {
+  removeStopGradients(getOperation());
   MLIRContext *context = &getContext();
   RewritePatternSet patterns(context);
   for (RegisteredOperationName name : context->getRegisteredOperations())

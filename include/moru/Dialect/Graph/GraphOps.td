@@ -197,7 +197,7 @@ def Graph_CompareOp : Graph_PureOp<"compare", [SameTypeOperands, SameOperandsAnd
   }];
   let arguments = (ins Graph_DirectionAttr:$direction, Graph_NumberTensor:$lhs, Graph_NumberTensor:$rhs);
   let results = (outs Graph_BoolTensor:$result);
-  let assemblyFormat = "$direction $lhs `,` $rhs attr-dict `:` type($lhs) `->` type($result)";
+  let assemblyFormat = "`` $direction $lhs `,` $rhs attr-dict `:` type($lhs) `->` type($result)";
   let extraClassDefinition = [{ ::llvm::StringRef $cppClass::whyNotDifferentiable() { return "its result is a truth value"; } }];
   let hasFolder = 1;
 }

@@ -1,0 +1,407 @@
+// RUN: moru-opt %s --split-input-file --verify-diagnostics -o %t
+// Every message of the verifiers. The numbers are the constraints of GraphOps.td.
+
+func.func @iota_c1() {
+  // expected-error @below {{expected an axis within rank 2, got 2}}
+  %0 = graph.iota along 2 : tensor<2x3xi32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c1(%x: tensor<3xf32>) {
+  // expected-error @below {{expected one axis per operand axis (1), got 2}}
+  %0 = graph.broadcast %x along [0, 1] : tensor<3xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c2(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected axes to be increasing and within rank 2, got [1, 0]}}
+  %0 = graph.broadcast %x along [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c3(%x: tensor<3xf32>) {
+  // expected-error @below {{expected operand axis 0 to have size 1 or 4, got 3}}
+  %0 = graph.broadcast %x along [1] : tensor<3xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c4(%x: tensor<3xf32>) {
+  // expected-error @below {{expected element type 'f32', got 'f64'}}
+  %0 = graph.broadcast %x along [1] : tensor<3xf32> -> tensor<2x3xf64>
+  return
+}
+
+// -----
+
+func.func @reshape_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected 6 entries, got 8}}
+  %0 = graph.reshape %x : tensor<2x3xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_c2(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected element type 'f32', got 'i32'}}
+  %0 = graph.reshape %x : tensor<2x3xf32> -> tensor<6xi32>
+  return
+}
+
+// -----
+
+func.func @transpose_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected a permutation of 2 axes, got 2 entries}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.transpose %x by [1, 1] : tensor<2x3xf32> -> tensor<3x3xf32>
+  return
+}
+
+// -----
+
+func.func @slice_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected starts, limits and strides for 2 axes, got 1, 2 and 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.slice %x from [0] to [2, 3] by [1, 1] : tensor<2x3xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @slice_c2(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected 0 <= start <= limit <= 3 and stride >= 1 on axis 1, got 0, 4 and 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.slice %x from [0, 0] to [2, 4] by [1, 1] : tensor<2x3xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @slice_of_another_shape(%x: tensor<2x3xf32>) {
+  // expected-error @below {{inferred type(s) 'tensor<2x2xf32>' are incompatible with return type(s) of operation 'tensor<2x3xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.slice %x from [0, 0] to [2, 2] by [1, 1] : tensor<2x3xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @pad_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected low, high and interior for 2 axes, got 2, 1 and 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.pad %x low [0, 0] high [0] interior [0, 0] : tensor<2x3xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @pad_c1_negative(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected no negative padding on axis 1, got -1, 0 and 0}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.pad %x low [0, -1] high [0, 0] interior [0, 0] : tensor<2x3xf32> -> tensor<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @concat_c1() {
+  // expected-error @below {{expected at least one operand}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = "graph.concat"() {axis = 0 : i64} : () -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @concat_c2(%x: tensor<2xf32>) {
+  // expected-error @below {{expected an axis within rank 1, got 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.concat %x, %x along 1 : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @concat_c3(%x: tensor<2x3xf32>, %y: tensor<3x3xf32>) {
+  // expected-error @below {{expected operands that differ in axis 1 alone, got 'tensor<2x3xf32>' and 'tensor<3x3xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.concat %x, %y along 1 : (tensor<2x3xf32>, tensor<3x3xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @concat_c3_rank(%x: tensor<2x3xf32>, %y: tensor<3xf32>) {
+  // expected-error @below {{expected operands that differ in axis 1 alone, got 'tensor<2x3xf32>' and 'tensor<3xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.concat %x, %y along 1 : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @contract_c1(%x: tensor<2x3xf32>, %y: tensor<3x4xf32>) {
+  // expected-error @below {{expected as many axes of rhs as of lhs, got 1 with 2 and batch 0 with 0}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [0, 1] : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @contract_c2(%x: tensor<2x3xf32>, %y: tensor<3x4xf32>) {
+  // expected-error @below {{expected distinct axes within the ranks 2 and 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [0] batch [1] with [1] : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @contract_c3(%x: tensor<2x3xf32>, %y: tensor<5x4xf32>) {
+  // expected-error @below {{contracting dimensions differ: lhs axis 1 has size 3, rhs axis 0 has size 5}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [0] : tensor<2x3xf32>, tensor<5x4xf32> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @contract_c3_batch(%x: tensor<2x3xf32>, %y: tensor<5x3xf32>) {
+  // expected-error @below {{batch dimensions differ: lhs axis 0 has size 2, rhs axis 0 has size 5}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [1] batch [0] with [0] : tensor<2x3xf32>, tensor<5x3xf32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @contract_c4(%x: tensor<2x3xf32>, %y: tensor<3x4xf64>) {
+  // expected-error @below {{expected equal element types, got 'f32' and 'f64'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [0] : tensor<2x3xf32>, tensor<3x4xf64> -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected axes to be increasing and within rank 2, got 0 after 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.reduce_sum %x over [1, 0] : tensor<2x3xf32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @argmax_c1(%x: tensor<2x0xf32>) {
+  // expected-error @below {{expected an axis of at least one entry within rank 2, got 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.argmax %x over 1 : tensor<2x0xf32> -> tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @gather_c1(%x: tensor<f32>, %i: tensor<2xi32>) {
+  // expected-error @below {{expected a table of rank 1 or more, got rank 0}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.gather %x[%i] : tensor<f32>, tensor<2xi32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_add_of_rank_0(%x: tensor<2xf32>, %i: tensor<2xi32>) {
+  // expected-error @below {{expected a result of rank 1 or more, got rank 0}}
+  %0 = graph.scatter_add %x at %i : tensor<2xf32>, tensor<2xi32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @scatter_add_c1(%x: tensor<2x3xf32>, %i: tensor<2xi32>) {
+  // expected-error @below {{expected updates of shape [2, 4], got [2, 3]}}
+  %0 = graph.scatter_add %x at %i : tensor<2x3xf32>, tensor<2xi32> -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_add_c2(%x: tensor<2x3xf32>, %i: tensor<2xi32>) {
+  // expected-error @below {{expected element type 'f32', got 'f64'}}
+  %0 = graph.scatter_add %x at %i : tensor<2x3xf32>, tensor<2xi32> -> tensor<5x3xf64>
+  return
+}
+
+// -----
+
+func.func @softmax_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected an axis within rank 2, got -1}}
+  %0 = graph.softmax %x along -1 : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c1(%x: tensor<2x3xf32>, %t: tensor<3xi32>) {
+  // expected-error @below {{expected targets of the logits' shape without the last axis, got 'tensor<3xi32>' for 'tensor<2x3xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.softmax_cross_entropy %x, %t ignore -1 : tensor<2x3xf32>, tensor<3xi32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_inputs(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected one axis per input (1), got 0}}
+  %0 = "graph.scan"(%xs) <{inputAxes = array<i64>, length = 4 : i64, operandSegmentSizes = array<i32: 0, 1>, outputAxes = array<i64: 0>}> ({
+  ^bb0(%x: tensor<3xf32>):
+    graph.yield out(%x : tensor<3xf32>)
+  }) : (tensor<4x3xf32>) -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_input_axis(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected the axis of input 0 within rank 2, got 2}}
+  %0 = "graph.scan"(%xs) <{inputAxes = array<i64: 2>, length = 4 : i64, operandSegmentSizes = array<i32: 0, 1>, outputAxes = array<i64: 0>}> ({
+  ^bb0(%x: tensor<3xf32>):
+    graph.yield out(%x : tensor<3xf32>)
+  }) : (tensor<4x3xf32>) -> tensor<4x3xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c1_output_axis(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected the axis of output 0 within rank 2, got 2}}
+  %0 = graph.scan 4 over(%x = %xs axis 0) out(axis 2) : (tensor<4x3xf32>) -> tensor<3x4xf32> {
+    graph.yield out(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_c2(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected input 0 to have 5 entries along axis 0, got 4}}
+  %0 = graph.scan 5 over(%x = %xs axis 0) out(axis 0) : (tensor<4x3xf32>) -> tensor<5x3xf32> {
+    graph.yield out(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_c3(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected body arguments of types ('tensor<3xf32>'), got ('tensor<4xf32>')}}
+  %0 = "graph.scan"(%xs) <{inputAxes = array<i64: 0>, length = 4 : i64, operandSegmentSizes = array<i32: 0, 1>, outputAxes = array<i64: 0>}> ({
+  ^bb0(%x: tensor<4xf32>):
+    graph.yield out(%x : tensor<4xf32>)
+  }) : (tensor<4x3xf32>) -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c4_yield(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected a yield of 0 carried values and 1 outputs}}
+  %0 = graph.scan 4 over(%x = %xs axis 0) out(axis 0) : (tensor<4x3xf32>) -> tensor<4x3xf32> {
+    graph.yield carry(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_c4_carried_type(%h0: tensor<3xf32>, %xs: tensor<4x2xf32>) {
+  // expected-error @below {{expected carried types ('tensor<3xf32>'), got ('tensor<2xf32>') from the yield}}
+  %0 = graph.scan 4 carry(%h = %h0) over(%x = %xs axis 0) : (tensor<3xf32>, tensor<4x2xf32>) -> tensor<3xf32> {
+    graph.yield carry(%x : tensor<2xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_c4_results(%xs: tensor<4x3xf32>) {
+  // expected-error @below {{expected result types ('tensor<4x3xf32>'), got ('tensor<3x4xf32>')}}
+  %0 = graph.scan 4 over(%x = %xs axis 0) out(axis 0) : (tensor<4x3xf32>) -> tensor<3x4xf32> {
+    graph.yield out(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_c5(%h0: tensor<3xf32>) {
+  // expected-error @below {{expected a length of at least 1, got 0}}
+  %0 = graph.scan 0 carry(%h = %h0) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield carry(%h : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_operand_types(%h0: tensor<3xf32>) {
+  // expected-error @below {{expected 1 operand types, got 0}}
+  %0 = graph.scan 4 carry(%h = %h0) : () -> tensor<3xf32> {
+    graph.yield carry(%h : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @scan_of_no_tensor(%h0: f32) {
+  // expected-error @below {{expected operand types to be tensors, got 'f32'}}
+  %0 = graph.scan 4 carry(%h = %h0) : (f32) -> f32 {
+    graph.yield
+  }
+  return
+}
+
+// -----
+
+func.func @scan_axis_in_the_text(%xs: tensor<3xf32>) {
+  // expected-error @below {{expected an axis within 'tensor<3xf32>', got 1}}
+  %0 = graph.scan 3 over(%x = %xs axis 1) out(axis 0) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield out(%x : tensor<f32>)
+  }
+  return
+}
+
+// -----
+
+func.func @gradient_c1(%x: tensor<2xf32>) {
+  // expected-error @below {{expected a loss of rank 0, got 'tensor<2xf32>'}}
+  %0 = graph.gradient %x wrt(%x) : tensor<2xf32>, (tensor<2xf32>)
+  return
+}
+
+// -----
+
+func.func @gradient_c2(%x: tensor<f32>) {
+  // expected-error @below {{expected result types ('tensor<f32>'), got ('tensor<2xf32>')}}
+  %0 = "graph.gradient"(%x, %x) : (tensor<f32>, tensor<f32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+// Dimensions are static.
+func.func @dynamic_shape(%x: tensor<?xf32>) {
+  // expected-error @below {{'graph.tanh' op operand #0 must be static tensor of floating point}}
+  %0 = graph.tanh %x : tensor<?xf32>
+  return
+}
