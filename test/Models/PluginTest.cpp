@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-#include <algorithm>
+#include <cmath>
 
 using namespace moru;
 
@@ -23,6 +23,36 @@ TEST(PluginTest, RegistersAModelOutsideTheProject) {
   EXPECT_TRUE(program.ok()) << program.errorText();
   EXPECT_EQ(program.functions().size(), 5u);
   EXPECT_NE(program.print().find("graph.name = \"state.h\""), std::string::npos);
+}
+
+TEST(PluginTest, TrainsAModelOutsideTheProject) {
+  ASSERT_TRUE(loadModelPlugin(MORU_GRU_PLUGIN));
+  Config config;
+  for (const char *key : {"V=12", "D=6", "H=10"})
+    ASSERT_TRUE(config.set(key));
+  auto model = makeLanguageModel("gru_lm", config);
+  ASSERT_TRUE(model) << model.message();
+  Program program = buildLanguageModel(
+      **model, {.batch = 2, .time = 6, .optimizer = optim::Adam{.learningRate = 0.05}, .functions = {"train_step"}});
+  auto executable = compile(program, {.cache = false});
+  ASSERT_TRUE(executable) << executable.message();
+  Result<void> loaded = executable->load((*model)->initialValues(3), Role::Parameter);
+  ASSERT_TRUE(loaded) << loaded.message();
+  // Counting up, which a model of this size learns by heart.
+  HostTensor ids(ElementType::I32, {2, 6}), targets(ElementType::I32, {2, 6});
+  for (int32_t i = 0; i < 12; ++i) {
+    ids.data<int32_t>()[i] = i;
+    targets.data<int32_t>()[i] = (i + 1) % 12;
+  }
+  double first = 0, last = 0;
+  for (int step = 0; step < 60; ++step) {
+    Outputs outputs = executable->run("train_step", {{"ids", ids}, {"targets", targets}});
+    ASSERT_TRUE(outputs) << outputs.message();
+    last = outputs.scalar("loss");
+    first = step == 0 ? last : first;
+  }
+  EXPECT_NEAR(first, std::log(12), 0.2);
+  EXPECT_LT(last, 0.2);
 }
 
 TEST(PluginTest, SaysWhatIsWrongWithAPlugin) {
