@@ -60,7 +60,7 @@ func.func @reuses_bytes_of_the_dead(%x: !kernel.buffer<16xf32>, %y: !kernel.buff
 // CHECK-LABEL: func.func @reuses_the_operand_of_an_elementwise_kernel(
 // CHECK-SAME: attributes {kernel.arena = 64 : i64}
 func.func @reuses_the_operand_of_an_elementwise_kernel(%x: !kernel.buffer<8xf32>, %y: !kernel.buffer<8xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
   // CHECK-NOT: kernel.alloc
   %a = kernel.alloc : !kernel.buffer<8xf32>
   %b = kernel.alloc : !kernel.buffer<8xf32>
@@ -83,7 +83,7 @@ func.func @reuses_the_operand_of_an_elementwise_kernel(%x: !kernel.buffer<8xf32>
 // A row is read as a whole before any of it is stored.
 // CHECK-LABEL: func.func @reuses_the_operand_of_a_row_reduction(
 func.func @reuses_the_operand_of_a_row_reduction(%x: !kernel.buffer<4x8xf32>, %y: !kernel.buffer<4x8xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
   // CHECK-NOT: kernel.alloc
   %a = kernel.alloc : !kernel.buffer<4x8xf32>
   %b = kernel.alloc : !kernel.buffer<4x8xf32>
@@ -109,8 +109,8 @@ func.func @reuses_the_operand_of_a_row_reduction(%x: !kernel.buffer<4x8xf32>, %y
 // CHECK-LABEL: func.func @does_not_reuse_what_is_read_later(
 // CHECK-SAME: attributes {kernel.arena = 128 : i64}
 func.func @does_not_reuse_what_is_read_later(%x: !kernel.buffer<8xf32>, %y: !kernel.buffer<8xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
-  // CHECK: %[[B:.*]] = kernel.alloc at 64
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
+  // CHECK: %[[B:[a-z0-9_]+]] = kernel.alloc at 64
   %a = kernel.alloc : !kernel.buffer<8xf32>
   %b = kernel.alloc : !kernel.buffer<8xf32>
   kernel.compute map "a" reads(%0 = %x) writes(%a) : (!kernel.buffer<8xf32>) -> (!kernel.buffer<8xf32>) {
@@ -133,8 +133,8 @@ func.func @does_not_reuse_what_is_read_later(%x: !kernel.buffer<8xf32>, %y: !ker
 // CHECK-LABEL: func.func @does_not_reuse_what_is_read_elsewhere(
 // CHECK-SAME: attributes {kernel.arena = 128 : i64}
 func.func @does_not_reuse_what_is_read_elsewhere(%x: !kernel.buffer<4x4xf32>, %y: !kernel.buffer<4xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
-  // CHECK: %[[B:.*]] = kernel.alloc at 64
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
+  // CHECK: %[[B:[a-z0-9_]+]] = kernel.alloc at 64
   %a = kernel.alloc : !kernel.buffer<4x4xf32>
   %b = kernel.alloc : !kernel.buffer<4x4xf32>
   kernel.compute map "a" reads(%0 = %x) writes(%a) : (!kernel.buffer<4x4xf32>) -> (!kernel.buffer<4x4xf32>) {
@@ -157,8 +157,8 @@ func.func @does_not_reuse_what_is_read_elsewhere(%x: !kernel.buffer<4x4xf32>, %y
 // The kernel reads the buffer once as it is and once through a view.
 // CHECK-LABEL: func.func @does_not_reuse_what_is_viewed_too(
 func.func @does_not_reuse_what_is_viewed_too(%x: !kernel.buffer<4x4xf32>, %y: !kernel.buffer<4x4xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
-  // CHECK: %[[B:.*]] = kernel.alloc at 64
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
+  // CHECK: %[[B:[a-z0-9_]+]] = kernel.alloc at 64
   %a = kernel.alloc : !kernel.buffer<4x4xf32>
   %b = kernel.alloc : !kernel.buffer<4x4xf32>
   %t = kernel.view %a at 0 : !kernel.buffer<4x4xf32> -> !kernel.buffer<4x4xf32, strided<[1, 4]>>
@@ -182,7 +182,7 @@ func.func @does_not_reuse_what_is_viewed_too(%x: !kernel.buffer<4x4xf32>, %y: !k
 // Arguments are the caller's: only those named in writes are updated.
 // CHECK-LABEL: func.func @does_not_reuse_arguments(
 func.func @does_not_reuse_arguments(%x: !kernel.buffer<8xf32>, %y: !kernel.buffer<8xf32>) {
-  // CHECK: %[[A:.*]] = kernel.alloc at 0
+  // CHECK: %[[A:[a-z0-9_]+]] = kernel.alloc at 0
   %a = kernel.alloc : !kernel.buffer<8xf32>
   // CHECK: kernel.compute map "a" {{.*}} writes(%[[A]])
   kernel.compute map "a" reads(%0 = %x) writes(%a) : (!kernel.buffer<8xf32>) -> (!kernel.buffer<8xf32>) {

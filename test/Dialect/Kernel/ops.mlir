@@ -23,9 +23,9 @@ func.func @allocs() {
 }
 
 // CHECK-LABEL: func.func @views(
-// CHECK-SAME: %[[X:.*]]: !kernel.buffer<32x11x8xf32>
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<32x11x8xf32>
 func.func @views(%x: !kernel.buffer<32x11x8xf32>) {
-  // CHECK: %[[V:.*]] = kernel.view %[[X]] at 8 : <32x11x8xf32> -> <32x10x8xf32, strided<[88, 8, 1]>>
+  // CHECK: %[[V:[a-z0-9_]+]] = kernel.view %[[X]] at 8 : <32x11x8xf32> -> <32x10x8xf32, strided<[88, 8, 1]>>
   %v = kernel.view %x at 8 : !kernel.buffer<32x11x8xf32> -> !kernel.buffer<32x10x8xf32, strided<[88, 8, 1]>>
   // CHECK: kernel.view %[[V]] at 0 : {{.*}} -> <8x10x32xf32, strided<[1, 8, 88]>>
   %t = kernel.view %v at 0 : !kernel.buffer<32x10x8xf32, strided<[88, 8, 1]>> -> !kernel.buffer<8x10x32xf32, strided<[1, 8, 88]>>
@@ -33,9 +33,9 @@ func.func @views(%x: !kernel.buffer<32x11x8xf32>) {
 }
 
 // CHECK-LABEL: func.func @slots(
-// CHECK-SAME: %[[X:.*]]: !kernel.buffer<7x3x4xf32>
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<7x3x4xf32>
 func.func @slots(%x: !kernel.buffer<7x3x4xf32>) {
-  // CHECK: kernel.loop %[[T:.*]] to 6 {
+  // CHECK: kernel.loop %[[T:[a-z0-9_]+]] to 6 {
   kernel.loop %t to 6 {
     // CHECK: kernel.slot %[[X]][%[[T]]] axis 0 : {{.*}} -> <3x4xf32>
     %forward = kernel.slot %x[%t] axis 0 : !kernel.buffer<7x3x4xf32> -> !kernel.buffer<3x4xf32>
@@ -55,13 +55,13 @@ func.func @slots(%x: !kernel.buffer<7x3x4xf32>) {
 }
 
 // CHECK-LABEL: func.func @nested_loops(
-// CHECK-SAME: %[[X:.*]]: !kernel.buffer<2x3x4xf32>
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<2x3x4xf32>
 func.func @nested_loops(%x: !kernel.buffer<2x3x4xf32>) {
-  // CHECK: kernel.loop %[[I:.*]] to 2 {
+  // CHECK: kernel.loop %[[I:[a-z0-9_]+]] to 2 {
   kernel.loop %i to 2 {
-    // CHECK: %[[ROW:.*]] = kernel.slot %[[X]][%[[I]]]
+    // CHECK: %[[ROW:[a-z0-9_]+]] = kernel.slot %[[X]][%[[I]]]
     %row = kernel.slot %x[%i] axis 0 : !kernel.buffer<2x3x4xf32> -> !kernel.buffer<3x4xf32>
-    // CHECK: kernel.loop %[[J:.*]] to 3 {
+    // CHECK: kernel.loop %[[J:[a-z0-9_]+]] to 3 {
     kernel.loop %j to 3 {
       // CHECK: kernel.slot %[[ROW]][2 minus %[[J]]]
       %entry = kernel.slot %row[2 minus %j] axis 0 : !kernel.buffer<3x4xf32> -> !kernel.buffer<4xf32>
@@ -71,11 +71,11 @@ func.func @nested_loops(%x: !kernel.buffer<2x3x4xf32>) {
 }
 
 // CHECK-LABEL: func.func @updates_in_place(
-// CHECK-SAME: %[[X:.*]]: !kernel.buffer<4xf32>
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<4xf32>
 func.func @updates_in_place(%x: !kernel.buffer<4xf32>) {
-  // CHECK: kernel.compute map "scale" reads(%[[A:.*]] = %[[X]]) writes(%[[X]]) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+  // CHECK: kernel.compute map "scale" reads(%[[A:[a-z0-9_]+]] = %[[X]]) writes(%[[X]]) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
   kernel.compute map "scale" reads(%a = %x) writes(%x) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
-    // CHECK: %[[Y:.*]] = graph.add %[[A]], %[[A]]
+    // CHECK: %[[Y:[a-z0-9_]+]] = graph.add %[[A]], %[[A]]
     %y = graph.add %a, %a : tensor<4xf32>
     // CHECK: kernel.yield %[[Y]] : tensor<4xf32>
     kernel.yield %y : tensor<4xf32>
@@ -137,7 +137,7 @@ func.func @several_results(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>,
 }
 
 // CHECK-LABEL: func.func @launches(
-// CHECK-SAME: %[[X:.*]]: !kernel.buffer<8x4xf32>, %[[Y:.*]]: !kernel.buffer<8x4xf32>
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>, %[[Y:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>
 func.func @launches(%x: !kernel.buffer<8x4xf32>, %y: !kernel.buffer<8x4xf32>) {
   // CHECK: kernel.launch @tanh_0(%[[X]], %[[Y]] : !kernel.buffer<8x4xf32>, !kernel.buffer<8x4xf32>) tasks 2
   kernel.launch @tanh_0(%x, %y : !kernel.buffer<8x4xf32>, !kernel.buffer<8x4xf32>) tasks 2

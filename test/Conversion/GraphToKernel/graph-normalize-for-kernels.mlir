@@ -1,0 +1,123 @@
+// RUN: moru-opt %s --graph-normalize-for-kernels | FileCheck %s
+
+// CHECK-LABEL: func.func @splits_off_the_last_axis(
+// CHECK-SAME: %[[X:.*]]: tensor<8x4xf32>
+func.func @splits_off_the_last_axis(%x: tensor<8x4xf32>) -> tensor<f32> {
+  // CHECK: %[[R:.*]] = graph.reduce_sum %[[X]] over [1] : tensor<8x4xf32> -> tensor<8xf32>
+  // CHECK: graph.reduce_sum %[[R]] over [0] : tensor<8xf32> -> tensor<f32>
+  %s = graph.reduce_sum %x over [0, 1] : tensor<8x4xf32> -> tensor<f32>
+  return %s : tensor<f32>
+}
+
+// CHECK-LABEL: func.func @splits_leading_and_last(
+// CHECK-SAME: %[[X:.*]]: tensor<2x3x4xf32>
+func.func @splits_leading_and_last(%x: tensor<2x3x4xf32>) -> tensor<3xf32> {
+  // CHECK: %[[R:.*]] = graph.reduce_max %[[X]] over [2] : tensor<2x3x4xf32> -> tensor<2x3xf32>
+  // CHECK: graph.reduce_max %[[R]] over [0] : tensor<2x3xf32> -> tensor<3xf32>
+  %s = graph.reduce_max %x over [0, 2] : tensor<2x3x4xf32> -> tensor<3xf32>
+  return %s : tensor<3xf32>
+}
+
+// CHECK-LABEL: func.func @moves_middle_axes_to_the_front(
+// CHECK-SAME: %[[X:.*]]: tensor<2x3x4x5xf32>
+func.func @moves_middle_axes_to_the_front(%x: tensor<2x3x4x5xf32>) -> tensor<2x5xf32> {
+  // CHECK: %[[T:.*]] = graph.transpose %[[X]] by [1, 2, 0, 3] : tensor<2x3x4x5xf32> -> tensor<3x4x2x5xf32>
+  // CHECK: graph.reduce_sum %[[T]] over [0, 1] : tensor<3x4x2x5xf32> -> tensor<2x5xf32>
+  %s = graph.reduce_sum %x over [1, 2] : tensor<2x3x4x5xf32> -> tensor<2x5xf32>
+  return %s : tensor<2x5xf32>
+}
+
+// CHECK-LABEL: func.func @keeps_rows_and_columns(
+func.func @keeps_rows_and_columns(%x: tensor<2x3x4xf32>) -> (tensor<2x3xf32>, tensor<4xf32>, tensor<3x4xf32>) {
+  // CHECK-NEXT: graph.reduce_sum %{{.*}} over [2]
+  // CHECK-NEXT: graph.reduce_sum %{{.*}} over [0, 1]
+  // CHECK-NEXT: graph.reduce_max %{{.*}} over [0]
+  // CHECK-NEXT: return
+  %r = graph.reduce_sum %x over [2] : tensor<2x3x4xf32> -> tensor<2x3xf32>
+  %c = graph.reduce_sum %x over [0, 1] : tensor<2x3x4xf32> -> tensor<4xf32>
+  %m = graph.reduce_max %x over [0] : tensor<2x3x4xf32> -> tensor<3x4xf32>
+  return %r, %c, %m : tensor<2x3xf32>, tensor<4xf32>, tensor<3x4xf32>
+}
+
+// The least index where the largest entry stands: the largest of -index there, and of -4 elsewhere.
+// CHECK-LABEL: func.func @lowers_argmax(
+// CHECK-SAME: %[[X:.*]]: tensor<8x4xf32>
+func.func @lowers_argmax(%x: tensor<8x4xf32>) -> tensor<8xi32> {
+  // CHECK-DAG: %[[NONE:.*]] = graph.constant dense<-4> : tensor<8x4xi32>
+  // CHECK-DAG: %[[MAX:.*]] = graph.reduce_max %[[X]] over [1]
+  // CHECK-DAG: %[[SPREAD:.*]] = graph.broadcast %[[MAX]] along [0] : tensor<8xf32> -> tensor<8x4xf32>
+  // CHECK-DAG: %[[IS:.*]] = graph.compare eq %[[X]], %[[SPREAD]]
+  // CHECK-DAG: %[[IOTA:.*]] = graph.iota along 1 : tensor<8x4xi32>
+  // CHECK-DAG: %[[INDEX:.*]] = graph.neg %[[IOTA]]
+  // CHECK: %[[SELECT:.*]] = graph.select %[[IS]], %[[INDEX]], %[[NONE]]
+  // CHECK: %[[LEAST:.*]] = graph.reduce_max %[[SELECT]] over [1]
+  // CHECK: %[[Y:.*]] = graph.neg %[[LEAST]] : tensor<8xi32>
+  // CHECK: return %[[Y]]
+  %y = graph.argmax %x over 1 : tensor<8x4xf32> -> tensor<8xi32>
+  return %y : tensor<8xi32>
+}
+
+// CHECK-LABEL: func.func @multiplies_and_sums_a_matrix_and_a_vector(
+// CHECK-SAME: %[[X:.*]]: tensor<8x4xf32>, %[[V:.*]]: tensor<4xf32>
+func.func @multiplies_and_sums_a_matrix_and_a_vector(%x: tensor<8x4xf32>, %v: tensor<4xf32>) -> tensor<8xf32> {
+  // CHECK-NOT: graph.contract
+  // CHECK: %[[VV:.*]] = graph.broadcast %[[V]] along [1] : tensor<4xf32> -> tensor<8x4xf32>
+  // CHECK: %[[P:.*]] = graph.mul %[[X]], %[[VV]]
+  // CHECK: graph.reduce_sum %[[P]] over [1] : tensor<8x4xf32> -> tensor<8xf32>
+  %y = graph.contract %x, %v over [1] with [0] : tensor<8x4xf32>, tensor<4xf32> -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+
+// The other side has no free axis: rows of the transposed weight.
+// CHECK-LABEL: func.func @multiplies_and_sums_a_vector_and_a_matrix(
+// CHECK-SAME: %[[V:.*]]: tensor<4xf32>, %[[W:.*]]: tensor<4x8xf32>
+func.func @multiplies_and_sums_a_vector_and_a_matrix(%v: tensor<4xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
+  // CHECK-NOT: graph.contract
+  // CHECK-DAG: %[[T:.*]] = graph.transpose %[[W]] by [1, 0]
+  // CHECK-DAG: %[[VV:.*]] = graph.broadcast %[[V]] along [1] : tensor<4xf32> -> tensor<8x4xf32>
+  // CHECK: %[[P:.*]] = graph.mul %[[T]], %[[VV]]
+  // CHECK: graph.reduce_sum %[[P]] over [1]
+  %y = graph.contract %v, %w over [0] with [0] : tensor<4xf32>, tensor<4x8xf32> -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+
+// CHECK-LABEL: func.func @multiplies_and_sums_a_batch_of_dot_products(
+// CHECK-SAME: %[[X:.*]]: tensor<5x4xf32>, %[[Y:.*]]: tensor<4x5xf32>
+func.func @multiplies_and_sums_a_batch_of_dot_products(%x: tensor<5x4xf32>, %y: tensor<4x5xf32>) -> tensor<5xf32> {
+  // CHECK: %[[T:.*]] = graph.transpose %[[Y]] by [1, 0]
+  // CHECK: %[[P:.*]] = graph.mul
+  // CHECK: graph.reduce_sum %[[P]] over [1] : tensor<5x4xf32> -> tensor<5xf32>
+  %z = graph.contract %x, %y over [1] with [0] batch [0] with [1] : tensor<5x4xf32>, tensor<4x5xf32> -> tensor<5xf32>
+  return %z : tensor<5xf32>
+}
+
+// CHECK-LABEL: func.func @multiplies_an_outer_product(
+// CHECK-SAME: %[[X:.*]]: tensor<8xf32>, %[[Y:.*]]: tensor<4xf32>
+func.func @multiplies_an_outer_product(%x: tensor<8xf32>, %y: tensor<4xf32>) -> tensor<8x4xf32> {
+  // CHECK-DAG: %[[A:.*]] = graph.broadcast %[[X]] along [0] : tensor<8xf32> -> tensor<8x4xf32>
+  // CHECK-DAG: %[[B:.*]] = graph.broadcast %[[Y]] along [1] : tensor<4xf32> -> tensor<8x4xf32>
+  // CHECK: graph.mul %[[A]], %[[B]]
+  // CHECK-NOT: graph.reduce_sum
+  %z = graph.contract %x, %y over [] with [] : tensor<8xf32>, tensor<4xf32> -> tensor<8x4xf32>
+  return %z : tensor<8x4xf32>
+}
+
+// CHECK-LABEL: func.func @keeps_contractions_of_matrices(
+func.func @keeps_contractions_of_matrices(%x: tensor<8x4xf32>, %w: tensor<16x4xf32>) -> tensor<8x16xf32> {
+  // CHECK-NEXT: graph.contract %{{.*}}, %{{.*}} over [1] with [1]
+  // CHECK-NEXT: return
+  %y = graph.contract %x, %w over [1] with [1] : tensor<8x4xf32>, tensor<16x4xf32> -> tensor<8x16xf32>
+  return %y : tensor<8x16xf32>
+}
+
+// CHECK-LABEL: func.func @works_within_scans(
+func.func @works_within_scans(%x: tensor<3x8x4xf32>) -> tensor<3xf32> {
+  // CHECK: graph.scan
+  %y = graph.scan 3 over(%a = %x axis 0) out(axis 0) : (tensor<3x8x4xf32>) -> (tensor<3xf32>) {
+    // CHECK: graph.reduce_sum %{{.*}} over [1]
+    // CHECK: graph.reduce_sum %{{.*}} over [0]
+    %s = graph.reduce_sum %a over [0, 1] : tensor<8x4xf32> -> tensor<f32>
+    graph.yield out(%s : tensor<f32>)
+  }
+  return %y : tensor<3xf32>
+}
