@@ -197,13 +197,14 @@ llvm::Error Way::runTo(Emit emit) {
 Expected<Codegen> Way::generate() {
   if (llvm::Error error = runTo(Emit::LLVM))
     return error;
-  Expected<Codegen> codegen = Codegen::create(*module, options.target, options.quality);
+  Expected<Codegen> codegen = Codegen::create(*module, options.target, options.quality, options.cache);
   if (!codegen)
     return messages.empty() ? codegen.takeError() : joinErrors(failure(""), codegen.takeError());
-  if (llvm::Error error = dump(Emit::LLVM, codegen->emitLLVM()))
-    return error;
+  // Texts of code that is in the cache already would have to be made anew.
   if (options.dumpStages.empty())
     return codegen;
+  if (llvm::Error error = dump(Emit::LLVM, codegen->emitLLVM()))
+    return error;
   Expected<std::string> assembly = codegen->emitAssembly();
   if (!assembly)
     return assembly.takeError();
