@@ -8,8 +8,8 @@ using namespace mlir;
 
 namespace moru {
 
-/// Vectors of columns whose sums are kept in registers together: enough additions under way to hide their latency (4 cycles), and four
-/// neighboring lines of memory per row.
+/// Vectors of columns whose sums are kept in registers together: enough additions under way to hide their latency (4
+/// cycles), and four neighboring lines of memory per row.
 static constexpr int64_t kGroup = 4;
 
 FailureOr<int64_t> emitColumnReduce(KernelJob &job) {

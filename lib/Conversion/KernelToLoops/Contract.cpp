@@ -1,10 +1,15 @@
 //===- Contract.cpp - the family contract ---------------------------------===//
-// C[batch…, m…, n…] = sum over k… of A * B: a tile of MR rows times a few vectors of columns is kept in registers while a loop over k runs through
-// one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels. The epilogue is computed on the registers.
+// C[batch…, m…, n…] = sum over k… of A * B: a tile of MR rows times a few vectors of columns is kept in registers while
+// a loop over k runs through one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels. The
+// epilogue is computed on the registers.
 //
-// Axes of A that are adjacent in memory are taken as one. What remains of several groups of free axes: the largest is cut into tiles, the others
-// are outer loops; so a tile's rows are one stride apart and no row's address has to be kept. Of several contracted groups, all but the last
-// are outer loops around the innermost.
+// Axes of A that are adjacent in memory are taken as one. What remains of several groups of free axes: the largest is
+// cut into tiles, the others are outer loops; so a tile's rows are one stride apart and no row's address has to be
+// kept. Of several contracted groups, all but the last are outer loops around the innermost.
+//
+// A long sum is cut into blocks of KC so that the part of a panel that a tile reads stays in the first cache while tile
+// after tile passes by. Between blocks the sums lie in an output that nothing reads; where there is none, the sum is
+// not cut. The order of additions is that of k in any case.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
@@ -17,8 +22,8 @@ using namespace moru::graph;
 
 namespace moru {
 
-/// More rows save nothing: with 12 rows of two vectors, a step of k does 24 multiplications for 14 loads, and the registers that are left hold
-/// the panel and the broadcast (measured without spills: 8, 12 and 14 rows).
+/// More rows save nothing: with 12 rows of two vectors, a step of k does 24 multiplications for 14 loads, and the
+/// registers that are left hold the panel and the broadcast (measured without spills: 8, 12 and 14 rows).
 static constexpr int64_t kMaxRows = 12;
 /// Sums under way that hide the latency of a multiplication (4 cycles, two per cycle).
 static constexpr int64_t kMinSums = 8;
@@ -26,7 +31,8 @@ static constexpr int64_t kMinSums = 8;
 static constexpr int64_t kMaxPanels = 4;
 /// Work of one task: some 20 microseconds on one core.
 static constexpr int64_t kFlopsPerTask = 2 << 20;
-static constexpr int64_t kMaxTasks = 64;
+/// Each task reads its rows of A and its columns of B anew: more tasks balance better and read more.
+static constexpr int64_t kMaxTasks = 32;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
@@ -48,15 +54,24 @@ public:
 private:
   SmallVector<AxisGroup> groupAxes(ArrayRef<int64_t> axes);
   void chooseTiles();
-  void emitTiles(const Position &batch, const Position &outer, IndexExpr tile, int64_t rows);
+  void chooseDepthBlocks();
+  std::pair<Chunks, Chunks> chooseGrid(int64_t tasks);
+  const KernelOutput *findScratch();
   void emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels);
-  SmallVector<Value> sumProducts(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels);
+  SmallVector<Value> startSums(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
+                               int64_t columns);
+  SmallVector<Value> sumProducts(SmallVector<Value> start, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel,
+                                 int64_t numPanels);
+  void finishTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
+                  int64_t columns);
+  /// Calls `body` with the tile's first panel and the columns that exist, under a branch where the tile may hold the
+  /// last panel.
+  void splitColumns(IndexExpr firstPanel, int64_t numPanels, function_ref<void(IndexExpr, int64_t)> body);
   void storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
                  int64_t columns);
   Position lhsPosition(IndexExpr row, ArrayRef<IndexExpr> depth);
   Position resultPosition(IndexExpr row, IndexExpr column);
   Value loadPanel(IndexExpr depth, IndexExpr panel, int64_t vector);
-  void emitPanelsOfTile(IndexExpr tile, int64_t numRows, IndexExpr panelGroup, int64_t numPanels);
 
   KernelJob &job;
   PointEmitter &emitter;
@@ -68,6 +83,10 @@ private:
   size_t tiled = 0;
   /// Rows of a tile and of the last one; panels of a tile.
   int64_t tileRows = 0, numTiles = 0, lastRows = 0, tilePanels = 1;
+  /// Entries of the outermost contracted group in a block, and blocks.
+  int64_t blockDepth = 0, numBlocks = 1;
+  const KernelOutput *scratch = nullptr;
+  IndexExpr block;
   /// Where the loops stand: batch index per pair of batch axes, index per group of rows but the tiled one.
   Position batch, outerRows;
 };
@@ -131,8 +150,8 @@ LogicalResult Contraction::analyze() {
   numPanels = llvm::divideCeil(columns, panelWidth);
   for (const KernelOutput &output : job.outputs)
     if (getShape(output.tensor) != getShape(op.getResult()))
-      return emitter.kernel.emitOpError() << "expected results of the contraction's shape, got "
-                                          << output.tensor.getType();
+      return emitter.kernel.emitOpError()
+             << "expected results of the contraction's shape, got " << output.tensor.getType();
 
   rowGroups = groupAxes(op.getLhsFree());
   if (rowGroups.empty())
@@ -155,9 +174,9 @@ LogicalResult Contraction::analyze() {
 void Contraction::chooseTiles() {
   int64_t rows = rowGroups[tiled].size, vectors = panelWidth / lanes;
   // Few rows: several panels side by side, so that enough sums are under way.
-  tilePanels = std::clamp<int64_t>(kMinSums / std::max<int64_t>(rows * vectors, 1), 1,
-                                   std::min(kMaxPanels, numPanels));
-  // Two registers for the broadcast entry of A and the address arithmetic's sake; the panel's vectors; the rest are sums.
+  tilePanels = std::clamp<int64_t>(kMinSums / std::max<int64_t>(rows * vectors, 1), 1, std::min(kMaxPanels, numPanels));
+  // Two registers for the broadcast entry of A and the address arithmetic's sake; the panel's vectors; the rest are
+  // sums.
   int64_t registers = job.options.vectorRegisters - vectors * tilePanels - 2;
   int64_t most = std::clamp<int64_t>(registers / (vectors * tilePanels), 1, kMaxRows);
   // Tiles of equal height rather than full ones and a low one.
@@ -205,16 +224,48 @@ Value Contraction::loadPanel(IndexExpr k, IndexExpr panel, int64_t vector) {
   return emitter.load(panels, position);
 }
 
-/// Row after row, the sums of its vectors.
-SmallVector<Value> Contraction::sumProducts(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count) {
+/// Zero, or what earlier blocks have left; row after row, vector after vector.
+SmallVector<Value> Contraction::startSums(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count,
+                                          int64_t size) {
   int64_t vectors = panelWidth / lanes * count;
   auto type = VectorType::get(lanes, emitter.getComputeType(op.getResult()));
-  SmallVector<Value> start(numRows * vectors, emitter.zero(type));
+  SmallVector<Value> zeros(numRows * vectors, emitter.zero(type));
+  if (numBlocks == 1)
+    return zeros;
+  Value isFirst =
+      arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(block), emitter.index(0));
+  SmallVector<Type> types(zeros.size(), type);
+  return emitter.branch(
+      isFirst, types, [&] { return zeros; },
+      [&] {
+        SmallVector<Value> sums = zeros;
+        for (int64_t v = 0; v * lanes < size; ++v) {
+          int64_t active = std::min(lanes, size - v * lanes);
+          IndexExpr lane = emitter.space.addLane(lanes, active, emitter.getLevel());
+          for (int64_t row = 0; row < numRows; ++row)
+            sums[row * vectors + v] = emitter.load(
+                scratch->buffer, resultPosition(firstRow + row, firstPanel * panelWidth + v * lanes + lane));
+        }
+        return sums;
+      });
+}
+
+/// Adds the products of a block, or of all of k.
+SmallVector<Value> Contraction::sumProducts(SmallVector<Value> start, IndexExpr firstRow, int64_t numRows,
+                                            IndexExpr firstPanel, int64_t count) {
+  int64_t vectors = panelWidth / lanes * count;
   SmallVector<IndexExpr> indices;
   auto nest = [&](auto &nest, IndexExpr k, SmallVector<Value> sums) -> SmallVector<Value> {
     if (indices.size() < depthGroups.size()) {
       int64_t size = depthGroups[indices.size()].size;
-      return emitter.loop(emitter.index(0), emitter.index(size), size, sums, [&](IndexExpr counter, ValueRange values) {
+      Value lower = emitter.index(0), upper = emitter.index(size);
+      if (indices.empty() && numBlocks > 1) {
+        lower = emitter.materialize(block * blockDepth);
+        upper = emitter.materialize(block * blockDepth + blockDepth);
+        if (size % blockDepth != 0)
+          upper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(size));
+      }
+      return emitter.loop(lower, upper, size, sums, [&](IndexExpr counter, ValueRange values) {
         indices.push_back(counter);
         SmallVector<Value> next = nest(nest, k * size + counter, SmallVector<Value>(values));
         indices.pop_back();
@@ -239,6 +290,27 @@ SmallVector<Value> Contraction::sumProducts(IndexExpr firstRow, int64_t numRows,
   return nest(nest, 0, start);
 }
 
+/// Keeps the sums for the next block, or finishes them.
+void Contraction::finishTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel,
+                             int64_t count, int64_t size) {
+  if (numBlocks == 1)
+    return storeTile(sums, firstRow, numRows, firstPanel, count, size);
+  Value isLast = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(block),
+                                       emitter.index(numBlocks - 1));
+  emitter.branch(
+      isLast, [&] { storeTile(sums, firstRow, numRows, firstPanel, count, size); },
+      [&] {
+        int64_t vectors = panelWidth / lanes * count;
+        for (int64_t v = 0; v * lanes < size; ++v) {
+          int64_t active = std::min(lanes, size - v * lanes);
+          IndexExpr lane = emitter.space.addLane(lanes, active, emitter.getLevel());
+          for (int64_t row = 0; row < numRows; ++row)
+            emitter.store(sums[row * vectors + v], scratch->buffer,
+                          resultPosition(firstRow + row, firstPanel * panelWidth + v * lanes + lane));
+        }
+      });
+}
+
 /// The epilogue, on the columns [0, size) of the tile.
 void Contraction::storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel,
                             int64_t count, int64_t size) {
@@ -255,33 +327,90 @@ void Contraction::storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t nu
   }
 }
 
-void Contraction::emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count) {
-  Location outside = emitter.builder.getLoc();
-  emitter.builder.setLoc(op.getLoc());
-  SmallVector<Value> sums = sumProducts(firstRow, numRows, firstPanel, count);
-  emitter.builder.setLoc(outside);
+void Contraction::splitColumns(IndexExpr firstPanel, int64_t count, function_ref<void(IndexExpr, int64_t)> body) {
   int64_t width = count * panelWidth, rest = columns % panelWidth;
   auto [low, high] = emitter.space.getRange(firstPanel);
   if (rest == 0 || high + count < numPanels)
-    return storeTile(sums, firstRow, numRows, firstPanel, count, width);
-  int64_t lastSize = width - panelWidth + rest;
+    return body(firstPanel, width);
+  int64_t lastSize = width - panelWidth + rest, last = numPanels - count;
   if (low == high)
-    return storeTile(sums, firstRow, numRows, firstPanel, count, lastSize);
+    return body(firstPanel, lastSize);
   Value panel = emitter.materialize(firstPanel);
-  int64_t last = numPanels - count;
-  Value isFull =
-      arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, panel, emitter.index(last));
+  Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, panel, emitter.index(last));
   emitter.branch(
-      isFull,
-      [&] {
-        IndexExpr inner = emitter.space.addValue(panel, low, last - 1, emitter.getLevel());
-        storeTile(sums, firstRow, numRows, inner, count, width);
-      },
-      [&] { storeTile(sums, firstRow, numRows, last, count, lastSize); });
+      isFull, [&, low = low] { body(emitter.space.addValue(panel, low, last - 1, emitter.getLevel()), width); },
+      [&] { body(last, lastSize); });
+}
+
+void Contraction::emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t count) {
+  Location outside = emitter.builder.getLoc();
+  emitter.builder.setLoc(op.getLoc());
+  // A block in between is stored and loaded whole vectors at a time only where all columns exist; the last panel's rare
+  // tail has a copy of its own.
+  if (numBlocks > 1) {
+    splitColumns(firstPanel, count, [&](IndexExpr panel, int64_t size) {
+      SmallVector<Value> start = startSums(firstRow, numRows, panel, count, size);
+      SmallVector<Value> sums = sumProducts(start, firstRow, numRows, panel, count);
+      finishTile(sums, firstRow, numRows, panel, count, size);
+    });
+  } else {
+    SmallVector<Value> start = startSums(firstRow, numRows, firstPanel, count, 0);
+    SmallVector<Value> sums = sumProducts(start, firstRow, numRows, firstPanel, count);
+    splitColumns(firstPanel, count,
+                 [&](IndexExpr panel, int64_t size) { finishTile(sums, firstRow, numRows, panel, count, size); });
+  }
+  emitter.builder.setLoc(outside);
+}
+
+/// An output that can hold sums between blocks: of the sums' type, and read by nothing in this kernel.
+const KernelOutput *Contraction::findScratch() {
+  kernel::ComputeOp kernel = emitter.kernel;
+  for (auto [output, buffer] : llvm::zip(job.outputs, kernel.getWrites()))
+    if (output.buffer.type.getElementType() == emitter.getComputeType(op.getResult()) &&
+        !output.buffer.type.getPanelWidth() && !llvm::is_contained(kernel.getReads(), buffer))
+      return &output;
+  return nullptr;
+}
+
+void Contraction::chooseDepthBlocks() {
+  if (depthGroups.empty())
+    return;
+  int64_t elementBytes = emitter.getComputeType(op.getResult()).getIntOrFloatBitWidth() / 8;
+  // What a tile reads of a panel fills the first cache; the rows of A pass through. A sum up to twice as long is not
+  // worth the extra way of C.
+  int64_t most = std::max<int64_t>(job.options.l1Bytes / (tilePanels * panelWidth * elementBytes), 1);
+  blockDepth = depthGroups[0].size;
+  scratch = findScratch();
+  if (!scratch || depth <= 2 * most)
+    return;
+  int64_t blocks = llvm::divideCeil(depth, most);
+  blockDepth = llvm::divideCeil(depthGroups[0].size, std::min(blocks, depthGroups[0].size));
+  numBlocks = llvm::divideCeil(depthGroups[0].size, blockDepth);
+}
+
+/// Tiles and groups of panels per task, for at most `tasks` and at least half as many: what reads least of A and B, and
+/// whose tasks are of one size.
+std::pair<Chunks, Chunks> Contraction::chooseGrid(int64_t tasks) {
+  int64_t panelGroups = std::max<int64_t>(numPanels / tilePanels, 1), groupWidth = tilePanels * panelWidth;
+  std::pair<Chunks, Chunks> best = {job.splitTasks(numTiles, 1), job.splitTasks(panelGroups, 1)};
+  double bestCost = std::numeric_limits<double>::infinity();
+  for (int64_t i = 1; i <= std::min(tasks, numTiles); ++i)
+    for (int64_t j = 1; j <= std::min(tasks / i, panelGroups); ++j) {
+      Chunks tiles = job.splitTasks(numTiles, i), panels = job.splitTasks(panelGroups, j);
+      int64_t count = tiles.tasks * panels.tasks;
+      double reads = double(count) * double(tiles.perTask * tileRows + panels.perTask * groupWidth);
+      double waste = double(count) * double(tiles.perTask * panels.perTask) / double(numTiles * panelGroups);
+      // Too few tasks are worse than any reading.
+      double lack = count * 2 < tasks ? double(tasks) / double(count) : 1;
+      if (double cost = reads * waste * waste * lack * lack; cost < bestCost)
+        bestCost = cost, best = {tiles, panels};
+    }
+  return best;
 }
 
 int64_t Contraction::emit() {
   chooseTiles();
+  chooseDepthBlocks();
   int64_t rows = rowGroups[tiled].size;
   SmallVector<int64_t> outerShape(batchShape);
   for (auto [i, group] : llvm::enumerate(rowGroups))
@@ -290,15 +419,11 @@ int64_t Contraction::emit() {
   if (outer == 0 || rows == 0 || columns == 0)
     return 1;
 
-  // A grid of outer positions, rows and columns: first the longer side of C is cut, then the other.
+  // A grid of outer positions, rows and columns.
   int64_t panelGroups = numPanels / tilePanels;
   int64_t wanted = std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
   Chunks outerChunks = job.splitTasks(outer, wanted);
-  int64_t perOuter = outer < wanted ? llvm::divideCeil(wanted, outer) : 1;
-  bool rowsFirst = rows > columns;
-  Chunks first = job.splitTasks(rowsFirst ? numTiles : panelGroups, perOuter);
-  Chunks second = job.splitTasks(rowsFirst ? panelGroups : numTiles, llvm::divideCeil(perOuter, first.tasks));
-  Chunks tileChunks = rowsFirst ? first : second, panelChunks = rowsFirst ? second : first;
+  auto [tileChunks, panelChunks] = chooseGrid(outer < wanted ? llvm::divideCeil(wanted, outer) : 1);
   int64_t grid[] = {outerChunks.tasks, tileChunks.tasks, panelChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
@@ -306,7 +431,7 @@ int64_t Contraction::emit() {
   // Rows of A that stay in half of the second cache while the panels pass by.
   int64_t elementBytes = emitter.getComputeType(op.getResult()).getIntOrFloatBitWidth() / 8;
   int64_t blockTiles =
-      std::max<int64_t>(job.options.l2Bytes / 2 / std::max<int64_t>(tileRows * depth * elementBytes, 1), 1);
+      std::max<int64_t>(job.options.l2Bytes / 2 / std::max<int64_t>(tileRows * depth / numBlocks * elementBytes, 1), 1);
 
   auto emitTilesOf = [&](IndexExpr firstPanel, int64_t count, Value lower, Value upper) {
     // Tiles of full height in [lower, upper), then the last one.
@@ -323,7 +448,7 @@ int64_t Contraction::emit() {
     Value reachesEnd = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, upper, emitter.index(numTiles));
     emitter.branch(reachesEnd, [&] { emitTile(fullTiles * tileRows, lastRows, firstPanel, count); });
   };
-  auto emitPanelsOf = [&](Value lower, Value upper) {
+  auto emitPanelsOf = [&, panelChunks = panelChunks](Value lower, Value upper) {
     job.loopChunk(panelChunks, task[2],
                   [&](IndexExpr group) { emitTilesOf(group * tilePanels, tilePanels, lower, upper); });
     // Panels that are left over are done one by one, by the last task.
@@ -340,26 +465,29 @@ int64_t Contraction::emit() {
     emitter.branch(isLast, emitRest);
   };
 
-  job.loopChunk(outerChunks, task[0], [&](IndexExpr item) {
+  job.loopChunk(outerChunks, task[0], [&, tileChunks = tileChunks](IndexExpr item) {
     Position place = emitter.space.delinearize(item, outerShape);
     batch.assign(place.begin(), place.begin() + batchShape.size());
     outerRows.assign(place.begin() + batchShape.size(), place.end());
     Value lower = emitter.materialize(task[1] * tileChunks.perTask);
     Value upper = emitter.materialize(task[1] * tileChunks.perTask + tileChunks.perTask);
     upper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(numTiles));
-    if (tileChunks.perTask <= blockTiles)
-      return emitPanelsOf(lower, upper);
-    int64_t blocks = llvm::divideCeil(tileChunks.perTask, blockTiles);
-    emitter.loop(blocks, [&](IndexExpr block) {
-      Value start = arith::AddIOp::create(emitter.builder, lower, emitter.materialize(block * blockTiles));
-      start = arith::MinSIOp::create(emitter.builder, start, upper);
-      Value end = arith::AddIOp::create(emitter.builder, start, emitter.index(blockTiles));
-      end = arith::MinSIOp::create(emitter.builder, end, upper);
-      emitPanelsOf(start, end);
+    emitter.loop(numBlocks, [&, tileChunks = tileChunks](IndexExpr number) {
+      block = number;
+      if (tileChunks.perTask <= blockTiles)
+        return emitPanelsOf(lower, upper);
+      int64_t blocks = llvm::divideCeil(tileChunks.perTask, blockTiles);
+      emitter.loop(blocks, [&](IndexExpr rowBlock) {
+        Value start = arith::AddIOp::create(emitter.builder, lower, emitter.materialize(rowBlock * blockTiles));
+        start = arith::MinSIOp::create(emitter.builder, start, upper);
+        Value end = arith::AddIOp::create(emitter.builder, start, emitter.index(blockTiles));
+        end = arith::MinSIOp::create(emitter.builder, end, upper);
+        emitPanelsOf(start, end);
+      });
     });
   });
   job.report("tiles of " + Twine(tileRows) + " x " + Twine(tilePanels * panelWidth) + ", the last of " +
-             Twine(lastRows) + " rows; " + Twine(tasks) + " tasks");
+             Twine(lastRows) + " rows; " + Twine(numBlocks) + " blocks of k; " + Twine(tasks) + " tasks");
   return tasks;
 }
 

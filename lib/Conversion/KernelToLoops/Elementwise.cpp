@@ -1,6 +1,6 @@
 //===- Elementwise.cpp - elementwise operations on numbers and vectors ----===//
-// One line per operation of the graph dialect, in terms of arith and math. `fastmath<contract>` everywhere: a product and a sum may become one
-// instruction; nothing else may change.
+// One line per operation of the graph dialect, in terms of arith and math. `fastmath<contract>` everywhere: a product
+// and a sum may become one instruction; nothing else may change.
 //===----------------------------------------------------------------------===//
 
 #include "PointEmitter.h"
@@ -75,8 +75,7 @@ Value Elementwise::integerDivision() {
   auto equal = [&](Value a, Value b) { return arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, a, b); };
   Value byZero = equal(y, zero);
   Value overflows = arith::AndIOp::create(builder, equal(y, minusOne), equal(x, least));
-  Value divisor =
-      arith::SelectOp::create(builder, arith::OrIOp::create(builder, byZero, overflows), one, y);
+  Value divisor = arith::SelectOp::create(builder, arith::OrIOp::create(builder, byZero, overflows), one, y);
   return arith::SelectOp::create(builder, byZero, zero, arith::DivSIOp::create(builder, x, divisor));
 }
 
@@ -108,8 +107,7 @@ Value Elementwise::floatToInteger(Type from, Type to) {
   Value above = arith::CmpFOp::create(builder, arith::CmpFPredicate::OGE, x, high);
   Value below = arith::CmpFOp::create(builder, arith::CmpFPredicate::OLT, x, low);
   Value isNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, x, x);
-  Value outside =
-      arith::OrIOp::create(builder, isNan, arith::OrIOp::create(builder, above, below));
+  Value outside = arith::OrIOp::create(builder, isNan, arith::OrIOp::create(builder, above, below));
   Value inside = arith::SelectOp::create(builder, outside, constant(from, 0), x);
   Value value = arith::FPToSIOp::create(builder, to, inside);
   auto limit = [&](APInt number) { return splat(to, IntegerAttr::get(getElementTypeOrSelf(to), number)); };
@@ -203,9 +201,7 @@ Value Elementwise::emit() {
 
 } // namespace
 
-bool isElementwise(Operation *op) {
-  return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp>(op);
-}
+bool isElementwise(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp>(op); }
 
 Value emitElementwise(ImplicitLocOpBuilder &builder, Operation *op, ValueRange operands) {
   return Elementwise(builder, op, operands).emit();

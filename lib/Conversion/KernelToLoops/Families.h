@@ -1,5 +1,6 @@
 //===- Families.h - one generator per family of kernels -------------------===//
-// Each takes a kernel whose function, parameters and outputs are set up, fills the function's body and returns the number of tasks.
+// Each takes a kernel whose function, parameters and outputs are set up, fills the function's body and returns the
+// number of tasks.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_CONVERSION_KERNELTOLOOPS_FAMILIES_H
@@ -33,6 +34,9 @@ struct KernelJob {
   /// The items of one chunk.
   void loopChunk(const Chunks &chunks, IndexExpr chunk, llvm::function_ref<void(IndexExpr)> body);
   static int64_t count(llvm::ArrayRef<int64_t> shape);
+  /// `entries` weighted by what the kernel does with each: `getNumTasks` counts entries that are read, read and
+  /// written.
+  int64_t getWork(int64_t entries);
   /// Tells, in a remark, what has been decided.
   void report(const llvm::Twine &decision);
 };

@@ -52,7 +52,8 @@ IndexExpr IndexSpace::addValue(Value value, int64_t low, int64_t high, unsigned 
 }
 
 IndexExpr IndexSpace::addLane(int64_t width, int64_t active, unsigned level) {
-  // A vector of one entry is a number. Otherwise the lane stays a variable even with one lane in use: what depends on it is a vector.
+  // A vector of one entry is a number. Otherwise the lane stays a variable even with one lane in use: what depends on
+  // it is a vector.
   if (width == 1)
     return 0;
   IndexVariable lane{IndexVariable::Kind::Lane, 0, active - 1, level};

@@ -1,13 +1,14 @@
 //===- IndexSpace.h - index arithmetic with known ranges ------------------===//
-// Indices of tensors as sums of variables whose ranges are known, so that reshapes, slices and concatenations become address arithmetic
-// when the kernel is built and not when it runs.
+// Indices of tensors as sums of variables whose ranges are known, so that reshapes, slices and concatenations become
+// address arithmetic when the kernel is built and not when it runs.
 //
-// An expression is `constant + sum of factor * variable`. A variable is the counter of a loop, the lane of a vector, or a quotient or
-// remainder by a constant of such an expression. Because every variable has a range, most quotients vanish:
+// An expression is `constant + sum of factor * variable`. A variable is the counter of a loop, the lane of a vector, or
+// a quotient or remainder by a constant of such an expression. Because every variable has a range, most quotients
+// vanish:
 //   (16 * q + lane) / 32 with q in [0, 2), lane in [0, 16)   is 0, the remainder the expression itself;
 //   (320 * i + 16 * q + lane) / 320 with 16 * q + lane < 320  is i.
-// What does not vanish may do so later, where a quotient and its remainder meet again: x / 10 * 10 + x mod 10 is x. That is how a reshape of a
-// dense buffer turns out to be no work at all.
+// What does not vanish may do so later, where a quotient and its remainder meet again: x / 10 * 10 + x mod 10 is x.
+// That is how a reshape of a dense buffer turns out to be no work at all.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_CONVERSION_KERNELTOLOOPS_INDEXSPACE_H

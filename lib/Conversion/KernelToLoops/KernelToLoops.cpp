@@ -33,7 +33,8 @@ SmallVector<Value> getParameters(ComputeOp op) {
   return buffers.takeVector();
 }
 
-/// Everything that a kernel's code depends on, but its label and locations: two kernels with the same text share a function.
+/// Everything that a kernel's code depends on, but its label and locations: two kernels with the same text share a
+/// function.
 std::string describe(ComputeOp op) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -179,8 +180,8 @@ private:
     auto flat = MemRefType::get(entries, memref.getElementType());
     if (memref == flat)
       return {parameter, type};
-    return {memref::ReinterpretCastOp::create(emitter.builder, flat, parameter, /*offset=*/0, ArrayRef<int64_t>(entries),
-                                              ArrayRef<int64_t>(1)),
+    return {memref::ReinterpretCastOp::create(emitter.builder, flat, parameter, /*offset=*/0,
+                                              ArrayRef<int64_t>(entries), ArrayRef<int64_t>(1)),
             type};
   }
 

@@ -1,8 +1,8 @@
 //===- Map.cpp - the family map, and loops over positions -----------------===//
 // Which loops run over the entries of outputs of one shape. Three forms:
-//   rows      leading axes one by one, trailing axes as one axis of vectors: as many trailing axes as every access allows;
-//   panels    an output in panels is written panel by panel, in the order of its memory;
-//   blocks    where a tensor is read along another axis than it is written: squares of W vectors, transposed in registers.
+//   rows      leading axes one by one, trailing axes as one axis of vectors: as many trailing axes as every access
+//   allows; panels    an output in panels is written panel by panel, in the order of its memory; blocks    where a
+//   tensor is read along another axis than it is written: squares of W vectors, transposed in registers.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
@@ -15,7 +15,8 @@ using namespace mlir;
 
 namespace moru {
 
-/// A task of fewer entries costs more to hand out than to do (about a microsecond either way); more tasks than this give no better balance.
+/// A task of fewer entries costs more to hand out than to do (about a microsecond either way); more tasks than this
+/// give no better balance.
 static constexpr int64_t kEntriesPerTask = 16 << 10;
 static constexpr int64_t kMaxTasks = 64;
 
@@ -32,8 +33,16 @@ int64_t KernelJob::count(ArrayRef<int64_t> shape) {
   return entries;
 }
 
-int64_t KernelJob::getNumTasks(int64_t entries) {
-  return std::clamp<int64_t>(entries / kEntriesPerTask, 1, kMaxTasks);
+int64_t KernelJob::getNumTasks(int64_t entries) { return std::clamp<int64_t>(entries / kEntriesPerTask, 1, kMaxTasks); }
+
+int64_t KernelJob::getWork(int64_t entries) {
+  // In sixths: a buffer is a third of the usual three; a function of math (about 0.3 ns per entry) is a half of what
+  // moving three entries takes.
+  int64_t weight = 2 * (emitter.kernel.getReads().size() + emitter.kernel.getWrites().size());
+  for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
+    if (isa<graph::ExpOp, graph::LogOp, graph::TanhOp, graph::SigmoidOp, graph::SinOp, graph::CosOp, graph::PowOp>(op))
+      weight += 3;
+  return entries * std::max<int64_t>(weight, 6) / 6;
 }
 
 Chunks KernelJob::splitTasks(int64_t size, int64_t tasks) {
@@ -82,7 +91,8 @@ public:
       tensors.push_back(output.tensor);
   }
 
-  /// The `size` entries from `first` on, of the trailing axes behind `lead`: full vectors, then a narrower or masked one.
+  /// The `size` entries from `first` on, of the trailing axes behind `lead`: full vectors, then a narrower or masked
+  /// one.
   void emitRun(const Position &lead, IndexExpr first, int64_t size) {
     SmallVector<Position> positions;
     for (int64_t done = 0; done < size;) {
@@ -101,8 +111,7 @@ public:
   void emitRow(const Position &lead) {
     for (PointEmitter::Piece piece : getPieces(lead)) {
       int64_t unit = lanes * group, units = piece.size / unit;
-      emitter.loop(units,
-                   [&](IndexExpr counter) { emitRun(lead, counter * unit + piece.first, unit); });
+      emitter.loop(units, [&](IndexExpr counter) { emitRun(lead, counter * unit + piece.first, unit); });
       emitRest(lead, piece.first + units * unit, piece.size - units * unit);
     }
   }
@@ -162,8 +171,8 @@ public:
 // Transposed blocks
 //===----------------------------------------------------------------------===//
 
-/// Rows become columns: W vectors of W entries. In step s the entries with bit s of their number set change places with the vectors
-/// whose bit s is not set; each step is one shuffle of two vectors per vector.
+/// Rows become columns: W vectors of W entries. In step s the entries with bit s of their number set change places with
+/// the vectors whose bit s is not set; each step is one shuffle of two vectors per vector.
 SmallVector<Value> transposeSquare(ImplicitLocOpBuilder &builder, SmallVector<Value> rows) {
   int64_t size = rows.size();
   for (int64_t bit = 1; bit < size; bit *= 2) {
@@ -184,7 +193,8 @@ SmallVector<Value> transposeSquare(ImplicitLocOpBuilder &builder, SmallVector<Va
   return rows;
 }
 
-/// Outputs that are written along the last axis and computed along another one, `axis`. Panels are columns of their own.
+/// Outputs that are written along the last axis and computed along another one, `axis`. Panels are columns of their
+/// own.
 class Blocks {
 public:
   Blocks(KernelJob &job, ArrayRef<int64_t> shape, int64_t axis, int64_t panelWidth)
@@ -199,7 +209,7 @@ public:
     int64_t rows = shape[axis], rowBlocks = llvm::divideCeil(rows, lanes);
     int64_t panels = llvm::divideCeil(columns, panelWidth);
     int64_t items[] = {job.count(leadShape), panels, rowBlocks};
-    Chunks chunks = job.splitTasks(job.count(items), job.getNumTasks(job.count(shape)));
+    Chunks chunks = job.splitTasks(job.count(items), job.getNumTasks(job.getWork(job.count(shape))));
     job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr item) {
       Position place = emitter.space.delinearize(item, items);
       Position lead = emitter.space.delinearize(place[0], leadShape);
@@ -223,8 +233,7 @@ private:
     if (count == 1)
       return body(0, true);
     Value value = emitter.materialize(number);
-    Value isFull =
-        arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, value, emitter.index(count - 1));
+    Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, value, emitter.index(count - 1));
     emitter.branch(
         isFull, [&] { body(emitter.space.addValue(value, 0, count - 2, emitter.getLevel()), false); },
         [&] { body(count - 1, true); });
@@ -254,9 +263,8 @@ private:
       Type type = VectorType::get(lanes, emitter.getComputeType(output.tensor));
       SmallVector<Value> square;
       for (int64_t i = 0; i < lanes; ++i)
-        square.push_back(i < activeColumns
-                             ? emitter.emitVector(output.tensor, at(lead, row + down, column + i), lanes)
-                             : emitter.zero(type));
+        square.push_back(i < activeColumns ? emitter.emitVector(output.tensor, at(lead, row + down, column + i), lanes)
+                                           : emitter.zero(type));
       squares.push_back(transposeSquare(emitter.builder, square));
     }
     for (auto [output, square] : llvm::zip(job.outputs, squares))
@@ -298,7 +306,7 @@ public:
     ArrayRef<int64_t> batchShape = shape.drop_back(2);
     int64_t panels = llvm::divideCeil(columns, width), full = columns / width;
     int64_t outer = job.count(batchShape) * panels;
-    int64_t wanted = job.getNumTasks(job.count(shape));
+    int64_t wanted = job.getNumTasks(job.getWork(job.count(shape)));
     Chunks outerChunks = job.splitTasks(outer, wanted);
     Chunks depthChunks = job.splitTasks(depth, outer < wanted ? llvm::divideCeil(wanted, outer) : 1);
     int64_t tasks = outerChunks.tasks * depthChunks.tasks;
@@ -385,7 +393,8 @@ static std::optional<int64_t> findOtherAxis(KernelJob &job, Rows &rows) {
       continue;
     int64_t scattered = emitter.probe([&] {
       Position position = rows.getProbePosition(rows.shape);
-      position[axis] = rows.getProbePosition(rows.shape[axis] / lanes)[0] * lanes + emitter.space.addLane(lanes, lanes, 0);
+      position[axis] =
+          rows.getProbePosition(rows.shape[axis] / lanes)[0] * lanes + emitter.space.addLane(lanes, lanes, 0);
       for (const KernelOutput &output : rows.outputs)
         emitter.emit(output.tensor, position);
     });
@@ -429,13 +438,12 @@ FailureOr<int64_t> emitPositions(KernelJob &job, ArrayRef<int64_t> shape, int64_
 
   int64_t leads = job.count(shape.take_front(numLead)), columns = job.count(shape.drop_front(numLead));
   ArrayRef<int64_t> leadShape = shape.take_front(numLead);
-  int64_t wanted = job.getNumTasks(work);
+  int64_t wanted = job.getNumTasks(job.getWork(work));
   int64_t unit = emitter.getLanes() * group, units = columns / unit;
   Position probe(numLead);
   bool onePiece = rows.getPieces(probe).size() == 1;
   Chunks leadChunks = job.splitTasks(leads, wanted);
-  Chunks columnChunks =
-      job.splitTasks(units, onePiece && leads < wanted ? llvm::divideCeil(wanted, leads) : 1);
+  Chunks columnChunks = job.splitTasks(units, onePiece && leads < wanted ? llvm::divideCeil(wanted, leads) : 1);
   int64_t tasks = leadChunks.tasks * columnChunks.tasks;
   IndexExpr task = job.getTask(tasks);
   IndexExpr leadTask = emitter.space.divide(task, columnChunks.tasks);
@@ -444,8 +452,7 @@ FailureOr<int64_t> emitPositions(KernelJob &job, ArrayRef<int64_t> shape, int64_
     Position lead = emitter.space.delinearize(item, leadShape);
     if (columnChunks.tasks == 1)
       return rows.emitRow(lead);
-    job.loopChunk(columnChunks, columnTask,
-                  [&](IndexExpr counter) { rows.emitRun(lead, counter * unit, unit); });
+    job.loopChunk(columnChunks, columnTask, [&](IndexExpr counter) { rows.emitRun(lead, counter * unit, unit); });
     if (units * unit == columns)
       return;
     // The rest of the row belongs to the last task.
@@ -470,9 +477,8 @@ FailureOr<int64_t> emitMap(KernelJob &job) {
   ArrayRef<int64_t> shape = getShape(job.outputs[0].tensor);
   for (const KernelOutput &output : job.outputs)
     if (getShape(output.tensor) != shape)
-      return job.emitter.kernel.emitOpError()
-             << "expected results of one shape in a map kernel, got " << job.outputs[0].tensor.getType() << " and "
-             << output.tensor.getType();
+      return job.emitter.kernel.emitOpError() << "expected results of one shape in a map kernel, got "
+                                              << job.outputs[0].tensor.getType() << " and " << output.tensor.getType();
   return emitPositions(job, shape, job.count(shape), 1, {});
 }
 

@@ -160,9 +160,7 @@ int64_t PointEmitter::probe(function_ref<void()> body) {
 // Small values
 //===----------------------------------------------------------------------===//
 
-int64_t PointEmitter::getTailWidth(int64_t size) const {
-  return std::min<int64_t>(lanes, llvm::PowerOf2Ceil(size));
-}
+int64_t PointEmitter::getTailWidth(int64_t size) const { return std::min<int64_t>(lanes, llvm::PowerOf2Ceil(size)); }
 
 Type PointEmitter::getComputeType(Value tensor) const {
   Type element = getElement(tensor);
@@ -184,9 +182,8 @@ Value PointEmitter::index(int64_t value) { return typedConstant(builder.getIndex
 
 Value PointEmitter::number(Type type, double value) {
   Type element = getElementTypeOrSelf(type);
-  TypedAttr attribute = isa<FloatType>(element)
-                            ? TypedAttr(FloatAttr::get(element, value))
-                            : TypedAttr(IntegerAttr::get(element, static_cast<int64_t>(value)));
+  TypedAttr attribute = isa<FloatType>(element) ? TypedAttr(FloatAttr::get(element, value))
+                                                : TypedAttr(IntegerAttr::get(element, static_cast<int64_t>(value)));
   if (auto vector = dyn_cast<VectorType>(type))
     attribute = DenseElementsAttr::get(vector, Attribute(attribute));
   return typedConstant(attribute);
@@ -226,7 +223,8 @@ Value PointEmitter::materialize(const IndexExpr &expr) {
   if (auto known = scopes[level].indices.find(expr); known != scopes[level].indices.end())
     return known->second;
   Value value = inScope(level, [&]() -> Value {
-    // The sum in the order of the scopes, so that what an inner loop adds is one addition; the constant last: it goes into the address.
+    // The sum in the order of the scopes, so that what an inner loop adds is one addition; the constant last: it goes
+    // into the address.
     if (expr.constant) {
       IndexExpr base = expr;
       base.constant = 0;
@@ -274,8 +272,7 @@ IndexExpr PointEmitter::getAddress(const KernelBuffer &buffer, const Position &p
   ArrayRef<int64_t> shape = buffer.type.getShape();
   size_t rank = shape.size();
   int64_t panels = llvm::divideCeil(shape[rank - 1], width);
-  IndexExpr batch =
-      space.linearize(ArrayRef(position).drop_back(2), getRowMajorStrides(shape.drop_back(2)));
+  IndexExpr batch = space.linearize(ArrayRef(position).drop_back(2), getRowMajorStrides(shape.drop_back(2)));
   IndexExpr panel = batch * panels + space.divide(position[rank - 1], width);
   IndexExpr row = panel * shape[rank - 2] + position[rank - 2];
   return space.recombine(row * width + space.remainder(position[rank - 1], width));
@@ -321,8 +318,8 @@ Value PointEmitter::loadFlat(const KernelBuffer &buffer, const IndexExpr &addres
     if (active == width)
       entries = vector::LoadOp::create(builder, type, buffer.flat, ValueRange{first});
     else
-      entries = vector::MaskedLoadOp::create(builder, type, buffer.flat, ValueRange{first}, mask(width, active),
-                                             zero(type));
+      entries =
+          vector::MaskedLoadOp::create(builder, type, buffer.flat, ValueRange{first}, mask(width, active), zero(type));
     return fromStorage(entries, element);
   }
   ++scattered;

@@ -1,10 +1,11 @@
 //===- PointEmitter.h - the value of a kernel's tensor at a position ------===//
-// Computes entries of the tensors of a kernel's region on demand: `emit(tensor, position)` gives the code for one entry, or for a vector of
-// entries where the position depends on a lane. Nothing but entries that somebody asked for is computed, and each once.
+// Computes entries of the tensors of a kernel's region on demand: `emit(tensor, position)` gives the code for one
+// entry, or for a vector of entries where the position depends on a lane. Nothing but entries that somebody asked for
+// is computed, and each once.
 //
-// Code is placed as far out as its position allows: the emitter knows the scopes that are open (the function, loops, branches) and puts a
-// value into the outermost scope in which all variables of its position are known. So what does not depend on an inner loop leaves it by
-// construction. A reduction is a loop in the scope of its position.
+// Code is placed as far out as its position allows: the emitter knows the scopes that are open (the function, loops,
+// branches) and puts a value into the outermost scope in which all variables of its position are known. So what does
+// not depend on an inner loop leaves it by construction. A reduction is a loop in the scope of its position.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_CONVERSION_KERNELTOLOOPS_POINTEMITTER_H
@@ -42,8 +43,8 @@ public:
   // Scopes
   //===------------------------------------------------------------------===//
 
-  /// A loop over `counter` in [lower, upper), which lies in [0, count) always; its body is emitted by `body` from the counter and the carried
-  /// values. Returns the last carried values.
+  /// A loop over `counter` in [lower, upper), which lies in [0, count) always; its body is emitted by `body` from the
+  /// counter and the carried values. Returns the last carried values.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value lower, mlir::Value upper, int64_t count, mlir::ValueRange carried,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(IndexExpr, mlir::ValueRange)> body);
@@ -88,8 +89,8 @@ public:
   struct Piece {
     int64_t first, size;
   };
-  /// The pieces of an axis of `size` entries between the places where slices are concatenated or padded: a vector across such a place would have
-  /// to be put together from single entries.
+  /// The pieces of an axis of `size` entries between the places where slices are concatenated or padded: a vector
+  /// across such a place would have to be put together from single entries.
   llvm::SmallVector<Piece> getPieces(llvm::ArrayRef<mlir::Value> tensors, int64_t axis, int64_t size);
 
   //===------------------------------------------------------------------===//
@@ -123,9 +124,11 @@ public:
   bool succeeded() const { return !broken; }
   mlir::Value fail(mlir::Operation *op, const llvm::Twine &message, mlir::Type type);
 
-  /// Loads and stores that were put together from single entries because of their position: what a choice among loops tries to avoid.
+  /// Loads and stores that were put together from single entries because of their position: what a choice among loops
+  /// tries to avoid.
   int64_t getNumScattered() const { return scattered; }
-  /// Runs `body` and takes back everything it has emitted; returns how many accesses were put together from single entries.
+  /// Runs `body` and takes back everything it has emitted; returns how many accesses were put together from single
+  /// entries.
   int64_t probe(llvm::function_ref<void()> body);
 
   IndexSpace space;

@@ -12,8 +12,8 @@ using namespace moru::graph;
 
 namespace moru {
 
-/// Independent sums along a row: an addition takes 4 cycles and two can start in each, so fewer would wait for each other; more gain
-/// nothing, since what is added is computed in between.
+/// Independent sums along a row: an addition takes 4 cycles and two can start in each, so fewer would wait for each
+/// other; more gain nothing, since what is added is computed in between.
 static constexpr int64_t kAccumulators = 4;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
@@ -90,8 +90,7 @@ static SmallVector<Value> emitNest(PointEmitter &emitter, ArrayRef<int64_t> size
     return body(indices, carried);
   auto step = [&](IndexExpr counter, ValueRange values) {
     indices.push_back(counter);
-    SmallVector<Value> next =
-        emitNest(emitter, sizes.drop_front(), SmallVector<Value>(values), indices, body);
+    SmallVector<Value> next = emitNest(emitter, sizes.drop_front(), SmallVector<Value>(values), indices, body);
     indices.pop_back();
     return next;
   };
@@ -114,8 +113,8 @@ void PointEmitter::emitReductions(Operation *reduction, ArrayRef<Position> posit
   SmallVector<Value> sums =
       emitNest(*this, sizes, start, indices, [&](const Position &reduced, SmallVector<Value> sums) {
         for (auto [position, sum] : llvm::zip(positions, sums))
-          sum = combine(reduction, sum,
-                        emitVector(operand, mergeAxes(reduction, position, reduced), getWidth(position)));
+          sum =
+              combine(reduction, sum, emitVector(operand, mergeAxes(reduction, position, reduced), getWidth(position)));
         return sums;
       });
   for (auto [position, sum] : llvm::zip(positions, sums))
@@ -242,13 +241,13 @@ FailureOr<int64_t> emitRowReduce(KernelJob &job) {
     else if (job.count(own) == rows)
       narrow.push_back(output);
     else
-      return emitter.kernel.emitOpError() << "expected results of shape [rows…, columns] or [rows…], got "
-                                          << output.tensor.getType();
+      return emitter.kernel.emitOpError()
+             << "expected results of shape [rows…, columns] or [rows…], got " << output.tensor.getType();
   }
   if (rows == 0)
     return 1;
   // Where the columns are split into several vectors, they are many enough for a row to be a unit of work.
-  Chunks chunks = job.splitTasks(rows, job.getNumTasks(rows * columns));
+  Chunks chunks = job.splitTasks(rows, job.getNumTasks(job.getWork(rows * columns)));
   job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr row) {
     Position lead = emitter.space.delinearize(row, rowShape);
     // All reductions before anything is stored: an output may take the place of what they read.

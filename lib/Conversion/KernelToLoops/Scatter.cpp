@@ -1,6 +1,6 @@
 //===- Scatter.cpp - the family gather_scatter ----------------------------===//
-// result[ids[i]] += updates[i], in the order of i: each task owns a block of the row's columns and adds all rows there, so that no two tasks
-// write the same entry and the order is the same whatever the number of workers.
+// result[ids[i]] += updates[i], in the order of i: each task owns a block of the row's columns and adds all rows there,
+// so that no two tasks write the same entry and the order is the same whatever the number of workers.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
@@ -64,7 +64,8 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
     Position which = emitter.space.delinearize(number, idShape);
     Value id = emitter.emit(op.getIds(), which);
     // As unsigned numbers, negative ids are large too.
-    Value isRow = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::ult, id, emitter.number(id.getType(), rows));
+    Value isRow =
+        arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::ult, id, emitter.number(id.getType(), rows));
     emitter.branch(isRow, [&] {
       Value index = arith::IndexCastOp::create(emitter.builder, emitter.builder.getIndexType(), id);
       IndexExpr row = emitter.space.addValue(index, 0, rows - 1, emitter.getLevel());

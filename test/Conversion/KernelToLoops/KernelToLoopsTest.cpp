@@ -1,9 +1,9 @@
-// Kernels of every family, compiled for both widths of vectors and run, against the Reference within the error that its own bounds allow. Entries
-// that a strided buffer skips must stay as they were.
+// Kernels of every family, compiled for both widths of vectors and run, against the Reference within the error that its
+// own bounds allow. Entries that a strided buffer skips must stay as they were.
 
+#include "moru/Conversion/KernelToLoops/KernelToLoops.h"
 #include "moru/Compiler/Codegen.h"
 #include "moru/Compiler/Jit.h"
-#include "moru/Conversion/KernelToLoops/KernelToLoops.h"
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Dialect/Kernel/Kernel.h"
 #include "moru/Pipeline/Pipeline.h"
@@ -36,9 +36,7 @@ struct Storage {
   char *data() { return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(bytes.data()) + kGuard + 63) / 64 * 64); }
 
   /// Every byte, the guards included.
-  std::vector<char> snapshot() {
-    return std::vector<char>(data() - kGuard, data() + type.getSizeInBytes() + kGuard);
-  }
+  std::vector<char> snapshot() { return std::vector<char>(data() - kGuard, data() + type.getSizeInBytes() + kGuard); }
 
   /// Where entry `index`, in row-major order, lies.
   int64_t place(int64_t index) const {
@@ -189,7 +187,8 @@ protected:
       if ((std::abs(got - want) <= allowed) || (std::isnan(got) && std::isnan(want)) || got == want)
         continue;
       if (++wrong <= 3)
-        ADD_FAILURE() << "entry " << i << ": expected " << want << ", got " << got << ", allowed difference " << allowed;
+        ADD_FAILURE() << "entry " << i << ": expected " << want << ", got " << got << ", allowed difference "
+                      << allowed;
     }
     EXPECT_EQ(wrong, 0);
   }
@@ -218,7 +217,8 @@ protected:
   std::mt19937 engine{1};
 };
 
-/// `kernel(family, {{"a", "buffer"}, …}, {"buffer", …}, body)`: the text of a function with one kernel; writes are %w0, ….
+/// `kernel(family, {{"a", "buffer"}, …}, {"buffer", …}, body)`: the text of a function with one kernel; writes are %w0,
+/// ….
 struct Buffer {
   std::string name, type;
 };
@@ -248,8 +248,9 @@ std::string kernel(const std::string &family, const std::vector<Buffer> &reads, 
     join(writeNames, name);
     join(writeTypes, type);
   }
-  return "func.func @f(" + arguments + ") attributes {kernel.arena = 0 : i64} {\n  kernel.compute " + family + " \"test\" reads(" + bindings +
-         ") writes(" + writeNames + ") : (" + readTypes + ") -> (" + writeTypes + ") {\n" + body + "\n  }\n  return\n}\n";
+  return "func.func @f(" + arguments + ") attributes {kernel.arena = 0 : i64} {\n  kernel.compute " + family +
+         " \"test\" reads(" + bindings + ") writes(" + writeNames + ") : (" + readTypes + ") -> (" + writeTypes +
+         ") {\n" + body + "\n  }\n  return\n}\n";
 }
 
 std::string str(int64_t number) { return std::to_string(number); }
@@ -384,8 +385,7 @@ TEST_P(KernelToLoopsTest, fillsPanels) {
   for (int64_t depth : {1, 5, 40})
     for (int64_t columns : {1, 16, 31, 32, 53, 100}) {
       std::string type = str(depth) + "x" + str(columns) + "xf32";
-      check(kernel("map", {{"a", type}}, {type + ", #kernel.panels<32>"},
-                   "kernel.yield %a : tensor<" + type + ">"));
+      check(kernel("map", {{"a", type}}, {type + ", #kernel.panels<32>"}, "kernel.yield %a : tensor<" + type + ">"));
       std::string from = str(columns) + "x" + str(depth) + "xf32";
       check(kernel("map", {{"a", from}}, {type + ", #kernel.panels<32>", type},
                    "%0 = graph.transpose %a by [1, 0] : tensor<" + from + "> -> tensor<" + type +
@@ -426,7 +426,8 @@ TEST_P(KernelToLoopsTest, countsAndHoldsConstants) {
 //===----------------------------------------------------------------------===//
 
 std::string matmul(int64_t m, int64_t n, int64_t k, int64_t width) {
-  std::string a = str(m) + "x" + str(k) + "xf32", b = str(k) + "x" + str(n) + "xf32", c = str(m) + "x" + str(n) + "xf32";
+  std::string a = str(m) + "x" + str(k) + "xf32", b = str(k) + "x" + str(n) + "xf32",
+              c = str(m) + "x" + str(n) + "xf32";
   return kernel("contract", {{"a", a}, {"b", b + ", #kernel.panels<" + str(width) + ">"}}, {c},
                 "%0 = graph.contract %a, %b over [1] with [0] : tensor<" + a + ">, tensor<" + b + "> -> tensor<" + c +
                     ">\nkernel.yield %0 : tensor<" + c + ">");
@@ -445,11 +446,13 @@ TEST_P(KernelToLoopsTest, multipliesMatricesOfAnySize) {
 
 TEST_P(KernelToLoopsTest, contractsStridedAxesAndBatches) {
   // Gradient of a weight: rows along the contracted axes, from a window of a longer sequence.
-  check(kernel("contract", {{"a", "8x5x21xf32, strided<[126, 21, 1]>"}, {"b", "40x70xf32, #kernel.panels<32>"}}, {"21x70xf32"}, R"(
+  check(kernel("contract", {{"a", "8x5x21xf32, strided<[126, 21, 1]>"}, {"b", "40x70xf32, #kernel.panels<32>"}},
+               {"21x70xf32"}, R"(
       %r = graph.reshape %b : tensor<40x70xf32> -> tensor<8x5x70xf32>
       %0 = graph.contract %a, %r over [0, 1] with [0, 1] : tensor<8x5x21xf32>, tensor<8x5x70xf32> -> tensor<21x70xf32>
       kernel.yield %0 : tensor<21x70xf32>)"));
-  check(kernel("contract", {{"a", "8x5x21xf32, strided<[126, 21, 1]>"}, {"b", "21x70xf32, #kernel.panels<32>"}}, {"8x5x7x10xf32"}, R"(
+  check(kernel("contract", {{"a", "8x5x21xf32, strided<[126, 21, 1]>"}, {"b", "21x70xf32, #kernel.panels<32>"}},
+               {"8x5x7x10xf32"}, R"(
       %r = graph.reshape %b : tensor<21x70xf32> -> tensor<21x7x10xf32>
       %0 = graph.contract %a, %r over [2] with [0] : tensor<8x5x21xf32>, tensor<21x7x10xf32> -> tensor<8x5x7x10xf32>
       kernel.yield %0 : tensor<8x5x7x10xf32>)"));
@@ -459,7 +462,8 @@ TEST_P(KernelToLoopsTest, contractsStridedAxesAndBatches) {
 }
 
 TEST_P(KernelToLoopsTest, finishesContractionsInRegisters) {
-  check(kernel("contract", {{"a", "29x64xf32"}, {"b", "64x75xf32, #kernel.panels<32>"}, {"bias", "75xf32"}, {"x", "29x75xf32"}},
+  check(kernel("contract",
+               {{"a", "29x64xf32"}, {"b", "64x75xf32, #kernel.panels<32>"}, {"bias", "75xf32"}, {"x", "29x75xf32"}},
                {"29x75xf32", "@x"}, R"(
       %0 = graph.contract %a, %b over [1] with [0] : tensor<29x64xf32>, tensor<64x75xf32> -> tensor<29x75xf32>
       %1 = graph.broadcast %bias along [1] : tensor<75xf32> -> tensor<29x75xf32>
@@ -467,6 +471,25 @@ TEST_P(KernelToLoopsTest, finishesContractionsInRegisters) {
       %3 = graph.tanh %2 : tensor<29x75xf32>
       %4 = graph.add %3, %x : tensor<29x75xf32>
       kernel.yield %2, %4 : tensor<29x75xf32>, tensor<29x75xf32>)"));
+}
+
+TEST_P(KernelToLoopsTest, cutsLongSums) {
+  check(kernel(
+      "contract",
+      {{"a", "50x20x29xf32, strided<[800, 32, 1]>"}, {"b", "1000x75xf32, #kernel.panels<32>"}, {"bias", "75xf32"}},
+      {"29x75xf32", "29x75xf32"}, R"(
+      %r = graph.reshape %b : tensor<1000x75xf32> -> tensor<50x20x75xf32>
+      %0 = graph.contract %a, %r over [0, 1] with [0, 1] : tensor<50x20x29xf32>, tensor<50x20x75xf32> -> tensor<29x75xf32>
+      %1 = graph.broadcast %bias along [1] : tensor<75xf32> -> tensor<29x75xf32>
+      %2 = graph.add %0, %1 : tensor<29x75xf32>
+      %3 = graph.tanh %2 : tensor<29x75xf32>
+      kernel.yield %2, %3 : tensor<29x75xf32>, tensor<29x75xf32>)"));
+  // The only output is read too, so that it cannot hold sums.
+  check(kernel("contract", {{"a", "29x1000xf32"}, {"b", "1000x75xf32, #kernel.panels<32>"}, {"x", "29x75xf32"}}, {"@x"},
+               R"(
+      %0 = graph.contract %a, %b over [1] with [0] : tensor<29x1000xf32>, tensor<1000x75xf32> -> tensor<29x75xf32>
+      %1 = graph.add %0, %x : tensor<29x75xf32>
+      kernel.yield %1 : tensor<29x75xf32>)"));
 }
 
 TEST_P(KernelToLoopsTest, contractsInF64) {
@@ -485,9 +508,10 @@ TEST_P(KernelToLoopsTest, normalizesRows) {
       std::string wide = "tensor<" + str(rows) + "x" + str(columns) + "xf32>", narrow = "tensor<" + str(rows) + "xf32>";
       std::string buffer = str(rows) + "x" + str(columns) + "xf32";
       std::string body = "%m = graph.reduce_max %a over [1] : " + wide + " -> " + narrow +
-                         "\n%mb = graph.broadcast %m along [0] : " + narrow + " -> " + wide + "\n%d = graph.sub %a, %mb : " +
-                         wide + "\n%e = graph.exp %d : " + wide + "\n%s = graph.reduce_sum %e over [1] : " + wide +
-                         " -> " + narrow + "\n%sb = graph.broadcast %s along [0] : " + narrow + " -> " + wide +
+                         "\n%mb = graph.broadcast %m along [0] : " + narrow + " -> " + wide +
+                         "\n%d = graph.sub %a, %mb : " + wide + "\n%e = graph.exp %d : " + wide +
+                         "\n%s = graph.reduce_sum %e over [1] : " + wide + " -> " + narrow +
+                         "\n%sb = graph.broadcast %s along [0] : " + narrow + " -> " + wide +
                          "\n%y = graph.div %e, %sb : " + wide + "\n";
       check(kernel("row_reduce", {{"a", buffer}}, {buffer, str(rows) + "xf32"},
                    body + "kernel.yield %y, %s : " + wide + ", " + narrow));
@@ -532,8 +556,9 @@ TEST_P(KernelToLoopsTest, reducesColumns) {
   for (int64_t columns : {1, 5, 17, 53, 64, 320, 1000}) {
     std::string c = str(columns);
     check(kernel("column_reduce", {{"a", "13x9x" + c + "xf32"}}, {c + "xf32"},
-                 "%0 = graph.mul %a, %a : tensor<13x9x" + c + "xf32>\n%1 = graph.reduce_sum %0 over [0, 1] : tensor<13x9x" +
-                     c + "xf32> -> tensor<" + c + "xf32>\nkernel.yield %1 : tensor<" + c + "xf32>"));
+                 "%0 = graph.mul %a, %a : tensor<13x9x" + c +
+                     "xf32>\n%1 = graph.reduce_sum %0 over [0, 1] : tensor<13x9x" + c + "xf32> -> tensor<" + c +
+                     "xf32>\nkernel.yield %1 : tensor<" + c + "xf32>"));
   }
   check(kernel("column_reduce", {{"a", "300x6x10xf32"}, {"o", "6x10xf32"}}, {"@o"}, R"(
       %0 = graph.reduce_max %a over [0] : tensor<300x6x10xf32> -> tensor<6x10xf32>
