@@ -2,4 +2,7 @@
 
 #include "models/Models.h"
 
-void moru::models::registerAll() { registerLstmLm(); }
+void moru::models::registerAll() {
+  registerLstmLm();
+  registerLstmLmImports();
+}

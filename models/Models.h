@@ -7,6 +7,7 @@
 namespace moru::models {
 
 void registerLstmLm();
+void registerLstmLmImports();
 
 /// Makes all of them known; what a tool calls first.
 void registerAll();
