@@ -83,9 +83,9 @@ LogicalResult Cotangents::propagateThrough(Operation *op) {
   return op->emitError() << "gradient through " << op->getName() << ": " << reason;
 }
 
-/// Where truth values or integers that depend on a target become floating point again, the operation that made them lost
-/// the gradient: an error at its line instead of a silent zero. (As condition of a select or index of a gather they carry
-/// none by definition.)
+/// Where truth values or integers that depend on a target become floating point again, the operation that made them
+/// lost the gradient: an error at its line instead of a silent zero. (As condition of a select or index of a gather
+/// they carry none by definition.)
 LogicalResult Cotangents::checkDiscreteOperand(Operation *op) {
   auto convert = dyn_cast<ConvertOp>(op);
   if (!convert || isWanted(convert.getOperand()))
@@ -97,8 +97,8 @@ LogicalResult Cotangents::checkDiscreteOperand(Operation *op) {
     if (!maker || !active.contains(path[index]))
       continue;
     if (auto lost = dyn_cast<NonDifferentiableOpInterface>(maker)) {
-      InFlightDiagnostic error = maker->emitError() << "gradient through " << maker->getName() << ": "
-                                                    << lost.whyNotDifferentiable();
+      InFlightDiagnostic error = maker->emitError()
+                                 << "gradient through " << maker->getName() << ": " << lost.whyNotDifferentiable();
       error.attachNote(op->getLoc()) << "here the loss depends on it; choose with graph.select, or say "
                                         "graph.stop_gradient if a gradient of zero is meant";
       return error;

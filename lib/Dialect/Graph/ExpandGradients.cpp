@@ -1,6 +1,6 @@
 //===- ExpandGradients.cpp - graph-expand-gradients -----------------------===//
-// Replaces each graph.gradient with the reverse walk from its loss. Program order expands the inner gradients first: when the
-// outer one is reached, they are ordinary operations.
+// Replaces each graph.gradient with the reverse walk from its loss. Program order expands the inner gradients first:
+// when the outer one is reached, they are ordinary operations.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Dialect/Graph/Cotangents.h"

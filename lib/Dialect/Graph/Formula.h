@@ -13,7 +13,8 @@ namespace moru::graph {
 
 inline mlir::RankedTensorType typeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 
-/// Builds operations at `builder`'s insertion point, all at `loc`. Values of one call have one type unless said otherwise.
+/// Builds operations at `builder`'s insertion point, all at `loc`. Values of one call have one type unless said
+/// otherwise.
 struct Formula {
   mlir::OpBuilder &builder;
   mlir::Location loc;
@@ -55,8 +56,8 @@ struct Formula {
   }
 };
 
-/// What softmax_cross_entropy and its gradient share: `[hit]` marks each position's target among the classes, `valid` the
-/// positions that count, `count` their number as a scalar of floating point, 1 if there is none.
+/// What softmax_cross_entropy and its gradient share: `[hit]` marks each position's target among the classes, `valid`
+/// the positions that count, `count` their number as a scalar of floating point, 1 if there is none.
 struct CrossEntropyTargets {
   mlir::Value hit, valid, count;
   CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op);

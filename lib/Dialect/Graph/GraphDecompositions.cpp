@@ -31,18 +31,19 @@ CrossEntropyTargets::CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op) {
   RankedTensorType logits = typeOf(op.getLogits());
   Value targets = op.getTargets();
   int64_t last = logits.getRank() - 1;
-  Value classes = IotaOp::create(
-      builder, f.loc, RankedTensorType::get(logits.getShape(), typeOf(targets).getElementType()), last);
+  Value classes =
+      IotaOp::create(builder, f.loc, RankedTensorType::get(logits.getShape(), typeOf(targets).getElementType()), last);
   hit = f.compare(Direction::Eq, classes, f.expand(targets, classes, last));
-  valid = f.compare(Direction::Ne, targets, f.splat(targets, static_cast<double>(static_cast<int64_t>(op.getIgnore()))));
+  valid =
+      f.compare(Direction::Ne, targets, f.splat(targets, static_cast<double>(static_cast<int64_t>(op.getIgnore()))));
   auto rows = RankedTensorType::get(typeOf(targets).getShape(), logits.getElementType());
   Value ones = createSplat(builder, f.loc, rows, 1), zeros = createSplat(builder, f.loc, rows, 0);
   count = f.sum(f.select(valid, ones, zeros), llvm::to_vector(llvm::seq<int64_t>(0, last)));
   count = MaximumOp::create(builder, f.loc, count, f.splat(count, 1));
 }
 
-// loss = sum over valid rows of (log(sum(exp(s))) - s[target]) / count, s = logits - max(logits); the target's entry is a sum of a
-// selection along the row, so that it is one more reduction of the row and no gather.
+// loss = sum over valid rows of (log(sum(exp(s))) - s[target]) / count, s = logits - max(logits); the target's entry is
+// a sum of a selection along the row, so that it is one more reduction of the row and no gather.
 SmallVector<Value> SoftmaxCrossEntropyOp::decompose(OpBuilder &builder) {
   Formula f(builder, *this);
   int64_t last = typeOf(getLogits()).getRank() - 1;

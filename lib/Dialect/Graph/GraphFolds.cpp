@@ -28,9 +28,10 @@ static bool isNegativeZero(Attribute attribute) {
          elements.getSplatValue<APFloat>().isNegZero();
 }
 
-/// The splat of `type` that `ofFloats` or `ofIntegers` makes of two splats; null where an operand is none. The arithmetic is
-/// that of the element type, correctly rounded: what would be computed at run time.
-static Attribute foldSplats(Attribute lhs, Attribute rhs, llvm::function_ref<APFloat(APFloat, const APFloat &)> ofFloats,
+/// The splat of `type` that `ofFloats` or `ofIntegers` makes of two splats; null where an operand is none. The
+/// arithmetic is that of the element type, correctly rounded: what would be computed at run time.
+static Attribute foldSplats(Attribute lhs, Attribute rhs,
+                            llvm::function_ref<APFloat(APFloat, const APFloat &)> ofFloats,
                             llvm::function_ref<APInt(const APInt &, const APInt &)> ofIntegers) {
   auto left = dyn_cast_or_null<DenseElementsAttr>(lhs), right = dyn_cast_or_null<DenseElementsAttr>(rhs);
   if (!left || !right || !left.isSplat() || !right.isSplat())
@@ -89,9 +90,7 @@ OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
 OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
   if (isSplat(adaptor.getRhs(), 1))
     return getLhs();
-  return foldSplats(
-      adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x / y; },
-      nullptr);
+  return foldSplats(adaptor.getLhs(), adaptor.getRhs(), [](APFloat x, const APFloat &y) { return x / y; }, nullptr);
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {

@@ -1,6 +1,6 @@
 //===- GraphGradients.cpp - the gradient rules ----------------------------===//
-// One block per operation: the formula, then the rule. dx is the cotangent of x; `d.add(x, …)` gives what flows to x and
-// builds nothing where x does not matter. scan's rule stands in ScanGradient.cpp.
+// One block per operation: the formula, then the rule. dx is the cotangent of x; `d.add(x, …)` gives what flows to x
+// and builds nothing where x does not matter. scan's rule stands in ScanGradient.cpp.
 //===----------------------------------------------------------------------===//
 
 #include "Formula.h"
@@ -269,11 +269,11 @@ struct ContractSide {
 };
 } // namespace
 
-/// The cotangent of `mine`: dy contracted with `other` over other's free axes. Of the two orders of the operands the one
-/// whose result has mine's order of axes is taken; where neither has, a transpose follows.
+/// The cotangent of `mine`: dy contracted with `other` over other's free axes. Of the two orders of the operands the
+/// one whose result has mine's order of axes is taken; where neither has, a transpose follows.
 static Value contractGradient(Formula &f, const ContractSide &mine, const ContractSide &other, Value dy) {
-  // Mine's axes in the order in which batch, free and contracted axes come out of the contraction; the contracted ones are
-  // other's, in other's order.
+  // Mine's axes in the order in which batch, free and contracted axes come out of the contraction; the contracted ones
+  // are other's, in other's order.
   SmallVector<int64_t> contracted;
   SmallVector<size_t> order = llvm::to_vector(llvm::seq<size_t>(0, other.over.size()));
   llvm::sort(order, [&](size_t a, size_t b) { return other.over[a] < other.over[b]; });

@@ -1,6 +1,6 @@
 //===- HoistFromScan.cpp - graph-hoist-from-scan --------------------------===//
-// Moves work that does not need the carry out of scans, inner scans first: invariant operations, contractions of input slices
-// before the loop, sums over the steps and contractions of what leaves the loop behind it.
+// Moves work that does not need the carry out of scans, inner scans first: invariant operations, contractions of input
+// slices before the loop, sums over the steps and contractions of what leaves the loop behind it.
 //===----------------------------------------------------------------------===//
 
 #include "BatchOverSteps.h"
@@ -8,6 +8,7 @@
 #include "moru/Dialect/Graph/Cotangents.h"
 #include "moru/Dialect/Graph/Passes.h"
 
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #define DEBUG_TYPE "graph-hoist-from-scan"
@@ -37,8 +38,7 @@ public:
     hoistInputWork();
     hoistSums();
     sinkOutputWork();
-    while (cleanScan(rewriter, scan)) {
-    }
+    clean();
     if (isOpTriviallyDead(scan))
       rewriter.eraseOp(scan);
   }
@@ -48,6 +48,12 @@ private:
   void hoistInputWork();
   void hoistSums();
   void sinkOutputWork();
+
+  /// Removes what has no reader left, and what has none then.
+  void clean() {
+    while (cleanScan(rewriter, scan)) {
+    }
+  }
 
   int64_t length() { return scan.getLength(); }
   bool isInvariant(Value value) { return !isInBody(scan, value); }
@@ -60,6 +66,7 @@ private:
   };
   bool collectTerms(Value value, Value carry, bool isNegative, SmallVectorImpl<Term> &terms);
   SmallVector<Term> findSum(unsigned index);
+  void remarkKeptSum(unsigned index);
   bool canSum(Value value);
   Value sumOverSteps(Value value);
   Value sumContract(ContractOp op);
@@ -74,8 +81,14 @@ private:
 };
 } // namespace
 
-/// Work worth a place of its own outside the loop: one large operation instead of many small ones. Elementwise work is not:
-/// in the loop it costs no memory traffic.
+/// Says what left the loop of `steps` steps, and where to.
+static void remarkHoisted(Location loc, StringRef what, int64_t steps) {
+  remark::passed(loc, remark::RemarkOpts::name("Hoisted").category(DEBUG_TYPE))
+      << (what + " " + Twine(steps) + " steps").str();
+}
+
+/// Work worth a place of its own outside the loop: one large operation instead of many small ones. Elementwise work is
+/// not: in the loop it costs no memory traffic.
 static bool isHeavy(Operation *op) { return isa<ContractOp, GatherOp>(op); }
 
 /// The stack of `value`'s slices, if there is one: an input, or an output.
@@ -102,8 +115,7 @@ Stacked ScanHoister::stack(Value value) {
 /// scan { %y = f %w } → %y = f %w; scan { }
 void ScanHoister::hoistInvariants() {
   for (Operation &op : llvm::make_early_inc_range(scan.getBodyBlock()->without_terminator()))
-    if (isMemoryEffectFree(&op) &&
-        llvm::all_of(getReadValues(&op), [&](Value value) { return isInvariant(value); }))
+    if (isMemoryEffectFree(&op) && llvm::all_of(getReadValues(&op), [&](Value value) { return isInvariant(value); }))
       rewriter.moveOpBefore(&op, scan);
 }
 
@@ -162,6 +174,8 @@ void ScanHoister::hoistInputWork() {
       continue;
     Value value = op->getResult(0);
     ready[value] = *batchOverSteps(&rewriter, op, length(), lookup);
+    if (isHeavy(op))
+      remarkHoisted(op->getLoc(), "done before the loop, for all", length());
     if (llvm::any_of(op->getUsers(), [&](Operation *user) { return !chosen.contains(user); })) {
       inputs.push_back(ready[value]);
       replaced.push_back(value);
@@ -171,7 +185,7 @@ void ScanHoister::hoistInputWork() {
   scan = extendScan(rewriter, scan, inputs, {});
   for (auto [value, arg] : llvm::zip(replaced, scan.getInputArgs().drop_front(numInputs)))
     rewriter.replaceAllUsesWith(value, arg);
-  cleanScan(rewriter, scan);
+  clean();
 }
 
 //===----------------------------------------------------------------------===//
@@ -301,6 +315,17 @@ Value ScanHoister::sumOverSteps(Value value) {
   return findStacked(value) ? sumStack(value) : sumLinear(op);
 }
 
+/// Where carry `index` looks like a sum and yet stays in the loop: why.
+void ScanHoister::remarkKeptSum(unsigned index) {
+  Value carry = scan.getCarryArgs()[index], next = scan.getYield().getCarries()[index];
+  if (!next.getDefiningOp<AddOp>() || !llvm::is_contained(next.getDefiningOp()->getOperands(), carry))
+    return;
+  remark::missed(next.getLoc(), remark::RemarkOpts::name("Hoisted").category(DEBUG_TYPE))
+      << (carry.hasOneUse() && next.hasOneUse()
+              ? "the sum over the steps stays in the loop: its terms would have to be stored"
+              : "the sum over the steps stays in the loop: a step reads it");
+}
+
 /// scan carry(%acc = %init) { %p = contract %x, %y; %next = add %acc, %p; yield carry(%next) }
 /// → contract %xs, %ys over the steps too, added to %init. The carry has no reader then.
 void ScanHoister::hoistSums() {
@@ -308,8 +333,11 @@ void ScanHoister::hoistSums() {
   rewriter.setInsertionPoint(scan->getNextNode());
   for (unsigned index = 0; index != scan.getNumCarries(); ++index) {
     SmallVector<Term> terms = findSum(index);
-    if (terms.empty())
+    if (terms.empty()) {
+      remarkKeptSum(index);
       continue;
+    }
+    remarkHoisted(terms.front().value.getLoc(), "added up behind the loop, for all", length());
     Value total = scan.getInits()[index];
     for (const Term &term : terms) {
       Value sum = sumOverSteps(term.value);
@@ -320,7 +348,7 @@ void ScanHoister::hoistSums() {
     }
     rewriter.replaceAllUsesWith(scan.getCarryResults()[index], total);
   }
-  cleanScan(rewriter, scan);
+  clean();
 }
 
 //===----------------------------------------------------------------------===//
@@ -398,8 +426,11 @@ void ScanHoister::sinkOutputWork() {
       return found->second;
     return findStacked(value);
   };
-  for (Operation *op : sunk)
+  for (Operation *op : sunk) {
     built[op->getResult(0)] = *batchOverSteps(&rewriter, op, length(), lookup);
+    if (isHeavy(op))
+      remarkHoisted(op->getLoc(), "done behind the loop, for all", length());
+  }
   for (auto [output, axis, result] :
        llvm::zip(scan.getYield().getOutputs(), scan.getOutputAxes(), scan.getOutputResults()))
     if (auto found = built.find(output); found != built.end() && !result.use_empty())

@@ -89,10 +89,9 @@ ScanOp moru::graph::shrinkScan(RewriterBase &rewriter, ScanOp scan, const ScanRe
     arguments.set(scan.getNumCarries() + index);
   scan.getBodyBlock()->eraseArguments(arguments);
 
-  ScanOp result =
-      rebuildAroundBody(rewriter, scan, keep<Value>(scan.getInits(), removals.carries),
-                        keep<Value>(scan.getInputs(), removals.inputs), keep<int64_t>(scan.getInputAxes(), removals.inputs),
-                        keep<int64_t>(scan.getOutputAxes(), removals.outputs));
+  ScanOp result = rebuildAroundBody(
+      rewriter, scan, keep<Value>(scan.getInits(), removals.carries), keep<Value>(scan.getInputs(), removals.inputs),
+      keep<int64_t>(scan.getInputAxes(), removals.inputs), keep<int64_t>(scan.getOutputAxes(), removals.outputs));
   SmallVector<Value> replacements;
   unsigned next = 0;
   for (unsigned index = 0; index != scan.getNumResults(); ++index) {

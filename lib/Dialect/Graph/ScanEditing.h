@@ -1,6 +1,6 @@
 //===- ScanEditing.h - scans with more or fewer values --------------------===//
-// Private to lib/Dialect/Graph. A scan's operands and results are fixed when it is built; these functions build another one
-// around the same body.
+// Private to lib/Dialect/Graph. A scan's operands and results are fixed when it is built; these functions build another
+// one around the same body.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_DIALECT_GRAPH_SCANEDITING_H
@@ -13,7 +13,8 @@
 
 namespace moru::graph {
 
-/// A tensor that holds one slice per step along `axis`; for an output, a value of the body and the axis to stack it along.
+/// A tensor that holds one slice per step along `axis`; for an output, a value of the body and the axis to stack it
+/// along.
 struct Stacked {
   mlir::Value value;
   int64_t axis;
@@ -22,8 +23,8 @@ struct Stacked {
 /// `value` is defined in the body of `scan` or deeper.
 inline bool isInBody(ScanOp scan, mlir::Value value) { return scan.getBody().isAncestor(value.getParentRegion()); }
 
-/// Replaces `scan` with one that has `inputs` and `outputs` after its own; the body's new arguments come last. Returns the
-/// new scan; the old one is gone.
+/// Replaces `scan` with one that has `inputs` and `outputs` after its own; the body's new arguments come last. Returns
+/// the new scan; the old one is gone.
 ScanOp extendScan(mlir::RewriterBase &rewriter, ScanOp scan, llvm::ArrayRef<Stacked> inputs,
                   llvm::ArrayRef<Stacked> outputs);
 
@@ -43,7 +44,8 @@ ScanOp shrinkScan(mlir::RewriterBase &rewriter, ScanOp scan, const ScanRemovals 
 /// whether anything changed; `scan` is the scan that is there afterwards.
 bool cleanScan(mlir::RewriterBase &rewriter, ScanOp &scan);
 
-/// The axis of residuals and other new outputs of `slice`: that of the scan's first output or input, so that layouts agree.
+/// The axis of residuals and other new outputs of `slice`: that of the scan's first output or input, so that layouts
+/// agree.
 int64_t getPreferredAxis(ScanOp scan, mlir::Value slice);
 
 } // namespace moru::graph

@@ -1,7 +1,7 @@
 //===- ScanGradient.cpp - the gradient rule of scan -----------------------===//
-// The reverse of a loop is a loop in the other direction. What its body needs of the forward body (residuals) becomes outputs
-// of the forward scan, which is replaced by one that has them; the cotangent of a value from outside is added up in a carry,
-// plainly: graph-hoist-from-scan takes that out of the loop.
+// The reverse of a loop is a loop in the other direction. What its body needs of the forward body (residuals) becomes
+// outputs of the forward scan, which is replaced by one that has them; the cotangent of a value from outside is added
+// up in a carry, plainly: graph-hoist-from-scan takes that out of the loop.
 //===----------------------------------------------------------------------===//
 
 #include "Formula.h"
@@ -90,7 +90,8 @@ SmallVector<Value> ScanReverser::findTargets() {
   return targets;
 }
 
-/// The carries that depend on a target and from which a result with a cotangent can be reached, in this step or a later one.
+/// The carries that depend on a target and from which a result with a cotangent can be reached, in this step or a later
+/// one.
 SmallVector<unsigned> ScanReverser::findCarries(const Cotangents &inner) {
   YieldOp yield = scan.getYield();
   unsigned numCarries = scan.getNumCarries();
@@ -136,8 +137,8 @@ Value ScanReverser::recompute(Operation *op) {
   return start.clone(*op, mapping)->getResult(0);
 }
 
-/// The slices of `value` as an output of the forward scan, along the axis of its first output or input, so that the layouts
-/// agree.
+/// The slices of `value` as an output of the forward scan, along the axis of its first output or input, so that the
+/// layouts agree.
 Value ScanReverser::stackResidual(Value value) {
   YieldOp yield = scan.getYield();
   for (auto [index, output] : llvm::enumerate(yield.getOutputs()))
@@ -149,8 +150,8 @@ Value ScanReverser::stackResidual(Value value) {
   return addInput(nullptr, axis, value.getType(), scan.getNumOutputs() + newOutputs.size() - 1);
 }
 
-/// What stands for the forward value in the reverse body: itself, a slice of the same input, a copy of an operation that does
-/// no arithmetic, or a residual.
+/// What stands for the forward value in the reverse body: itself, a slice of the same input, a copy of an operation
+/// that does no arithmetic, or a residual.
 Value ScanReverser::resolve(Value value) {
   if (!isInBody(value))
     return value;
@@ -221,8 +222,8 @@ LogicalResult ScanReverser::build() {
     inits.push_back(init ? init : createSplat(builder, loc, typeOf(scan.getInits()[index]), 0));
     inner.add(yield.getCarries()[index], body->addArgument(init ? init.getType() : inits.back().getType(), loc));
   }
-  for (auto [output, axis, cotangent] : llvm::zip(yield.getOutputs(), scan.getOutputAxes(),
-                                                  resultCotangents.drop_front(scan.getNumCarries())))
+  for (auto [output, axis, cotangent] :
+       llvm::zip(yield.getOutputs(), scan.getOutputAxes(), resultCotangents.drop_front(scan.getNumCarries())))
     if (cotangent)
       inner.add(output, addInput(cotangent, axis, output.getType()));
   if (failed(inner.propagate(yield->getPrevNode())))

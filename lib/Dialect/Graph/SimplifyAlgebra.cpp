@@ -44,9 +44,13 @@ void SimplifyAlgebra::runOnOperation() {
     if (name.getDialectNamespace() == GraphDialect::getDialectNamespace())
       name.getCanonicalizationPatterns(patterns, context);
   FrozenRewritePatternSet frozen(std::move(patterns));
+  // A rule enables others along a chain of operations, one link per round; a chain of a thousand is none that a model
+  // has.
+  GreedyRewriteConfig config;
+  config.setMaxIterations(1000);
   for (bool changed = true; changed;) {
     changed = false;
-    if (failed(applyPatternsGreedily(getOperation(), frozen, GreedyRewriteConfig(), &changed))) {
+    if (failed(applyPatternsGreedily(getOperation(), frozen, config, &changed))) {
       getOperation().emitError("the algebraic rules do not come to rest");
       return signalPassFailure();
     }

@@ -1,6 +1,6 @@
 //===- CompletenessTest.cpp - what an operation still lacks ---------------===//
-// Enumerates the operations of the dialect and says, for each, what has not been written yet: the word on its gradient, a
-// description with an example that parses, a lit test, a reference evaluator.
+// Enumerates the operations of the dialect and says, for each, what has not been written yet: the word on its gradient,
+// a description with an example that parses, a lit test, a reference evaluator.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Dialect/Graph/Graph.h"
@@ -47,7 +47,8 @@ protected:
     return rest.substr(0, rest.find("\n### "));
   }
 
-  /// Parses `example` with its free names declared: what the parser says of a name's type at its use is the type it gets.
+  /// Parses `example` with its free names declared: what the parser says of a name's type at its use is the type it
+  /// gets.
   LogicalResult parseExample(StringRef example, bool verify, std::string &messages) {
     llvm::Regex type("previously used here with type '([^']+)'"), name("SSA value '(%[^'#]+)");
     std::string declarations;
@@ -90,7 +91,8 @@ protected:
       bool isLeft = line.trim().starts_with("%");
       StringRef left = isLeft ? line.split(" = ").first : "", rest = isLeft ? line.split(" = ").second : line;
       SmallVector<StringRef> matches;
-      for (StringRef text = left; token.match(text, &matches); text = text.drop_front(text.find(matches[0]) + matches[0].size()))
+      for (StringRef text = left; token.match(text, &matches);
+           text = text.drop_front(text.find(matches[0]) + matches[0].size()))
         defined.insert(matches[0].str());
       for (StringRef text = rest; token.match(text, &matches);) {
         text = text.drop_front(text.find(matches[0]) + matches[0].size());
@@ -143,7 +145,8 @@ TEST_F(Completeness, EveryOperationHasAnExampleThatParses) {
 TEST_F(Completeness, EveryOperationIsInALitTest) {
   std::string tests;
   std::error_code error;
-  for (llvm::sys::fs::directory_iterator file(MORU_TEST_FOLDER, error), end; file != end && !error; file.increment(error))
+  for (llvm::sys::fs::directory_iterator file(MORU_TEST_FOLDER, error), end; file != end && !error;
+       file.increment(error))
     if (llvm::sys::path::extension(file->path()) == ".mlir")
       tests += readFile(file->path());
   for (RegisteredOperationName name : operations(true))

@@ -1,7 +1,7 @@
 //===- GradientsTest.cpp - gradients against finite differences -----------===//
-// Every function of Inputs/gradients.mlir: the loss is a fixed weighted sum of its results; its gradient, expanded, and the
-// gradient of a weighted sum of that gradient, are compared with central differences computed by the Reference, before and
-// after simplification.
+// Every function of Inputs/gradients.mlir: the loss is a fixed weighted sum of its results; its gradient, expanded, and
+// the gradient of a weighted sum of that gradient, are compared with central differences computed by the Reference,
+// before and after simplification.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Dialect/Graph/Graph.h"
@@ -201,7 +201,8 @@ TEST_F(Gradients, CoverEveryRule) {
   module->walk([&](Operation *op) { used.insert(op->getName().getStringRef()); });
   for (RegisteredOperationName name : context.getRegisteredOperations())
     if (name.hasInterface<DifferentiableOpInterface>() && name.getStringRef() != "graph.stop_gradient")
-      EXPECT_TRUE(used.contains(name.getStringRef())) << name.getStringRef().str() << " is in no function of gradients.mlir";
+      EXPECT_TRUE(used.contains(name.getStringRef()))
+          << name.getStringRef().str() << " is in no function of gradients.mlir";
 }
 
 /// max, min, reduce_max share equally, |x| has slope 0 at 0, what select did not choose gets an exact zero.

@@ -1,6 +1,6 @@
 //===- Cotangents.h - the reverse walk of differentiation -----------------===//
-// What the rules of GraphGradients.cpp hand their results to, and the walk that calls them. One walk covers one block; a
-// scan's rule starts a walk of its own over the body.
+// What the rules of GraphGradients.cpp hand their results to, and the walk that calls them. One walk covers one block;
+// a scan's rule starts a walk of its own over the body.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_DIALECT_GRAPH_COTANGENTS_H
@@ -14,8 +14,8 @@
 
 namespace moru::graph {
 
-/// d loss / d value for the values of one block that depend on the targets. The cotangent of x, written dx, has x's type.
-/// A value without an entry has the cotangent zero; zeros are never built.
+/// d loss / d value for the values of one block that depend on the targets. The cotangent of x, written dx, has x's
+/// type. A value without an entry has the cotangent zero; zeros are never built.
 class Cotangents {
 public:
   /// Starts a walk over `block`: wanted are the floating-point values among `targets` and all that depend on them.
@@ -42,8 +42,8 @@ public:
   /// `value`, made during the walk, depends on a target.
   void markActive(mlir::Value value) { active.insert(value); }
 
-  /// Calls the rules from `last` back to the start of the block. An operation that a cotangent would have to cross and that
-  /// has no gradient is an error at its line.
+  /// Calls the rules from `last` back to the start of the block. An operation that a cotangent would have to cross and
+  /// that has no gradient is an error at its line.
   llvm::LogicalResult propagate(mlir::Operation *last);
 
 private:
