@@ -90,8 +90,10 @@ template <typename OpTy> Result batchAlongAxis(OpBuilder *builder, OpTy op, int6
 Result batchBroadcast(OpBuilder *builder, BroadcastOp op, int64_t length, Lookup lookup) {
   Stacked x = *lookup(op.getOperand());
   ArrayRef<int64_t> axes = op.getAxes();
-  // The steps stay before the operand axis that they are before.
-  int64_t axis = x.axis < static_cast<int64_t>(axes.size()) ? axes[x.axis] : typeOf(op).getRank();
+  // The steps stay between the operand axes that they are between, at their own place if that is there.
+  int64_t first = x.axis ? axes[x.axis - 1] + 1 : 0;
+  int64_t last = x.axis < static_cast<int64_t>(axes.size()) ? axes[x.axis] : typeOf(op).getRank();
+  int64_t axis = std::clamp(x.axis, first, last);
   if (!builder)
     return Stacked{Value(), axis};
   SmallVector<int64_t> shifted = withEntry(shiftAxes(axes, axis), x.axis, axis);

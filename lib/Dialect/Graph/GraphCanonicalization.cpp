@@ -364,6 +364,21 @@ struct FoldTransposeIntoContract : OpRewritePattern<ContractOp> {
   }
 };
 
+/// contract (scalar), x → mul (broadcast scalar), x
+struct FoldContractOfScalar : OpRewritePattern<ContractOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ContractOp op, PatternRewriter &rewriter) const override {
+    Value scalar = op.getLhs(), other = op.getRhs();
+    if (typeOf(scalar).getRank())
+      std::swap(scalar, other);
+    if (typeOf(scalar).getRank())
+      return rewriter.notifyMatchFailure(op, "neither operand is a scalar");
+    Value repeated = broadcastTo(rewriter, op.getLoc(), scalar, typeOf(other).getShape());
+    rewriter.replaceOpWithNewOp<MulOp>(op, repeated, other);
+    return success();
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Scan
 //===----------------------------------------------------------------------===//
@@ -437,7 +452,7 @@ void ReduceSumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRC
   patterns.add<FoldSumOfBroadcast, FoldSumOfContract, FoldSumOfSum>(context);
 }
 void ContractOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<FoldTransposeIntoContract>(context);
+  patterns.add<FoldContractOfScalar, FoldTransposeIntoContract>(context);
 }
 void ScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<CleanScan, FoldInvariantInput>(context);

@@ -41,6 +41,8 @@ public:
     clean();
     if (isOpTriviallyDead(scan))
       rewriter.eraseOp(scan);
+    else
+      dissolve();
   }
 
 private:
@@ -48,6 +50,7 @@ private:
   void hoistInputWork();
   void hoistSums();
   void sinkOutputWork();
+  void dissolve();
 
   /// Removes what has no reader left, and what has none then.
   void clean() {
@@ -435,6 +438,47 @@ void ScanHoister::sinkOutputWork() {
        llvm::zip(scan.getYield().getOutputs(), scan.getOutputAxes(), scan.getOutputResults()))
     if (auto found = built.find(output); found != built.end() && !result.use_empty())
       rewriter.replaceAllUsesWith(result, moveSteps(rewriter, scan.getLoc(), found->second, axis));
+}
+
+//===----------------------------------------------------------------------===//
+// Loops that need not be one
+//===----------------------------------------------------------------------===//
+
+/// scan over(%x = %xs axis 0) out(axis 0) { %y = exp %x; yield out(%y) } → %ys = exp %xs
+/// A scan that carries nothing does the same to every slice.
+void ScanHoister::dissolve() {
+  if (scan.getNumCarries())
+    return;
+  llvm::DenseMap<Value, Stacked> stacks;
+  for (auto [input, axis, arg] : llvm::zip(scan.getInputs(), scan.getInputAxes(), scan.getInputArgs()))
+    stacks[arg] = {input, axis};
+  auto lookup = [&](Value value) -> std::optional<Stacked> {
+    if (auto found = stacks.find(value); found != stacks.end())
+      return found->second;
+    return std::nullopt;
+  };
+  auto body = scan.getBodyBlock()->without_terminator();
+  for (Operation &op : body) {
+    std::optional<Stacked> result = batchOverSteps(nullptr, &op, length(), lookup);
+    if (!result)
+      return;
+    stacks[op.getResult(0)] = *result;
+  }
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(scan);
+  for (Operation &op : body)
+    stacks[op.getResult(0)] = *batchOverSteps(&rewriter, &op, length(), lookup);
+  SmallVector<Value> results;
+  for (auto [output, axis] : llvm::zip(scan.getYield().getOutputs(), scan.getOutputAxes())) {
+    if (std::optional<Stacked> stacked = lookup(output)) {
+      results.push_back(moveSteps(rewriter, scan.getLoc(), *stacked, axis));
+      continue;
+    }
+    RankedTensorType type = getStackedType(output.getType(), axis, length());
+    results.push_back(broadcastAlongRemoved(rewriter, scan.getLoc(), output, type.getShape(), axis));
+  }
+  remarkHoisted(scan.getLoc(), "no loop is needed: one operation each for all", length());
+  rewriter.replaceOp(scan, results);
 }
 
 void HoistFromScan::runOnOperation() {

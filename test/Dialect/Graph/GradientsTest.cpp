@@ -194,6 +194,24 @@ TEST_F(Gradients, OfGradientsAreDerivatives) { checkAll(2, Stage::Gradient); }
 
 TEST_F(Gradients, OfGradientsAreDerivativesWhenSimplified) { checkAll(2, Stage::Simplified); }
 
+/// What a program computes does not change when it is simplified.
+TEST_F(Gradients, FunctionsMeanTheSameWhenSimplified) {
+  ASSERT_TRUE(module);
+  OwningOpRef<ModuleOp> simplified = module->clone();
+  PassManager manager(&context);
+  populateStages(manager, Stage::Graph, Stage::Simplified, PipelineOptions());
+  ASSERT_TRUE(succeeded(manager.run(*simplified)));
+  for (auto [before, after] : llvm::zip(module->getOps<func::FuncOp>(), simplified->getOps<func::FuncOp>())) {
+    SCOPED_TRACE(before.getName().str());
+    SmallVector<Tensor> arguments = drawArguments(before);
+    auto expected = reference::evaluate(before, arguments), got = reference::evaluate(after, arguments);
+    ASSERT_TRUE(succeeded(expected) && succeeded(got));
+    for (auto [left, right] : llvm::zip(*got, *expected))
+      for (int64_t i = 0; i != right.size(); ++i)
+        EXPECT_NEAR(left.at(i), right.at(i), 1e-12 * (1 + std::abs(right.at(i)))) << "entry " << i;
+  }
+}
+
 /// A rule that no function exercises is a rule nobody checked.
 TEST_F(Gradients, CoverEveryRule) {
   ASSERT_TRUE(module);

@@ -155,3 +155,22 @@ func.func @keeps_the_recurrence(%w: tensor<3x3xf32>, %h0: tensor<2x3xf32>) -> te
   }
   return %last : tensor<2x3xf32>
 }
+
+// -----
+
+// A loop that carries nothing is none.
+// CHECK-LABEL: func.func @dissolves_a_loop_without_carry
+// CHECK-SAME: %[[X:.*]]: tensor<5x3xf32>
+func.func @dissolves_a_loop_without_carry(%xs: tensor<5x3xf32>, %v: tensor<3xf32>) -> (tensor<5x3xf32>, tensor<3x5xf32>, tensor<5x3xf32>) {
+  // CHECK-NOT: graph.scan
+  // CHECK: %[[E:.*]] = graph.exp %[[X]] : tensor<5x3xf32>
+  // CHECK: %[[T:.*]] = graph.transpose %[[E]] by [1, 0]
+  // CHECK: %[[B:.*]] = graph.broadcast %{{.*}} along [1] : tensor<3xf32> -> tensor<5x3xf32>
+  // CHECK: return %[[E]], %[[T]], %[[B]]
+  %0, %1, %2 = graph.scan 5 over(%x = %xs axis 0) out(axis 0, axis 1, axis 0)
+      : (tensor<5x3xf32>) -> (tensor<5x3xf32>, tensor<3x5xf32>, tensor<5x3xf32>) {
+    %e = graph.exp %x : tensor<3xf32>
+    graph.yield out(%e, %e, %v : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>)
+  }
+  return %0, %1, %2 : tensor<5x3xf32>, tensor<3x5xf32>, tensor<5x3xf32>
+}

@@ -383,3 +383,58 @@ func.func @intermediate_output_and_last_carry(%x: tensor<2xf64>, %xs: tensor<3x2
   }
   return %a, %all, %b : tensor<2xf64>, tensor<3x2xf64>, tensor<2xf64>
 }
+
+// What leaves the loop behind it: every kind of operation that can.
+func.func @work_behind_the_loop(%h0: tensor<2x6xf64>, %w: tensor<6x6xf64>, %xs: tensor<4x2x6xf64>, %b: tensor<6xf64>)
+    -> (tensor<2x6xf64>, tensor<2x4x9xf64>, tensor<4x3xf64>) attributes {test.low = -0.6, test.high = 0.6} {
+  %last, %ys, %zs = graph.scan 4 carry(%h = %h0) over(%x = %xs axis 0) out(axis 1, axis 0)
+      : (tensor<2x6xf64>, tensor<4x2x6xf64>) -> (tensor<2x6xf64>, tensor<2x4x9xf64>, tensor<4x3xf64>) {
+    %0 = graph.add %h, %x : tensor<2x6xf64>
+    %h1 = graph.tanh %0 : tensor<2x6xf64>
+    %1 = graph.contract %w, %h1 over [0] with [1] : tensor<6x6xf64>, tensor<2x6xf64> -> tensor<6x2xf64>
+    %2 = graph.transpose %1 by [1, 0] : tensor<6x2xf64> -> tensor<2x6xf64>
+    %3 = graph.broadcast %b along [1] : tensor<6xf64> -> tensor<2x6xf64>
+    %4 = graph.add %2, %3 : tensor<2x6xf64>
+    %5 = graph.softmax %4 along 1 : tensor<2x6xf64>
+    %6 = graph.slice %5 from [0, 1] to [2, 6] by [1, 2] : tensor<2x6xf64> -> tensor<2x3xf64>
+    %7 = graph.pad %6 low [0, 1] high [0, 0] interior [0, 1] : tensor<2x3xf64> -> tensor<2x6xf64>
+    %8 = graph.concat %7, %6 along 1 : (tensor<2x6xf64>, tensor<2x3xf64>) -> tensor<2x9xf64>
+    %9 = graph.reshape %8 : tensor<2x9xf64> -> tensor<2x3x3xf64>
+    %10 = graph.log_softmax %9 along 2 : tensor<2x3x3xf64>
+    %11 = graph.reduce_max %10 over [0, 2] : tensor<2x3x3xf64> -> tensor<3xf64>
+    %12 = graph.contract %8, %8 over [1] with [1] batch [0] with [0] : tensor<2x9xf64>, tensor<2x9xf64> -> tensor<2xf64>
+    %13 = graph.broadcast %12 along [0] : tensor<2xf64> -> tensor<2x9xf64>
+    %14 = graph.mul %13, %8 : tensor<2x9xf64>
+    graph.yield carry(%h1 : tensor<2x6xf64>) out(%14, %11 : tensor<2x9xf64>, tensor<3xf64>)
+  }
+  return %last, %ys, %zs : tensor<2x6xf64>, tensor<2x4x9xf64>, tensor<4x3xf64>
+}
+
+// What leaves the loop as a sum: linear operations of contractions, rows and reductions, with both signs.
+func.func @sums_over_the_steps(%h0: tensor<2x3xf64>, %w: tensor<3x3xf64>, %xs: tensor<4x2x3xf64>, %ids: tensor<2x4xi32>, %s0: tensor<3x3xf64>,
+                               %t0: tensor<5x3xf64>) -> (tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>) {
+  %two = graph.constant dense<2.0> : tensor<3x3xf64>
+  %last, %s, %t, %u = graph.scan 4 carry(%h = %h0, %s1 = %s0, %t1 = %t0, %u1 = %s0) over(%x = %xs axis 0, %id = %ids axis 1)
+      : (tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>, tensor<4x2x3xf64>, tensor<2x4xi32>)
+      -> (tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>) {
+    %0 = graph.mul %h, %x : tensor<2x3xf64>
+    %h1 = graph.sin %0 : tensor<2x3xf64>
+    %1 = graph.contract %h1, %x over [0] with [0] : tensor<2x3xf64>, tensor<2x3xf64> -> tensor<3x3xf64>
+    %2 = graph.transpose %1 by [1, 0] : tensor<3x3xf64> -> tensor<3x3xf64>
+    %3 = graph.mul %2, %two : tensor<3x3xf64>
+    %4 = graph.contract %h1, %w over [1] with [0] : tensor<2x3xf64>, tensor<3x3xf64> -> tensor<2x3xf64>
+    %5 = graph.contract %4, %4 over [0] with [0] : tensor<2x3xf64>, tensor<2x3xf64> -> tensor<3x3xf64>
+    %6 = graph.sub %3, %5 : tensor<3x3xf64>
+    %s2 = graph.add %6, %s1 : tensor<3x3xf64>
+    %7 = graph.scatter_add %h1 at %id : tensor<2x3xf64>, tensor<2xi32> -> tensor<5x3xf64>
+    %8 = graph.neg %7 : tensor<5x3xf64>
+    %9 = graph.reduce_sum %0 over [0] : tensor<2x3xf64> -> tensor<3xf64>
+    %10 = graph.reshape %9 : tensor<3xf64> -> tensor<1x3xf64>
+    %11 = graph.pad %10 low [1, 0] high [3, 0] interior [0, 0] : tensor<1x3xf64> -> tensor<5x3xf64>
+    %12 = graph.sub %t1, %8 : tensor<5x3xf64>
+    %t2 = graph.sub %12, %11 : tensor<5x3xf64>
+    %u2 = graph.sub %u1, %w : tensor<3x3xf64>
+    graph.yield carry(%h1, %s2, %t2, %u2 : tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>)
+  }
+  return %last, %s, %t, %u : tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>
+}
