@@ -1,0 +1,64 @@
+// Lines of JSON that survive a killed run.
+
+#include "moru/Train/Metrics.h"
+
+#include "moru/Support/Files.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace llvm;
+
+namespace moru {
+
+/// Bytes of the lines whose step is at most `step`; the first line that is torn or later ends them.
+static size_t findEnd(StringRef text, int64_t step) {
+  size_t end = 0;
+  while (end < text.size()) {
+    size_t newline = text.find('\n', end);
+    if (newline == StringRef::npos)
+      break;
+    Expected<json::Value> line = json::parse(text.slice(end, newline));
+    if (!line) {
+      consumeError(line.takeError());
+      break;
+    }
+    const json::Object *object = line->getAsObject();
+    std::optional<int64_t> number = object ? object->getInteger("step") : std::nullopt;
+    if (!number || *number > step)
+      break;
+    end = newline + 1;
+  }
+  return end;
+}
+
+Expected<MetricsFile> MetricsFile::open(StringRef path, int64_t step) {
+  std::string kept;
+  if (step > 0 && sys::fs::exists(path)) {
+    Expected<std::string> text = readFile(path);
+    if (!text)
+      return text.takeError();
+    kept = text->substr(0, findEnd(*text, step));
+  }
+  if (Error error = writeFile(path, kept))
+    return error;
+  std::error_code reason;
+  auto stream =
+      std::make_unique<raw_fd_ostream>(path, reason, sys::fs::CD_OpenExisting, sys::fs::FA_Write, sys::fs::OF_Append);
+  if (reason)
+    return makeFileError("append to", path, reason);
+  return MetricsFile(path.str(), std::move(stream));
+}
+
+void MetricsFile::add(json::Object line) { *stream << json::Value(std::move(line)) << "\n"; }
+
+Error MetricsFile::flush() {
+  stream->flush();
+  if (!stream->has_error())
+    return Error::success();
+  std::error_code reason = stream->error();
+  stream->clear_error();
+  return makeFileError("write to", path, reason);
+}
+
+} // namespace moru

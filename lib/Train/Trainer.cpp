@@ -1,0 +1,359 @@
+// The training loop.
+
+#include "moru/Train/Trainer.h"
+
+#include "moru/Data/Checkpoint.h"
+#include "moru/Support/Files.h"
+#include "moru/Support/Format.h"
+#include "moru/Train/LoadedModel.h"
+#include "moru/Train/Metrics.h"
+#include "moru/Train/TrainingData.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <chrono>
+#include <cmath>
+
+using namespace llvm;
+
+namespace moru {
+
+TrainObserver::~TrainObserver() = default;
+
+/// From one checkpoint to the next where no number of steps is given: little is lost, and writing takes no time worth
+/// mentioning.
+static constexpr double kSaveSeconds = 30;
+
+using Clock = std::chrono::steady_clock;
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+json::Object TrainResult::toObject() const {
+  json::Object object{{"model", facts.model},
+                      {"parameters", facts.parameters},
+                      {"vocabulary", facts.vocabulary},
+                      {"train_tokens", facts.trainTokens},
+                      {"valid_tokens", facts.validTokens},
+                      {"crc_train", facts.trainChecksum},
+                      {"crc_valid", facts.validChecksum},
+                      {"steps", step},
+                      {"finished", finished},
+                      {"loss", loss},
+                      {"tokens_per_s", seconds > 0 ? double(trainedTokens) / seconds : 0},
+                      {"train_s", seconds},
+                      {"compile_s", facts.compileSeconds},
+                      {"checkpoint", checkpoint}};
+  if (validation.predictions) {
+    object["valid_nats_per_token"] = validation.natsPerToken();
+    object["valid_perplexity"] = validation.perplexity();
+    object["valid_predictions"] = validation.predictions;
+  }
+  return object;
+}
+
+namespace {
+
+class Trainer {
+public:
+  Trainer(const TrainOptions &options, const CompileOptions &compileOptions, TrainObserver &observer)
+      : options(options), compileOptions(compileOptions), observer(observer) {}
+
+  Error prepare();
+  Error run();
+  TrainResult take() { return std::move(result); }
+
+private:
+  Error findCheckpoint();
+  Error readData();
+  Error compileModel();
+  Error fillModel();
+  void collectFacts();
+  Error step();
+  Error afterStep();
+  Error validate();
+  Error save();
+  bool isSaveDue() const;
+  Executable &executable() { return *model->executable; }
+
+  TrainOptions options;
+  const CompileOptions &compileOptions;
+  TrainObserver &observer;
+  ModelDescription description;
+  std::optional<Checkpoint> start;
+  TrainingData data;
+  std::optional<LoadedModel> model;
+  std::optional<MetricsFile> metrics;
+  Batch batch;
+  TrainState state;
+  int64_t steps = 0, savedStep = -1, validatedStep = -1;
+  Clock::time_point savedAt;
+  TrainResult result;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Before the first step
+//===----------------------------------------------------------------------===//
+
+Error Trainer::findCheckpoint() {
+  bool exists = sys::fs::exists(options.outputFolder + "/latest");
+  if (exists && !options.resume)
+    return makeError(options.outputFolder + ": holds a training run already; continue it with --resume, or choose "
+                                            "another --output-dir");
+  if (!exists)
+    return Error::success();
+  Expected<Checkpoint> loaded = loadCheckpoint(options.outputFolder);
+  if (!loaded)
+    return loaded.takeError();
+  start = std::move(*loaded);
+  Expected<TrainOptions> recorded = readRecordedOptions(start->state.extra, start->path);
+  if (!recorded)
+    return recorded.takeError();
+  // The schedule's end belongs to the run, however much longer it goes on.
+  options.optimizer.steps = recorded->optimizer.steps;
+  return checkSameRun(options, *recorded, start->path);
+}
+
+/// Reads the texts and gives the model as many ids as they have.
+Error Trainer::readData() {
+  Expected<ModelDescription> named = ModelDescription::create(options.model, options.settings);
+  if (!named)
+    return named.takeError();
+  description = std::move(*named);
+  ModelDescription probe = description;
+  Expected<std::unique_ptr<LanguageModel>> preview = probe.make();
+  if (!preview)
+    return preview.takeError();
+  int64_t asked = (*preview)->vocabulary();
+  Expected<TrainingData> read =
+      readTrainingData(options, size_t(asked), (*preview)->carriesState(), start ? start->tokenizer : nullptr);
+  if (!read)
+    return read.takeError();
+  data = std::move(*read);
+  int64_t size = data.tokenizer->size();
+  if (size > asked && description.config.has("V"))
+    return makeError("--set V=" + Twine(asked) + ": expected at least the " + Twine(size) +
+                     " ids of the tokenizer; leave V out and it is " + Twine(size));
+  description.config.set("V", Config::Value(size));
+  return Error::success();
+}
+
+Error Trainer::compileModel() {
+  LanguageModelOptions build;
+  build.batch = options.batchSize;
+  build.time = data.batches->sequenceLength();
+  build.evalBatch = 1;
+  build.evalTime = kEvalTime;
+  build.functions = {"train_step"};
+  if (data.canValidate())
+    build.functions.push_back("eval_step");
+  steps = options.maxSteps ? options.maxSteps : options.epochs * data.batches->stepsPerEpoch();
+  if (!start)
+    options.optimizer.steps = steps;
+  Expected<optim::Optimizer> optimizer = makeOptimizer(options.optimizer);
+  if (!optimizer)
+    return optimizer.takeError();
+  build.optimizer = *optimizer;
+  Clock::time_point begin = Clock::now();
+  Expected<LoadedModel> compiled = LoadedModel::create(description, build, compileOptions);
+  if (!compiled)
+    return compiled.takeError();
+  model = std::move(*compiled);
+  result.facts.compileSeconds = secondsSince(begin);
+  return Error::success();
+}
+
+/// The values that the run begins with: drawn, or those of the checkpoint.
+Error Trainer::fillModel() {
+  if (!start) {
+    state.seed = options.seed;
+    return setParameters(executable(), model->model->initialValues(options.seed), "initial values");
+  }
+  if (start->state.extra.getString("crc_train") != StringRef(data.trainChecksum))
+    return makeError(options.data + ": expected the text that the run in " + start->path +
+                     " began with, its ids are others; give the same file, or begin a new run in another --output-dir");
+  if (Error error = setParameters(executable(), start->model, start->path + "/model.safetensors"))
+    return error;
+  if (Error error = setTrainingState(executable(), start->optimizer, start->path + "/optimizer.safetensors"))
+    return error;
+  state = std::move(start->state);
+  savedStep = state.step;
+  return data.batches->restore(state.position);
+}
+
+void Trainer::collectFacts() {
+  TrainFacts &facts = result.facts;
+  facts.model = options.model;
+  for (const TensorRef &parameter : parametersOf(executable()))
+    facts.parameters += parameter.tensor->numElements();
+  facts.vocabulary = data.tokenizer->size();
+  facts.trainTokens = data.trainTokens;
+  facts.validTokens = data.validTokens;
+  facts.trainChecksum = data.trainChecksum;
+  facts.validChecksum = data.validChecksum;
+  facts.batchSize = options.batchSize;
+  facts.sequenceLength = data.batches->sequenceLength();
+  facts.stepsPerEpoch = data.batches->stepsPerEpoch();
+  facts.steps = steps;
+  facts.firstStep = state.step;
+  if (start) {
+    facts.warnings = start->warnings;
+    result.checkpoint = start->path;
+  }
+}
+
+static Error checkCounts(const TrainOptions &options) {
+  auto check = [](StringRef flag, int64_t value, int64_t least) {
+    return value >= least ? Error::success()
+                          : makeError(flag + ": expected a number from " + Twine(least) + " on, got " + Twine(value));
+  };
+  if (Error error = check("--batch-size", options.batchSize, 1))
+    return error;
+  if (Error error = check("--seq-len", options.sequenceLength, 0))
+    return error;
+  if (Error error = check("--epochs", options.epochs, 1))
+    return error;
+  if (Error error = check("--max-steps", options.maxSteps, 0))
+    return error;
+  if (Error error = check("--save-every", options.saveEvery, 0))
+    return error;
+  if (options.trainPart > 0 && options.trainPart <= 1)
+    return check("--keep", options.keep, 1);
+  return makeError("--train-part: expected a share of more than 0 and at most 1, got " +
+                   formatNumber(options.trainPart));
+}
+
+Error Trainer::prepare() {
+  if (Error error = checkCounts(options))
+    return error;
+  if (Error error = findCheckpoint())
+    return error;
+  if (Error error = readData())
+    return error;
+  if (Error error = compileModel())
+    return error;
+  if (Error error = fillModel())
+    return error;
+  if (Error error = createFolder(options.outputFolder))
+    return error;
+  Expected<MetricsFile> file = MetricsFile::open(options.outputFolder + "/metrics.jsonl", state.step);
+  if (!file)
+    return file.takeError();
+  metrics = std::move(*file);
+  state.extra = json::Object{{"options", options.toObject()}, {"crc_train", data.trainChecksum}};
+  collectFacts();
+  start.reset();
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+Error Trainer::step() {
+  int64_t epoch = data.batches->position().epoch;
+  data.batches->next(batch);
+  if (batch.resetsState)
+    clearState(executable(), kTrainState);
+  Clock::time_point begin = Clock::now();
+  Outputs outputs = executable().run("train_step", {{"ids", batch.inputs}, {"targets", batch.targets}});
+  if (!outputs)
+    return makeError(outputs.message());
+  result.seconds += secondsSince(begin);
+  result.trainedTokens += batch.predictions;
+  StepReport report{++state.step, epoch + 1, outputs.scalar("loss"), outputs.scalar("grad_norm"), batch.predictions};
+  result.loss = report.loss;
+  metrics->add(json::Object{{"step", report.step},
+                            {"epoch", report.epoch},
+                            {"loss", report.loss},
+                            {"grad_norm", report.gradientNorm},
+                            {"predictions", report.predictions}});
+  observer.stepDone(report);
+  if (std::isfinite(report.loss))
+    return Error::success();
+  return makeError("step " + Twine(report.step) + ": the loss is no longer a number; lower --learning-rate, or bound " +
+                   "the gradients with --clip=1. Checkpoints in " + options.outputFolder + " are as they were");
+}
+
+Error Trainer::validate() {
+  validatedStep = state.step;
+  Expected<Evaluation> evaluation = data.validate(executable(), [](const Evaluation &) {});
+  if (!evaluation)
+    return evaluation.takeError();
+  result.validation = *evaluation;
+  observer.validated(state.step, *evaluation);
+  // A checkpoint of this step has the line already.
+  if (savedStep == state.step)
+    return Error::success();
+  json::Object line{{"step", state.step}};
+  for (auto &[key, value] : evaluation->toObject())
+    line["valid_" + key.str()] = std::move(value);
+  metrics->add(std::move(line));
+  return Error::success();
+}
+
+Error Trainer::save() {
+  state.position = data.batches->position();
+  if (Error error = metrics->flush())
+    return error;
+  json::Object config = model->description.toConfig();
+  CheckpointRef checkpoint;
+  checkpoint.config = &config;
+  checkpoint.model = parametersOf(executable());
+  checkpoint.optimizer = trainingStateOf(executable());
+  checkpoint.state = &state;
+  checkpoint.tokenizer = data.tokenizer.get();
+  if (Error error = saveCheckpoint(options.outputFolder, checkpoint).moveInto(result.checkpoint))
+    return error;
+  savedStep = state.step;
+  savedAt = Clock::now();
+  observer.saved(result.checkpoint);
+  return removeOldCheckpoints(options.outputFolder, size_t(options.keep));
+}
+
+bool Trainer::isSaveDue() const {
+  return options.saveEvery ? state.step % options.saveEvery == 0 : secondsSince(savedAt) > kSaveSeconds;
+}
+
+Error Trainer::afterStep() {
+  bool epochEnds = data.batches->position().step == 0;
+  // Before saving, so that the line of the validation is as durable as the checkpoint.
+  if ((epochEnds || state.step == steps) && data.canValidate())
+    if (Error error = validate())
+      return error;
+  return isSaveDue() ? save() : Error::success();
+}
+
+Error Trainer::run() {
+  observer.began(result.facts);
+  savedAt = Clock::now();
+  bool stopped = false;
+  while (state.step < steps && !stopped) {
+    if (Error error = step())
+      return error;
+    if (Error error = afterStep())
+      return error;
+    stopped = observer.shouldStop();
+  }
+  result.step = state.step;
+  result.finished = state.step >= steps;
+  if (result.finished && data.canValidate() && validatedStep != state.step)
+    if (Error error = validate())
+      return error;
+  return savedStep == state.step ? metrics->flush() : save();
+}
+
+Expected<TrainResult> train(const TrainOptions &options, const CompileOptions &compileOptions,
+                            TrainObserver &observer) {
+  Trainer trainer(options, compileOptions, observer);
+  if (Error error = trainer.prepare())
+    return error;
+  if (Error error = trainer.run())
+    return error;
+  return trainer.take();
+}
+
+} // namespace moru

@@ -1,0 +1,72 @@
+// Options that several subcommands take.
+
+#include "Options.h"
+
+#include "moru/DSL/Model.h"
+#include "moru/Support/Files.h"
+
+using namespace llvm;
+
+namespace moru {
+
+PluginOptions::PluginOptions(cl::SubCommand &sub)
+    : libraries("model", cl::desc("Also know the models that a plug-in registers"), cl::value_desc("libmine.so"),
+                cl::sub(sub)) {}
+
+Error PluginOptions::load() const {
+  for (const std::string &library : libraries)
+    if (Result<void> loaded = loadModelPlugin(library); !loaded)
+      return makeError("--model: " + loaded.message());
+  return Error::success();
+}
+
+TargetOptions::TargetOptions(cl::SubCommand &sub)
+    : cpu("cpu", cl::desc("Instruction set: native, x86-64-v3, x86-64-v4, each with features after a plus"),
+          cl::value_desc("name[+features]"), cl::init("native"), cl::sub(sub)),
+      threads("threads", cl::desc("Threads; 0: one for each CPU. Never changes a result"), cl::init(0), cl::sub(sub)),
+      check("check", cl::desc("each: run the program after every pass and compare it with the Reference"),
+            cl::value_desc("each"), cl::sub(sub)),
+      dumpStages("dump-stages", cl::desc("Write a file for each stage into a folder"), cl::value_desc("folder"),
+                 cl::sub(sub)) {}
+
+Expected<CompileOptions> TargetOptions::get() const {
+  CompileOptions options;
+  Result<Target> target = Target::parse(cpu.getValue());
+  if (!target)
+    return makeError("--cpu: " + target.message());
+  options.target = target.take();
+  if (threads < 0 || threads > 1024)
+    return makeError("--threads: expected a number from 0 to 1024, got " + Twine(threads));
+  options.threads = threads;
+  if (!check.empty() && check != "each")
+    return makeError("--check: expected each, got \"" + check + "\"");
+  options.checkEach = check == "each";
+  options.dumpStages = dumpStages;
+  return options;
+}
+
+OptimizerFlags::OptimizerFlags(cl::SubCommand &sub)
+    : kind("optimizer", cl::desc("sgd, momentum, adam or adamw (default: adam)"), cl::value_desc("name"), cl::sub(sub)),
+      learningRate("learning-rate", cl::desc("Default: 0.001 for adam and adamw, 0.1 for sgd and momentum"),
+                   cl::value_desc("rate"), cl::sub(sub)),
+      momentum("momentum", cl::desc("Of the optimizer momentum (default: 0.9)"), cl::value_desc("share"), cl::sub(sub)),
+      weightDecay("weight-decay", cl::desc("Of adamw, for matrices (default: 0.01)"), cl::value_desc("decay"),
+                  cl::sub(sub)),
+      clip("clip", cl::desc("Greatest global norm of the gradients; 0: none (default)"), cl::value_desc("norm"),
+           cl::sub(sub)),
+      schedule("schedule", cl::desc("constant (default), linear, cosine or inverse_sqrt"), cl::value_desc("name"),
+               cl::sub(sub)),
+      warmup("warmup", cl::desc("Steps over which the learning rate grows from 0"), cl::value_desc("steps"),
+             cl::sub(sub)) {}
+
+void OptimizerFlags::apply(OptimizerOptions &options) const {
+  applyIfGiven(kind, options.kind);
+  applyIfGiven(learningRate, options.learningRate);
+  applyIfGiven(momentum, options.momentum);
+  applyIfGiven(weightDecay, options.weightDecay);
+  applyIfGiven(clip, options.clip);
+  applyIfGiven(schedule, options.schedule);
+  applyIfGiven(warmup, options.warmup);
+}
+
+} // namespace moru

@@ -1,0 +1,54 @@
+// Options that several subcommands take, declared once.
+
+#ifndef MORU_TOOLS_MORU_OPTIONS_H
+#define MORU_TOOLS_MORU_OPTIONS_H
+
+#include "moru/Compiler/CompileOptions.h"
+#include "moru/Train/Optimizers.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+
+namespace moru {
+
+namespace cl = llvm::cl;
+
+/// `--model=libmine.so`.
+struct PluginOptions {
+  explicit PluginOptions(cl::SubCommand &sub);
+  /// Makes the models of all plug-ins known.
+  llvm::Error load() const;
+  cl::list<std::string> libraries;
+};
+
+/// `--cpu`, `--threads`, `--check=each`, `--dump-stages`.
+struct TargetOptions {
+  explicit TargetOptions(cl::SubCommand &sub);
+  llvm::Expected<CompileOptions> get() const;
+  cl::opt<std::string> cpu;
+  cl::opt<int> threads;
+  cl::opt<std::string> check, dumpStages;
+};
+
+/// `--optimizer` and what belongs to it.
+struct OptimizerFlags {
+  explicit OptimizerFlags(cl::SubCommand &sub);
+  /// Changes in `options` what was given on the command line.
+  void apply(OptimizerOptions &options) const;
+  cl::opt<std::string> kind;
+  cl::opt<double> learningRate, momentum, weightDecay, clip;
+  cl::opt<std::string> schedule;
+  cl::opt<long> warmup;
+};
+
+/// Sets `target` if the option was given.
+template <typename Option, typename T> void applyIfGiven(const Option &option, T &target) {
+  if (option.getNumOccurrences())
+    target = T(option.getValue());
+}
+
+} // namespace moru
+
+#endif // MORU_TOOLS_MORU_OPTIONS_H

@@ -1,0 +1,245 @@
+// moru train: a language model on a text, with a progress line, metrics and checkpoints.
+
+#include "Command.h"
+#include "Options.h"
+
+#include "moru/Data/Checkpoint.h"
+#include "moru/Support/Files.h"
+#include "moru/Support/Format.h"
+#include "moru/Support/Progress.h"
+#include "moru/Train/Trainer.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+
+using namespace llvm;
+
+namespace moru {
+
+static constexpr StringLiteral kExamples = R"(
+The output folder gets checkpoints step-N, the link latest, and metrics.jsonl with a line per step. Ctrl-C saves and ends; the same
+command with --resume goes on with the same bits. Inputs of the same options, seed and instruction set give the same bits, whatever --threads.
+
+EXAMPLES:
+
+  moru train lstm_lm --data=models/lstm_lm/corpus.txt --sentences --epochs=40 --output-dir=out/first
+  moru train lstm_lm --data=book.txt --tokenizer=word --set V=10000 --set carried=true --clip=1 --output-dir=out/book
+  moru train lstm_lm --data=book.txt --tokenizer=char --seq-len=64 --set carried=true --set D=64 --epochs=2 --resume
+  moru train gru_lm --model=libgru_lm.so --data=book.txt
+)";
+
+namespace {
+
+std::atomic<bool> interrupted = false;
+
+/// The first signal ends the run after its step; the second one ends the process.
+void catchSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+/// The progress line, and the lines that stay.
+class Watcher : public TrainObserver {
+public:
+  Watcher(bool verbose, bool json) : verbose(verbose), json(json), line(errs()) {}
+  void began(const TrainFacts &facts) override;
+  void stepDone(const StepReport &report) override;
+  void validated(int64_t step, const Evaluation &evaluation) override;
+  bool shouldStop() override { return interrupted; }
+  void clear() { line.clear(); }
+
+private:
+  std::string describe(const StepReport &report) const;
+
+  bool verbose, json;
+  ProgressLine line;
+  TrainFacts facts;
+  /// A running mean, so that a person sees the trend.
+  double loss = 0, weight = 0;
+  int64_t tokens = 0;
+  std::chrono::steady_clock::time_point start, shown;
+};
+
+class TrainCommand : public Command {
+public:
+  TrainCommand()
+      : Command("train", "Train a language model on a text", kExamples), plugins(sub), target(sub), optimizer(sub) {}
+  Error run() override;
+
+private:
+  Expected<TrainOptions> options();
+  void apply(TrainOptions &options) const;
+  void print(const TrainResult &result, const TrainOptions &options) const;
+
+  PluginOptions plugins;
+  TargetOptions target;
+  OptimizerFlags optimizer;
+  cl::opt<std::string> model{cl::Positional, cl::desc("<model>"), cl::sub(sub)};
+  cl::opt<std::string> data{"data", cl::desc("Text to train on (UTF-8)"), cl::value_desc("file"), cl::sub(sub)};
+  cl::opt<std::string> valid{"valid", cl::desc("Held-out text (default: the last tenth of --data)"),
+                             cl::value_desc("file"), cl::sub(sub)};
+  cl::opt<double> trainPart{"train-part", cl::desc("Share of --data that trains (default: 0.9)"), cl::sub(sub)};
+  cl::opt<bool> sentences{"sentences", cl::desc("One sentence per line, each from <SOS> to <EOS>"), cl::sub(sub)};
+  cl::opt<std::string> tokenizer{"tokenizer", cl::desc("word (default), char, or a tokenizer's file or folder"),
+                                 cl::value_desc("name"), cl::sub(sub)};
+  cl::list<std::string> settings{"set", cl::desc("Set a key of the model's configuration"), cl::value_desc("key=value"),
+                                 cl::sub(sub)};
+  cl::opt<long> batchSize{"batch-size", cl::desc("Sequences of a batch (default: 32)"), cl::sub(sub)};
+  cl::opt<long> seqLen{"seq-len", cl::desc("Ids of a sequence (default: 10, or the longest sentence)"), cl::sub(sub)};
+  cl::opt<long> epochs{"epochs", cl::desc("Times through the data (default: 1)"), cl::sub(sub)};
+  cl::opt<long> maxSteps{"max-steps", cl::desc("Steps in all, instead of epochs"), cl::sub(sub)};
+  cl::opt<unsigned long> seed{"seed", cl::desc("Key of all random numbers (default: 1)"), cl::sub(sub)};
+  cl::opt<std::string> outputDir{"output-dir", cl::desc("Checkpoints and metrics (default: out/<model>)"),
+                                 cl::value_desc("folder"), cl::sub(sub)};
+  cl::opt<bool> resume{"resume", cl::desc("Go on from the newest checkpoint, if there is one"), cl::sub(sub)};
+  cl::opt<long> saveEvery{"save-every", cl::desc("Steps between checkpoints (default: about 30 s)"), cl::sub(sub)};
+  cl::opt<long> keep{"keep", cl::desc("Checkpoints to keep (default: 3)"), cl::sub(sub)};
+  cl::opt<bool> verbose{"verbose", cl::desc("Print a line now and then even without a terminal"), cl::sub(sub)};
+  cl::opt<bool> json{"json", cl::desc("Print the result as JSON"), cl::sub(sub)};
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Watching
+//===----------------------------------------------------------------------===//
+
+void Watcher::began(const TrainFacts &newFacts) {
+  facts = newFacts;
+  start = shown = std::chrono::steady_clock::now();
+  for (const std::string &warning : facts.warnings)
+    errs() << "warning: " << warning << "\n";
+  if (json)
+    return;
+  outs() << facts.model << ": " << formatCount(facts.parameters) << " parameters, " << formatCount(facts.vocabulary)
+         << " ids, " << formatCount(facts.trainTokens) << " to train on, " << formatCount(facts.validTokens)
+         << " held out; " << formatCount(facts.steps) << " steps of " << facts.batchSize << " x "
+         << facts.sequenceLength << ", compiled in " << formatDuration(facts.compileSeconds) << "\n";
+  if (facts.firstStep)
+    outs() << "going on after step " << formatCount(facts.firstStep) << "\n";
+  outs().flush();
+}
+
+std::string Watcher::describe(const StepReport &report) const {
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double done = double(report.step - facts.firstStep), left = double(facts.steps - report.step);
+  double mean = loss / weight;
+  return formatv("{0} step {1}/{2}  loss {3:F3}  perplexity {4}  {5} tokens/s  {6} left",
+                 formatBar(double(report.step), double(facts.steps)), report.step, facts.steps, mean,
+                 formatNumber(std::exp(mean)), formatCount(int64_t(double(tokens) / std::max(seconds, 1e-9))),
+                 formatDuration(seconds / done * left))
+      .str();
+}
+
+void Watcher::stepDone(const StepReport &report) {
+  // The last twenty steps or so.
+  constexpr double kDecay = 0.95;
+  loss = kDecay * loss + report.loss;
+  weight = kDecay * weight + 1;
+  tokens += report.predictions;
+  if (line.isDue())
+    line.update(describe(report));
+  // Often enough to see that it lives, seldom enough for a log.
+  constexpr std::chrono::seconds kLogPause(10);
+  auto now = std::chrono::steady_clock::now();
+  if (verbose && !isWatchedTerminal() && now - shown > kLogPause) {
+    shown = now;
+    errs() << describe(report) << "\n";
+  }
+}
+
+void Watcher::validated(int64_t step, const Evaluation &evaluation) {
+  if (json)
+    return;
+  line.clear();
+  outs() << formatv("step {0}: validation {1:F4} nats per token, perplexity {2}, {3} predictions\n", step,
+                    evaluation.natsPerToken(), formatNumber(evaluation.perplexity(), 5),
+                    formatCount(evaluation.predictions));
+  outs().flush();
+}
+
+//===----------------------------------------------------------------------===//
+// The command
+//===----------------------------------------------------------------------===//
+
+void TrainCommand::apply(TrainOptions &options) const {
+  applyIfGiven(model, options.model);
+  if (!settings.empty())
+    options.settings.assign(settings.begin(), settings.end());
+  applyIfGiven(data, options.data);
+  applyIfGiven(sentences, options.sentences);
+  applyIfGiven(tokenizer, options.tokenizer);
+  applyIfGiven(trainPart, options.trainPart);
+  applyIfGiven(batchSize, options.batchSize);
+  applyIfGiven(seqLen, options.sequenceLength);
+  applyIfGiven(seed, options.seed);
+  optimizer.apply(options.optimizer);
+  applyIfGiven(valid, options.valid);
+  applyIfGiven(epochs, options.epochs);
+  applyIfGiven(maxSteps, options.maxSteps);
+  applyIfGiven(resume, options.resume);
+  applyIfGiven(saveEvery, options.saveEvery);
+  applyIfGiven(keep, options.keep);
+}
+
+/// What the command line says; with --resume, what it leaves open is as the run began.
+Expected<TrainOptions> TrainCommand::options() {
+  TrainOptions options;
+  std::string folder = outputDir.empty() ? "out/" + model.getValue() : outputDir.getValue();
+  if (resume && sys::fs::exists(folder + "/latest")) {
+    Expected<Checkpoint> checkpoint = loadCheckpoint(folder, /*withOptimizer=*/false);
+    if (!checkpoint)
+      return checkpoint.takeError();
+    if (Error error = readRecordedOptions(checkpoint->state.extra, checkpoint->path).moveInto(options))
+      return error;
+  }
+  apply(options);
+  options.outputFolder = folder;
+  if (options.model.empty())
+    return makeError("expected the name of a model, got none: moru train lstm_lm --data=text.txt");
+  return options;
+}
+
+void TrainCommand::print(const TrainResult &result, const TrainOptions &options) const {
+  if (json)
+    return printJsonLine(outs(), result.toObject());
+  outs() << formatv("{0} {1} of {2} steps in {3}, {4} tokens/s, loss {5:F4}\n",
+                    result.finished ? "done:" : "stopped:", result.step, result.facts.steps,
+                    formatDuration(result.seconds),
+                    formatCount(int64_t(double(result.trainedTokens) / std::max(result.seconds, 1e-9))), result.loss);
+  outs() << "saved: " << result.checkpoint << "\n";
+  if (!result.finished)
+    outs() << "go on: the same command with --resume\n";
+}
+
+Error TrainCommand::run() {
+  if (Error error = plugins.load())
+    return error;
+  Expected<CompileOptions> compileOptions = target.get();
+  if (!compileOptions)
+    return compileOptions.takeError();
+  Expected<TrainOptions> trainOptions = options();
+  if (!trainOptions)
+    return trainOptions.takeError();
+  catchSignals();
+  Watcher watcher(verbose, json);
+  Expected<TrainResult> result = train(*trainOptions, *compileOptions, watcher);
+  watcher.clear();
+  if (!result)
+    return result.takeError();
+  print(*result, *trainOptions);
+  return result->finished ? Error::success() : Error(make_error<SilentFailure>());
+}
+
+std::unique_ptr<Command> makeTrainCommand() { return std::make_unique<TrainCommand>(); }
+
+} // namespace moru
