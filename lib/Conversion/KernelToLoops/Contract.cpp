@@ -471,7 +471,10 @@ int64_t Contraction::emit() {
     outerRows.assign(place.begin() + batchShape.size(), place.end());
     Value lower = emitter.materialize(task[1] * tileChunks.perTask);
     Value upper = emitter.materialize(task[1] * tileChunks.perTask + tileChunks.perTask);
-    upper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(numTiles));
+    if (tileChunks.tasks == 1)
+      upper = emitter.index(numTiles);
+    else
+      upper = arith::MinSIOp::create(emitter.builder, upper, emitter.index(numTiles));
     emitter.loop(numBlocks, [&, tileChunks = tileChunks](IndexExpr number) {
       block = number;
       if (tileChunks.perTask <= blockTiles)

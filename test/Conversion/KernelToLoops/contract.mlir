@@ -1,0 +1,94 @@
+// RUN: moru-opt %s --kernel-to-loops --split-input-file | %FileCheck %s
+// RUN: moru-opt %s --kernel-to-loops="vector-bits=256 vector-registers=16" --split-input-file | %FileCheck %s --check-prefix=AVX2
+
+// 48 rows are four tiles of 12: the loop over k holds 24 sums, two loads of the panel, twelve of A, and one fma per sum; nothing is stored.
+// The bias is added to the registers.
+
+// CHECK-LABEL: func.func private @head_0
+// CHECK-SAME: memref<48x256xf32>, %{{.*}}: memref<2x256x32xf32>
+// CHECK-NOT: memref.alloc
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-2: vector.load
+// CHECK-NOT: vector.load
+// CHECK-COUNT-24: vector.fma
+// CHECK-NOT: {{vector.fma|store}}
+// CHECK: scf.yield
+// CHECK-COUNT-24: vector.store
+// CHECK-NOT: vector.store
+// CHECK: return
+// AVX2-LABEL: func.func private @head_0
+// AVX2: %{{.*}}:8 = scf.for
+// AVX2-COUNT-8: vector.fma %{{.*}} : vector<8xf32>
+// AVX2-NOT: vector.fma
+// AVX2: return
+func.func @keeps_a_tile_in_registers(%a: !kernel.buffer<48x256xf32>, %b: !kernel.buffer<256x64xf32, #kernel.panels<32>>,
+                                     %c: !kernel.buffer<64xf32>, %y: !kernel.buffer<48x64xf32>) {
+  kernel.compute contract "head" reads(%l = %a, %r = %b, %s = %c) writes(%y)
+      : (!kernel.buffer<48x256xf32>, !kernel.buffer<256x64xf32, #kernel.panels<32>>, !kernel.buffer<64xf32>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x256xf32>, tensor<256x64xf32> -> tensor<48x64xf32>
+    %1 = graph.broadcast %s along [1] : tensor<64xf32> -> tensor<48x64xf32>
+    %2 = graph.add %0, %1 : tensor<48x64xf32>
+    kernel.yield %2 : tensor<48x64xf32>
+  }
+  return
+}
+
+// -----
+
+// 32 rows: tiles of 11, 11 and 10. The last columns are masked where they are stored, never in the loop over k.
+
+// CHECK-LABEL: func.func private @tails_0
+// CHECK: %{{.*}}:22 = scf.for
+// CHECK-NOT: masked
+// CHECK: scf.yield
+// CHECK: vector.maskedstore
+// CHECK: %{{.*}}:20 = scf.for
+// CHECK-NOT: masked
+// CHECK: scf.yield
+// CHECK: vector.maskedstore
+func.func @masks_stores_alone(%a: !kernel.buffer<32x256xf32>, %b: !kernel.buffer<256x1000xf32, #kernel.panels<32>>, %y: !kernel.buffer<32x1000xf32>) {
+  kernel.compute contract "tails" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<32x256xf32>, !kernel.buffer<256x1000xf32, #kernel.panels<32>>) -> (!kernel.buffer<32x1000xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<32x256xf32>, tensor<256x1000xf32> -> tensor<32x1000xf32>
+    kernel.yield %0 : tensor<32x1000xf32>
+  }
+  return
+}
+
+// -----
+
+// One row: four panels side by side, so that eight sums are under way.
+
+// CHECK-LABEL: func.func private @row_0
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: return
+func.func @streams_panels_for_one_row(%a: !kernel.buffer<1x256xf32>, %b: !kernel.buffer<256x1024xf32, #kernel.panels<32>>, %y: !kernel.buffer<1x1024xf32>) {
+  kernel.compute contract "row" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<1x256xf32>, !kernel.buffer<256x1024xf32, #kernel.panels<32>>) -> (!kernel.buffer<1x1024xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<1x256xf32>, tensor<256x1024xf32> -> tensor<1x1024xf32>
+    kernel.yield %0 : tensor<1x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// Two contracted axes that are not neighbors in memory: a loop in a loop, and no division in either.
+
+// CHECK-LABEL: func.func private @window_0
+// CHECK: iter_args
+// CHECK: iter_args
+// CHECK-NOT: arith.{{divui|remui}}
+// CHECK: return
+func.func @contracts_a_window(%a: !kernel.buffer<8x10x24xf32, strided<[264, 24, 1]>>, %b: !kernel.buffer<80x32xf32, #kernel.panels<32>>,
+                              %y: !kernel.buffer<24x32xf32>) {
+  kernel.compute contract "window" reads(%l = %a, %p = %b) writes(%y)
+      : (!kernel.buffer<8x10x24xf32, strided<[264, 24, 1]>>, !kernel.buffer<80x32xf32, #kernel.panels<32>>) -> (!kernel.buffer<24x32xf32>) {
+    %r = graph.reshape %p : tensor<80x32xf32> -> tensor<8x10x32xf32>
+    %0 = graph.contract %l, %r over [0, 1] with [0, 1] : tensor<8x10x24xf32>, tensor<8x10x32xf32> -> tensor<24x32xf32>
+    kernel.yield %0 : tensor<24x32xf32>
+  }
+  return
+}
