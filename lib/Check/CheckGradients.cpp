@@ -87,9 +87,12 @@ public:
     moved = copy.mapping.lookup(gradient.getTargets()[target]);
     copy.returnOnly(copy.mapping.lookup(gradient.getLoss()));
   }
-  /// A loss that itself needs gradients is not measured.
+  /// A loss that itself needs gradients is not measured, nor one of which a part counts as constant by the user's will.
   bool isPlain() {
-    return !copy.function.walk([](graph::GradientOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    WalkResult result = copy.function.walk([](Operation *op) {
+      return isa<graph::GradientOp, graph::StopGradientOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    return !result.wasInterrupted();
   }
   double at(double distance) {
     reference::EvaluateOptions options;
@@ -127,7 +130,7 @@ static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, co
   double tolerance = std::abs(fine - coarse) + kQuotientAccuracy * scale + 1e-12 / kStep;
   if (std::abs(measured - expected) <= tolerance)
     return success();
-  return gradient.emitError("expected the derivative along a random direction of target ")
+  return emitError(gradient.getLoc(), "expected the derivative along a random direction of target ")
          << target << " to be " << measured << " (by differences of the loss), got " << expected << " from its gradient";
 }
 

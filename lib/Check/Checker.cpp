@@ -119,13 +119,13 @@ static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp fu
                                             const Meanings &meanings) {
   FailureOr<NamedValues> got = run(function, record.inputs, {.meanings = meanings});
   if (failed(got))
-    return function.emitError() << pass.describe() << " has made of '" << function.getName()
+    return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
                                 << "' what the Reference cannot run";
   bool exact = pass.passClass == PassClass::Exact;
   for (const auto &[name, value] : exact ? record.latest : record.expected) {
     auto it = got->find(name);
     if (it == got->end() || it->second.type != value.type)
-      return function.emitError() << pass.describe() << " has lost result '" << name << "' of '" << function.getName()
+      return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '" << function.getName()
                                   << "' or changed its type: expected " << value.type;
     if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder))
       return reportDifference(pass, function, record, meanings, name, it->second, *difference);
@@ -137,7 +137,7 @@ LogicalResult Checker::Implementation::checkFunction(const PassRun &pass, func::
                                                      FunctionRecord &record) {
   if (pass.remember && pass.argument == "graph-expand-gradients" &&
       failed(checkGradients(record.previous.get(), record.inputs, options.seed)))
-    return function.emitError() << pass.describe() << " makes gradients that differ from finite differences";
+    return emitError(function.getLoc()) << pass.describe() << " makes gradients that differ from finite differences";
   FailureOr<NamedValues> got = runAndCompare(pass, function, record, Meanings());
   if (failed(got) || !pass.remember)
     return got;
@@ -163,7 +163,7 @@ static FailureOr<std::vector<Launched>> matchLaunches(const PassRun &pass, func:
   });
   if (launches.size() == computes.size())
     return launches;
-  return function.emitError() << pass.describe() << ": expected " << computes.size() << " launches, one per kernel, got "
+  return emitError(function.getLoc()) << pass.describe() << ": expected " << computes.size() << " launches, one per kernel, got "
                               << launches.size();
 }
 
@@ -208,10 +208,10 @@ LogicalResult Checker::Implementation::checkKernels(const PassRun &pass, const N
 LogicalResult Checker::Implementation::checkLoops(const PassRun &pass, ModuleOp module) {
   OwningOpRef<ModuleOp> lowered = lowerKernelsPlainly(module);
   if (!lowered)
-    return module.emitError() << pass.describe() << " has made kernels that upstream's passes cannot lower";
+    return emitError(module.getLoc()) << pass.describe() << " has made kernels that upstream's passes cannot lower";
   llvm::Expected<std::unique_ptr<NativeCode>> code = NativeCode::create(*lowered);
   if (!code)
-    return module.emitError() << pass.describe() << ": " << llvm::toString(code.takeError());
+    return emitError(module.getLoc()) << pass.describe() << ": " << llvm::toString(code.takeError());
   return checkKernels(pass, **code, /*whole=*/false);
 }
 
@@ -220,7 +220,7 @@ LogicalResult Checker::Implementation::checkMachineCode(const PassRun &pass, Mod
   OwningOpRef<ModuleOp> copy(module.clone());
   llvm::Expected<std::unique_ptr<NativeCode>> code = NativeCode::create(*copy);
   if (!code)
-    return module.emitError() << pass.describe() << ": " << llvm::toString(code.takeError());
+    return emitError(module.getLoc()) << pass.describe() << ": " << llvm::toString(code.takeError());
   return checkKernels(pass, **code, /*whole=*/true);
 }
 
@@ -239,7 +239,7 @@ LogicalResult Checker::Implementation::check(StringRef argument, Operation *scop
   if (!passClass && !isOwnPass(argument))
     return success();
   if (!passClass)
-    return scope->emitError("expected pass '") << argument << "' to declare its class in lib/Check/PassClass.cpp";
+    return emitError(scope->getLoc(), "expected pass '") << argument << "' to declare its class in lib/Check/PassClass.cpp";
   PassRun pass{argument, *passClass, remember};
   bool hasLaunches = false;
   for (func::FuncOp function : functionsIn(scope)) {

@@ -63,12 +63,12 @@ private:
     std::vector<Mutation> mutations = findMutations(op, injection.kind);
     if (injection.number >= static_cast<int64_t>(mutations.size())) {
       state->hasFailed = true;
-      op->emitError("--inject: expected a number below ")
+      emitError(op->getLoc(), "--inject: expected a number below ")
           << mutations.size() << " for " << toString(injection.kind) << " after '" << pass << "', got " << injection.number;
       return;
     }
     const Mutation &mutation = mutations[injection.number];
-    mutation.op->emitRemark("injected ") << toString(injection.kind) << ": " << mutation.what;
+    emitRemark(mutation.op->getLoc(), "injected ") << toString(injection.kind) << ": " << mutation.what;
     mutation.apply();
     state->hasFailed |= failed(verify(op));
   }
@@ -88,7 +88,7 @@ public:
     if (state->options.mutants != 0)
       state->campaign.print(llvm::errs());
     if (state->injection) {
-      getOperation()->emitError("--inject: expected a pass of the pipeline, got '") << state->injection->pass << "'";
+      emitError(getOperation()->getLoc(), "--inject: expected a pass of the pipeline, got '") << state->injection->pass << "'";
       return signalPassFailure();
     }
     if (state->hasFailed)

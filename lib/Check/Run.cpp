@@ -70,7 +70,7 @@ FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const Na
     if (!isOutput(function, index)) {
       auto it = inputs.find(argumentName(function, index));
       if (it == inputs.end() || it->second.type != value.type)
-        return function.emitError("expected the arguments that the function had before the first pass, got another '")
+        return emitError(function.getLoc(), "expected the arguments that the function had before the first pass, got another '")
                << argumentName(function, index) << "'";
       value = it->second;
     }

@@ -1,11 +1,12 @@
 //===- KernelInterpreter.cpp - what a program of kernels means -------------===//
-// Storages hold one cell per entry, with the byte at which it starts; windows map logical tensors onto them.
+// Storages hold entries with the byte at which each begins; windows map logical tensors onto them.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Reference/KernelInterpreter.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/bit.h"
 
 #include <memory>
 
@@ -15,33 +16,34 @@ using namespace moru::reference;
 
 namespace {
 
-/// Who wrote a byte last and what entry began there.
+/// One entry.
 struct Cell {
   double number = 0;
   int64_t integer = 0;
   double bound = 0;
-  bool isWritten = false;
 };
 
-/// Memory of one argument, of one buffer before the plan, or of the whole arena: cells by the byte at which they start. A
-/// write of `width` bytes removes every other entry that overlaps it.
+/// Memory of one argument, of one buffer before the plan, or of the whole arena. It knows where entries begin and how wide they are; a
+/// write removes every other entry that it overlaps.
 class Storage {
 public:
-  /// The cell at `byte` if an entry of that width was stored exactly there and nothing since has overlapped it.
-  const Cell *load(int64_t byte, int64_t width) const {
-    auto it = cells.find(byte);
-    return it != cells.end() && it->second.first == width ? &it->second.second : nullptr;
-  }
-  void store(int64_t byte, int64_t width, Cell cell) {
-    // No entry is wider than eight bytes, so only those that start up to seven bytes before can reach into this one.
-    for (int64_t other = byte - 7; other < byte + width; ++other)
-      if (auto it = cells.find(other); it != cells.end() && other != byte && other + it->second.first > byte)
-        cells.erase(it);
-    cells[byte] = {width, cell};
-  }
+  /// The entry at `byte`, if one of that width was stored exactly there and nothing since has overlapped it.
+  std::optional<Cell> load(int64_t byte, int64_t width) const;
+  void store(int64_t byte, int64_t width, bool isFloat, const Cell &cell);
 
 private:
-  llvm::DenseMap<int64_t, std::pair<int64_t, Cell>> cells;
+  /// Entries wider than a byte: 2, 4 or 8. Entries of a byte, which are truth values, are held here: kTruth, with their value and whether
+  /// they are undecided. 0: none begins here.
+  std::vector<uint8_t> entries;
+  static constexpr uint8_t kTruth = 0x10, kTrue = 1, kUndecided = 2;
+  /// Of an entry wider than a byte: its bits, as f64 or i64, and its bound, for each pair of bytes.
+  std::vector<double> numbers, bounds;
+
+  int64_t widthAt(int64_t byte) const {
+    if (byte < 0 || byte >= static_cast<int64_t>(entries.size()))
+      return 0;
+    return entries[byte] & kTruth ? 1 : entries[byte];
+  }
 };
 
 /// A logical tensor laid over a storage.
@@ -83,6 +85,39 @@ private:
 
 } // namespace
 
+std::optional<Cell> Storage::load(int64_t byte, int64_t width) const {
+  if (widthAt(byte) != width)
+    return std::nullopt;
+  if (width == 1) {
+    bool value = entries[byte] & kTrue;
+    return Cell{double(value), value, entries[byte] & kUndecided ? undecided() : 0};
+  }
+  double number = numbers[byte / 2];
+  return Cell{number, llvm::bit_cast<int64_t>(number), bounds[byte / 2]};
+}
+
+void Storage::store(int64_t byte, int64_t width, bool isFloat, const Cell &cell) {
+  if (byte < 0)
+    return; // A window that a wrong plan has moved out of its buffer: what is read there was never written.
+  if (byte + width > static_cast<int64_t>(entries.size())) {
+    entries.resize(byte + width, 0);
+    numbers.resize((byte + width + 1) / 2, 0);
+    bounds.resize((byte + width + 1) / 2, 0);
+  }
+  // No entry is wider than eight bytes, so only those that begin up to seven bytes before can reach into this one.
+  for (int64_t other = std::max<int64_t>(byte - 7, 0); other < byte; ++other)
+    if (other + widthAt(other) > byte)
+      entries[other] = 0;
+  std::fill_n(entries.begin() + byte, width, 0);
+  if (width == 1) {
+    entries[byte] = kTruth | (cell.integer ? kTrue : 0) | (cell.bound != 0 ? kUndecided : 0);
+    return;
+  }
+  entries[byte] = static_cast<uint8_t>(width);
+  numbers[byte / 2] = isFloat ? cell.number : llvm::bit_cast<double>(cell.integer);
+  bounds[byte / 2] = cell.bound;
+}
+
 void reference::forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int64_t)> visit) {
   ArrayRef<int64_t> shape = type.getShape();
   if (int64_t width = type.getPanelWidth()) {
@@ -104,39 +139,39 @@ void reference::forEachEntry(kernel::BufferType type, llvm::function_ref<void(in
 
 FailureOr<Tensor> Interpreter::load(const Window &window, Operation *reader, const Twine &what) {
   Tensor tensor(window.type.getTensorType());
-  if (options.bounds != Bounds::Off)
+  bool isFloat = tensor.isFloat(), withBounds = options.bounds != Bounds::Off;
+  if (withBounds)
     tensor.addBounds();
   int64_t width = window.type.getElementBytes(), missing = -1;
   forEachEntry(window.type, [&](int64_t linear, int64_t offset) {
-    const Cell *cell = window.storage->load(window.base + offset * width, width);
-    if (!cell) {
+    std::optional<Cell> cell = window.storage->load(window.base + offset * width, width);
+    if (!cell)
       missing = missing < 0 ? linear : missing;
-      return;
-    }
-    if (tensor.isFloat())
+    else if (isFloat)
       tensor.floats[linear] = cell->number;
     else
       tensor.integers[linear] = cell->integer;
-    if (options.bounds != Bounds::Off)
+    if (cell && withBounds)
       tensor.bounds[linear] = cell->bound;
   });
   if (missing < 0)
     return tensor;
-  return reader->emitError("expected ") << what << " to hold what was stored in it, got an entry "
-                                        << indexToString(tensor.shape(), missing)
-                                        << " that was never written or has been overwritten";
+  return emitError(reader->getLoc(), "expected ")
+         << what << " to hold what was stored in it, got an entry " << indexToString(tensor.shape(), missing)
+         << " that was never written or has been overwritten";
 }
 
 void Interpreter::store(const Window &window, const Tensor &tensor) {
   int64_t width = window.type.getElementBytes();
+  bool isFloat = tensor.isFloat();
   forEachEntry(window.type, [&](int64_t linear, int64_t offset) {
     Cell cell;
-    if (tensor.isFloat())
+    if (isFloat)
       cell.number = tensor.floats[linear];
     else
       cell.integer = tensor.integers[linear];
     cell.bound = tensor.bound(linear);
-    window.storage->store(window.base + offset * width, width, cell);
+    window.storage->store(window.base + offset * width, width, isFloat, cell);
   });
 }
 
@@ -271,7 +306,7 @@ FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<
   for (auto [argument, tensor] : llvm::zip_equal(function.getArguments(), arguments)) {
     auto type = dyn_cast<kernel::BufferType>(argument.getType());
     if (!type)
-      return function.emitError("expected buffers as arguments, got ") << argument.getType();
+      return emitError(function.getLoc(), "expected buffers as arguments, got ") << argument.getType();
     Window &window = windows[argument] = {newStorage(), 0, type};
     if (!isOutput(function, argument.getArgNumber()))
       store(window, tensor);
@@ -292,7 +327,7 @@ FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<
 FailureOr<SmallVector<Tensor>> reference::interpret(func::FuncOp function, ArrayRef<Tensor> arguments,
                                                     const InterpretOptions &options) {
   if (function.isExternal() || arguments.size() != function.getNumArguments())
-    return function.emitError("expected a function with a body and ")
+    return emitError(function.getLoc(), "expected a function with a body and ")
            << arguments.size() << " arguments, got " << function.getNumArguments();
   return Interpreter(options).run(function, arguments);
 }

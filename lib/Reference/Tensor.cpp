@@ -18,9 +18,9 @@ double reference::undecided() { return std::numeric_limits<double>::infinity(); 
 
 Tensor::Tensor(RankedTensorType type) : type(type) {
   if (isFloat())
-    floats.resize(size(), 0);
+    floats.resize(type.getNumElements(), 0);
   else
-    integers.resize(size(), 0);
+    integers.resize(type.getNumElements(), 0);
 }
 
 void Tensor::set(int64_t index, double value) {

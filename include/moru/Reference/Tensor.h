@@ -11,6 +11,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace moru::reference {
@@ -34,7 +35,7 @@ struct Tensor {
 
   bool isFloat() const { return mlir::isa<mlir::FloatType>(type.getElementType()); }
   llvm::ArrayRef<int64_t> shape() const { return type.getShape(); }
-  int64_t size() const { return type.getNumElements(); }
+  int64_t size() const { return static_cast<int64_t>(std::max(floats.size(), integers.size())); }
 
   /// Entry `index` of either kind, as a double.
   double at(int64_t index) const { return isFloat() ? floats[index] : static_cast<double>(integers[index]); }

@@ -1,0 +1,59 @@
+// Drawn arguments: integers within what they index, parameters that do not saturate, the same numbers every time.
+
+#include "../Reference/Program.h"
+
+#include "moru/Check/Inputs.h"
+
+#include <algorithm>
+
+using namespace moru;
+using namespace moru::check;
+
+namespace {
+
+using InputsTest = reference::ProgramTest;
+
+const char *kLookup = R"(
+  func.func @f(%ids: tensor<200xi32>, %targets: tensor<200xi32>, %table: tensor<7x5xf32> {graph.role = "parameter"},
+               %rate: tensor<f32>, %state: tensor<50xf32> {graph.role = "state"}) -> tensor<f32> {
+    %r = graph.reshape %ids : tensor<200xi32> -> tensor<200xi32>
+    %x = graph.gather %table[%r] : tensor<7x5xf32>, tensor<200xi32> -> tensor<200x5xf32>
+    %l = graph.softmax_cross_entropy %x, %targets ignore -1 : tensor<200x5xf32>, tensor<200xi32> -> tensor<f32>
+    return %l : tensor<f32>
+  })";
+
+TEST_F(InputsTest, IntegersCoverWhatTheyIndex) {
+  auto inputs = drawInputs(parse(kLookup), 1);
+  auto [low, high] = std::minmax_element(inputs[0].integers.begin(), inputs[0].integers.end());
+  EXPECT_EQ(*low, 0);
+  EXPECT_EQ(*high, 6);
+  EXPECT_EQ(*std::max_element(inputs[1].integers.begin(), inputs[1].integers.end()), 4);
+}
+
+TEST_F(InputsTest, RolesDecideTheRange) {
+  auto inputs = drawInputs(parse(kLookup), 1);
+  for (double value : inputs[2].floats)
+    EXPECT_LT(std::abs(value), 3.1); // Six deviations of 0.5.
+  EXPECT_GT(inputs[3].floats[0], 0.04);
+  for (double value : inputs[4].floats)
+    EXPECT_GT(value, 0);
+}
+
+TEST_F(InputsTest, SameSeedSameNumbers) {
+  auto f = parse(kLookup);
+  EXPECT_EQ(drawInputs(f, 3)[2].floats, drawInputs(f, 3)[2].floats);
+  EXPECT_NE(drawInputs(f, 3)[2].floats, drawInputs(f, 4)[2].floats);
+}
+
+TEST_F(InputsTest, RangeOfIdsComparedWithAnIndex) {
+  auto f = parse(R"(
+    func.func @f(%ids: tensor<2xi32>) -> tensor<2x9xi1> {
+      %i = graph.iota along 1 : tensor<2x9xi32>
+      %b = graph.broadcast %ids along [0] : tensor<2xi32> -> tensor<2x9xi32>
+      %c = graph.compare eq %i, %b : tensor<2x9xi32> -> tensor<2x9xi1>
+      return %c : tensor<2x9xi1>
+    })");
+  EXPECT_EQ(getIndexRange(f.getArgument(0)), 9);
+}
+
+} // namespace
