@@ -795,9 +795,13 @@ void GraphToKernel::lowerFunction(func::FuncOp func) {
       copies.push_back({value, destination});
   }
   // What is returned of an argument is saved before another result overwrites it.
-  for (auto &[value, destination] : copies)
-    if (isOverwrittenArgument(func, value))
-      lowering.saveBeforehand(value);
+  for (auto &[value, destination] : copies) {
+    SetVector<Value> sources;
+    collectSources(value, sources);
+    for (Value source : sources)
+      if (isOverwrittenArgument(func, source))
+        lowering.saveBeforehand(source);
+  }
   lowering.run();
   for (auto [value, destination] : copies)
     lowering.emitCopy(value, destination);
