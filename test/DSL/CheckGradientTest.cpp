@@ -23,6 +23,20 @@ TEST(CheckGradientTest, AcceptsALayerWithALoop) {
   EXPECT_GT(check->worst, 0);
 }
 
+TEST(CheckGradientTest, AcceptsADerivativeOfADerivativeThroughALoop) {
+  struct Model : nn::Module {
+    nn::Lstm lstm{*this, "l0", 3, 2};
+  } model;
+  auto check = checkGradient(
+      [&](Function &f) {
+        Tensor y = model.lstm(f.input("x", f32({2, 4, 3}))).output;
+        return sum(square(gradient(sum(square(y)), {model.lstm.Wh})[0]));
+      },
+      model.parameters());
+  ASSERT_TRUE(check) << check.message();
+  EXPECT_TRUE(check->passed) << check->text;
+}
+
 TEST(CheckGradientTest, NamesTheOperationThatLiesAboutItsGradient) {
   nn::Module model;
   Tensor w = model.parameter("w", {3}, init::ones());

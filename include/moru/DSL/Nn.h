@@ -25,7 +25,7 @@ public:
 
 /// Names of the two parameters; without a bias where its name is empty.
 struct LinearNames {
-  std::string weight, bias;
+  std::string weight, bias = {};
 };
 
 /// y = x W + b: x [..., in] -> [..., out].
