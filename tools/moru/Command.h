@@ -32,6 +32,7 @@ std::unique_ptr<Command> makeRunCommand();
 std::unique_ptr<Command> makeTrainCommand();
 std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeGenerateCommand();
+std::unique_ptr<Command> makeVerifyCommand();
 
 /// Fails without a message of its own: what is wrong has been printed, as a table for example.
 class SilentFailure : public llvm::ErrorInfo<SilentFailure> {

@@ -28,7 +28,8 @@ EXAMPLES:
 
 static std::vector<std::unique_ptr<Command>> makeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto *make : {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand})
+  for (auto *make :
+       {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand, makeVerifyCommand})
     commands.push_back(make());
   return commands;
 }

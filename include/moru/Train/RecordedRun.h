@@ -1,0 +1,45 @@
+// Recorded runs of an independent implementation (`data/parity`), repeated and compared: logits, loss, gradients and
+// state of the first batch, then ten steps of every recorded optimizer setting.
+
+#ifndef MORU_TRAIN_RECORDEDRUN_H
+#define MORU_TRAIN_RECORDEDRUN_H
+
+#include "moru/Compiler/CompileOptions.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace moru {
+
+/// One comparison: the worst of its kind.
+struct RecordedRow {
+  std::string what;
+  /// Nothing was compared where this is not empty: why.
+  std::string problem;
+  double error = 0, tolerance = 0;
+  /// Which tensor or step is the worst.
+  std::string where;
+
+  bool passed() const { return problem.empty() && error <= tolerance; }
+};
+
+/// All comparisons of one case.
+struct RecordedReport {
+  std::string name;
+  std::vector<RecordedRow> rows;
+  /// Keys of the recorded configuration that only say how values were drawn, and so were left out.
+  std::vector<std::string> ignoredKeys;
+
+  bool passed() const;
+};
+
+/// Repeats the case in a folder (`init`, `batch`, `expected`). What Moru cannot do is a failed row; an error is returned
+/// only where the folder itself cannot be read.
+llvm::Expected<RecordedReport> verifyRecordedRun(llvm::StringRef folder, const CompileOptions &options);
+
+} // namespace moru
+
+#endif // MORU_TRAIN_RECORDEDRUN_H
