@@ -29,6 +29,8 @@ class IndexRange {
 public:
   void follow(Value value);
   int64_t range = std::numeric_limits<int64_t>::max();
+  /// The value of a target that does not count, where there is one.
+  std::optional<int64_t> ignore;
 
 private:
   void followUse(OpOperand &use);
@@ -69,8 +71,10 @@ void IndexRange::followUse(OpOperand &use) {
     return limit(tensorOf(gather.getTable().getType()).getDimSize(0));
   if (auto scatter = dyn_cast<graph::ScatterAddOp>(op); scatter && number == 1)
     return limit(tensorOf(scatter.getResult().getType()).getDimSize(0));
-  if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1)
+  if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1) {
+    ignore = loss.getIgnore();
     return limit(tensorOf(loss.getLogits().getType()).getShape().back());
+  }
   if (auto compare = dyn_cast<graph::CompareOp>(op)) {
     if (graph::IotaOp iota = getIota(compare->getOperand(1 - number)))
       limit(cast<RankedTensorType>(iota.getType()).getDimSize(iota.getAxis()));
@@ -88,11 +92,15 @@ void IndexRange::followUse(OpOperand &use) {
     follow(op->getResult(0));
 }
 
-int64_t check::getIndexRange(Value ids) {
+static IndexRange findIndexRange(Value ids) {
   IndexRange finder;
   finder.follow(ids);
-  return finder.range == std::numeric_limits<int64_t>::max() ? kFreeRange : finder.range;
+  if (finder.range == std::numeric_limits<int64_t>::max())
+    finder.range = kFreeRange;
+  return finder;
 }
+
+int64_t check::getIndexRange(Value ids) { return findIndexRange(ids).range; }
 
 //===----------------------------------------------------------------------===//
 // Drawing
@@ -120,19 +128,24 @@ struct Stream {
 };
 } // namespace
 
-static Tensor drawIntegers(RankedTensorType type, const Stream &stream, int64_t range) {
+/// Of every so many targets one does not count.
+static constexpr int64_t kIgnoredShare = 5;
+
+static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const IndexRange &index) {
   Tensor tensor(type);
-  if (type.getElementType().isInteger(1))
-    range = 2;
-  for (int64_t i = 0; i < tensor.size(); ++i)
+  int64_t range = type.getElementType().isInteger(1) ? 2 : index.range;
+  for (int64_t i = 0; i < tensor.size(); ++i) {
     tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
+    if (index.ignore && i % kIgnoredShare == 1)
+      tensor.integers[i] = *index.ignore;
+  }
   return tensor;
 }
 
 static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef role) {
   Tensor tensor(type);
   double rows = type.getRank() == 0 ? 1 : static_cast<double>(std::max<int64_t>(type.getDimSize(0), 1));
-  double deviation = std::min(0.5, 2 / std::sqrt(rows));
+  double deviation = std::min(1.0, 4 / std::sqrt(rows));
   for (int64_t i = 0; i < tensor.size(); ++i) {
     if (role == graph::GraphDialect::kParameterRole && type.getRank() > 0)
       tensor.floats[i] = static_cast<float>(deviation * stream.normal(i));
@@ -158,7 +171,7 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed) {
     else if (isa<FloatType>(type.getElementType()))
       inputs.push_back(drawFloats(type, stream, role ? role.getValue() : StringRef()));
     else
-      inputs.push_back(drawIntegers(type, stream, getIndexRange(argument)));
+      inputs.push_back(drawIntegers(type, stream, findIndexRange(argument)));
   }
   return inputs;
 }

@@ -28,12 +28,13 @@ TEST_F(InputsTest, IntegersCoverWhatTheyIndex) {
   EXPECT_EQ(*low, 0);
   EXPECT_EQ(*high, 6);
   EXPECT_EQ(*std::max_element(inputs[1].integers.begin(), inputs[1].integers.end()), 4);
+  EXPECT_EQ(std::count(inputs[1].integers.begin(), inputs[1].integers.end(), -1), 40);
 }
 
 TEST_F(InputsTest, RolesDecideTheRange) {
   auto inputs = drawInputs(parse(kLookup), 1);
   for (double value : inputs[2].floats)
-    EXPECT_LT(std::abs(value), 3.1); // Six deviations of 0.5.
+    EXPECT_LT(std::abs(value), 6.1); // Six deviations of 1.
   EXPECT_GT(inputs[3].floats[0], 0.04);
   for (double value : inputs[4].floats)
     EXPECT_GT(value, 0);
