@@ -48,11 +48,10 @@ std::string printModule(ModuleOp module, bool locations) {
   std::string text;
   raw_string_ostream stream(text);
   OpPrintingFlags flags;
-  flags.printNameLocAsPrefix();
+  // Local scope: each location stands on its own line.
+  flags.printNameLocAsPrefix().useLocalScope();
   if (locations)
     flags.enableDebugInfo(/*enable=*/true, /*prettyForm=*/false);
-  else
-    flags.useLocalScope();
   module->print(stream, flags);
   stream << "\n";
   return text;
