@@ -367,7 +367,8 @@ const KernelOutput *Contraction::findScratch() {
   kernel::ComputeOp kernel = emitter.kernel;
   for (auto [output, buffer] : llvm::zip(job.outputs, kernel.getWrites()))
     if (output.buffer.type.getElementType() == emitter.getComputeType(op.getResult()) &&
-        !output.buffer.type.getPanelWidth() && !llvm::is_contained(kernel.getReads(), buffer))
+        !output.buffer.type.getPanelWidth() &&
+        llvm::none_of(kernel.getReads(), [&, buffer = buffer](Value read) { return getRoot(read) == getRoot(buffer); }))
       return &output;
   return nullptr;
 }

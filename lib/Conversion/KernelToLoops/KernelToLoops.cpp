@@ -23,6 +23,15 @@ namespace moru {
 #define GEN_PASS_DEF_KERNELTOLOOPS
 #include "moru/Conversion/KernelToLoops/Passes.h.inc"
 
+Value getRoot(Value buffer) {
+  while (Operation *op = buffer.getDefiningOp()) {
+    if (!isa<ViewOp, SlotOp>(op))
+      break;
+    buffer = op->getOperand(0);
+  }
+  return buffer;
+}
+
 namespace {
 
 /// The buffers of a kernel's function: reads without duplicates, then writes that are not read too.
@@ -41,8 +50,11 @@ std::string describe(ComputeOp op) {
   SmallVector<Value> parameters = getParameters(op);
   auto number = [&](Value buffer) { return llvm::find(parameters, buffer) - parameters.begin(); };
   stream << stringifyFamily(op.getFamily());
-  for (Value buffer : parameters)
-    stream << ' ' << buffer.getType();
+  // With the first parameter that may share bytes: what is stored early depends on it.
+  for (Value buffer : parameters) {
+    auto shares = [&](Value other) { return getRoot(other) == getRoot(buffer); };
+    stream << ' ' << buffer.getType() << " @" << number(*llvm::find_if(parameters, shares));
+  }
   for (Value buffer : op.getReads())
     stream << " r" << number(buffer);
   for (Value buffer : op.getWrites())

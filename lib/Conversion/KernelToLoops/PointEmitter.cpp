@@ -392,6 +392,8 @@ Value PointEmitter::emitVector(Value tensor, const Position &position, int64_t w
 Value PointEmitter::compute(Value tensor, const Position &position) {
   if (auto argument = dyn_cast<BlockArgument>(tensor))
     return load(buffers.at(argument), position);
+  if (auto found = kept.find(tensor); found != kept.end())
+    return load(found->second, position);
   Operation *op = tensor.getDefiningOp();
   Location outside = builder.getLoc();
   builder.setLoc(op->getLoc());

@@ -80,6 +80,14 @@ public:
   IndexExpr getAddress(const KernelBuffer &buffer, const Position &position);
   /// The sums (maxima) of one reduction at several positions in one loop; afterwards `emit` knows them.
   void emitReductions(mlir::Operation *reduction, llvm::ArrayRef<Position> positions);
+  /// The results, at a position, of reductions over the same axes of one shape, among them the last; all in one pass.
+  /// `alongside` is called for each vector of entries of the operands.
+  llvm::SmallVector<mlir::Value> reduceAlongLastAxis(llvm::ArrayRef<mlir::Operation *> reductions,
+                                                     const Position &position,
+                                                     llvm::function_ref<void(const Position &)> alongside = {});
+  /// From now on the entries of `tensor` are found in `buffer`, where the caller has stored them.
+  void keep(mlir::Value tensor, const KernelBuffer &buffer) { kept[tensor] = buffer; }
+  void forgetKept() { kept.clear(); }
 
   /// Where an argument of the region lies.
   void bind(mlir::BlockArgument argument, KernelBuffer buffer) { buffers[argument] = buffer; }
@@ -166,7 +174,6 @@ private:
   mlir::Value computeGather(graph::GatherOp op, const Position &position);
   mlir::Value computeArgmax(graph::ArgmaxOp op, const Position &position);
   mlir::Value computeReduction(mlir::Operation *op, const Position &position);
-  mlir::Value reduceAlongLastAxis(mlir::Operation *op, const Position &kept);
   /// Each lane on its own, then put together.
   mlir::Value computeByLane(mlir::Value tensor, const Position &position);
   /// A branch inside which `tensor` is emitted, and zero otherwise.
@@ -182,7 +189,7 @@ private:
   KernelBuffer getConstantBuffer(graph::ConstantOp op);
 
   std::vector<Scope> scopes;
-  llvm::DenseMap<mlir::Value, KernelBuffer> buffers;
+  llvm::DenseMap<mlir::Value, KernelBuffer> buffers, kept;
   int64_t lanes;
   int64_t scattered = 0;
   bool broken = false;

@@ -121,57 +121,77 @@ void PointEmitter::emitReductions(Operation *reduction, ArrayRef<Position> posit
     define(result, position, sum);
 }
 
-Value PointEmitter::reduceAlongLastAxis(Operation *op, const Position &kept) {
-  Value operand = op->getOperand(0);
-  ArrayRef<int64_t> axes = getReducedAxes(op);
-  int64_t size = getShape(operand).back();
+SmallVector<Value> PointEmitter::reduceAlongLastAxis(ArrayRef<Operation *> ops, const Position &position,
+                                                     function_ref<void(const Position &)> alongside) {
+  SmallVector<Value> operands;
+  for (Operation *op : ops)
+    operands.push_back(op->getOperand(0));
+  ArrayRef<int64_t> shape = getShape(operands[0]);
+  int64_t size = shape.back();
   SmallVector<int64_t> outer;
-  for (int64_t axis : axes.drop_back())
-    outer.push_back(getShape(operand)[axis]);
-  SmallVector<Piece> pieces = getPieces(operand, getShape(operand).size() - 1, size);
-  int64_t count = std::clamp<int64_t>(size / lanes, 1, kAccumulators);
-  SmallVector<Value> start(count, neutral(op, VectorType::get(lanes, getComputeType(op->getResult(0)))));
+  for (int64_t axis : getReducedAxes(ops[0]).drop_back())
+    outer.push_back(shape[axis]);
+  // Sums of one reduction lie next to each other.
+  int64_t most = std::max<int64_t>(kAccumulators / llvm::PowerOf2Ceil(ops.size()), 1);
+  int64_t count = std::clamp<int64_t>(size / lanes, 1, most);
+  SmallVector<Value> start;
+  for (Operation *op : ops)
+    start.append(count, neutral(op, VectorType::get(lanes, getComputeType(op->getResult(0)))));
+
+  // The entries first … first + active - 1, into sum number `which` of each reduction.
+  auto add = [&](SmallVector<Value> &sums, const Position &reduced, IndexExpr first, int64_t active, int64_t which) {
+    Position last = reduced;
+    last.push_back(first + space.addLane(lanes, active, getLevel()));
+    Position place = mergeAxes(ops[0], position, last);
+    for (auto [k, op] : llvm::enumerate(ops)) {
+      Value value = emitVector(operands[k], place, lanes);
+      if (active < lanes)
+        value = arith::SelectOp::create(builder, mask(lanes, active), value, neutral(op, value.getType()));
+      Value &sum = sums[k * count + which];
+      sum = combine(op, sum, value);
+    }
+    if (alongside)
+      alongside(place);
+  };
+  SmallVector<Piece> pieces = getPieces(operands, shape.size() - 1, size);
   Position indices;
-  SmallVector<Value> sums =
-      emitNest(*this, outer, start, indices, [&](const Position &reduced, SmallVector<Value> sums) {
-        // The entries first … first + active - 1 into one of the sums.
-        auto add = [&](Value sum, IndexExpr first, int64_t active) {
-          Position place = reduced;
-          place.push_back(first + space.addLane(lanes, active, getLevel()));
-          Value value = emitVector(operand, mergeAxes(op, kept, place), lanes);
-          if (active < lanes)
-            value = arith::SelectOp::create(builder, mask(lanes, active), value, neutral(op, value.getType()));
-          return combine(op, sum, value);
-        };
-        for (Piece piece : pieces) {
-          int64_t vectors = piece.size / lanes, rounds = vectors / count;
-          auto round = [&](IndexExpr counter, ValueRange values) {
-            SmallVector<Value> next(values);
-            for (int64_t i = 0; i < count; ++i)
-              next[i] = add(next[i], counter * (count * lanes) + (piece.first + i * lanes), lanes);
-            return next;
-          };
-          if (rounds > 1)
-            sums = loop(index(0), index(rounds), rounds, sums, round);
-          else if (rounds == 1)
-            sums = round(0, sums);
-          int64_t done = rounds * count * lanes;
-          for (int64_t i = 0; done < piece.size; ++i, done += lanes)
-            sums[i % count] = add(sums[i % count], piece.first + done, std::min(lanes, piece.size - done));
-        }
-        return sums;
-      });
-  // Neighbors first, then their sums.
-  for (int64_t step = 1; step < count; step *= 2)
-    for (int64_t i = 0; i + step < count; i += 2 * step)
-      sums[i] = combine(op, sums[i], sums[i + step]);
-  return reduceLanes(op, sums[0]);
+  auto alongRow = [&](const Position &reduced, SmallVector<Value> sums) {
+    for (Piece piece : pieces) {
+      int64_t rounds = piece.size / lanes / count;
+      auto round = [&](IndexExpr counter, ValueRange values) {
+        SmallVector<Value> next(values);
+        for (int64_t i = 0; i < count; ++i)
+          add(next, reduced, counter * (count * lanes) + (piece.first + i * lanes), lanes, i);
+        return next;
+      };
+      if (rounds > 1)
+        sums = loop(index(0), index(rounds), rounds, sums, round);
+      else if (rounds == 1)
+        sums = round(0, sums);
+      int64_t done = rounds * count * lanes;
+      for (int64_t i = 0; done < piece.size; ++i, done += lanes)
+        add(sums, reduced, piece.first + done, std::min(lanes, piece.size - done), i % count);
+    }
+    return sums;
+  };
+  SmallVector<Value> sums = emitNest(*this, outer, start, indices, alongRow);
+
+  SmallVector<Value> results;
+  for (auto [k, op] : llvm::enumerate(ops)) {
+    // Neighbors first, then their sums.
+    Value *own = sums.begin() + k * count;
+    for (int64_t step = 1; step < count; step *= 2)
+      for (int64_t i = 0; i + step < count; i += 2 * step)
+        own[i] = combine(op, own[i], own[i + step]);
+    results.push_back(reduceLanes(op, own[0]));
+  }
+  return results;
 }
 
 Value PointEmitter::computeReduction(Operation *op, const Position &position) {
   int64_t last = getShape(op->getOperand(0)).size() - 1;
   if (!space.findLane(position) && llvm::is_contained(getReducedAxes(op), last))
-    return reduceAlongLastAxis(op, position);
+    return reduceAlongLastAxis(op, position)[0];
   emitReductions(op, position);
   return emit(op->getResult(0), position);
 }
@@ -226,6 +246,151 @@ static FailureOr<SmallVector<int64_t>> findReducedShape(kernel::ComputeOp kernel
   return shape;
 }
 
+namespace {
+
+/// The passes over a row: which reductions share one, and which entries are kept for the next.
+class RowPasses {
+public:
+  RowPasses(KernelJob &job, ArrayRef<int64_t> shape, ArrayRef<KernelOutput> wide)
+      : job(job), emitter(job.emitter), shape(shape), wide(wide) {
+    for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
+      if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op)) {
+        size_t pass = getDepth(op.getOperand(0));
+        passes.resize(std::max(passes.size(), pass + 1));
+        passes[pass].push_back(&op);
+      }
+  }
+
+  /// All reductions of the row at `lead`.
+  void emit(const Position &lead) {
+    SmallVector<Operation *> done;
+    for (ArrayRef<Operation *> pass : passes) {
+      SmallVector<Operation *> sums;
+      for (Operation *op : pass)
+        if (isa<ArgmaxOp>(op))
+          emitter.emit(op->getResult(0), lead);
+        else
+          sums.push_back(op);
+      done.append(pass.begin(), pass.end());
+      if (sums.empty())
+        continue;
+      SmallVector<KernelOutput> kept = chooseKept(sums, done);
+      SmallVector<Value> results = emitter.reduceAlongLastAxis(sums, lead, [&](const Position &place) {
+        for (const KernelOutput &output : kept)
+          emitter.store(emitter.emitVector(output.tensor, place, emitter.getLanes()), output.buffer, place);
+      });
+      for (auto [op, result] : llvm::zip(sums, results))
+        emitter.define(op->getResult(0), lead, result);
+      for (const KernelOutput &output : kept)
+        emitter.keep(output.tensor, output.buffer);
+    }
+  }
+
+private:
+  /// Reductions one behind the other that a tensor waits for.
+  size_t getDepth(Value tensor) {
+    Operation *op = tensor.getDefiningOp();
+    if (!op)
+      return 0;
+    if (auto known = depths.find(tensor); known != depths.end())
+      return known->second;
+    size_t depth = 0;
+    for (Value operand : op->getOperands())
+      depth = std::max(depth, getDepth(operand));
+    if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
+      ++depth;
+    return depths[tensor] = depth;
+  }
+
+  /// What is computed from, entry by entry, to have `tensor`; reductions that are done and tensors that are kept are
+  /// not looked into.
+  void collect(Value tensor, ArrayRef<Operation *> done, const llvm::SetVector<Value> &stop,
+               llvm::SetVector<Value> &needed) {
+    if (!needed.insert(tensor) || stop.contains(tensor))
+      return;
+    Operation *op = tensor.getDefiningOp();
+    if (!op || llvm::is_contained(done, op))
+      return;
+    for (Value operand : op->getOperands())
+      collect(operand, done, stop, needed);
+  }
+
+  /// Functions of math that this pass computes and a result needs again are stored where a result will lie (at most one
+  /// in each), unless what they overwrite is read later.
+  SmallVector<KernelOutput> chooseKept(ArrayRef<Operation *> pass, ArrayRef<Operation *> done) {
+    llvm::SetVector<Value> here;
+    for (Operation *op : pass)
+      collect(op->getOperand(0), done, stored, here);
+    SmallVector<KernelOutput> kept;
+    if (!usesRowsEntryByEntry())
+      return kept;
+    for (const KernelOutput &output : wide) {
+      if (llvm::is_contained(occupied, output.buffer.flat) || output.buffer.type.getPanelWidth() ||
+          sharesWithOthers(output))
+        continue;
+      for (Value tensor : here) {
+        Operation *op = tensor.getDefiningOp();
+        if (!op || !isa<ExpOp, LogOp, TanhOp, SigmoidOp, SinOp, CosOp, PowOp>(op) || getShape(tensor) != shape ||
+            stored.contains(tensor) || output.buffer.type.getElementType() != emitter.getComputeType(tensor) ||
+            !isNeededLater(tensor, output, done))
+          continue;
+        stored.insert(tensor);
+        occupied.push_back(output.buffer.flat);
+        kept.push_back({tensor, output.buffer});
+        break;
+      }
+    }
+    return kept;
+  }
+
+  /// Whether each entry of a row is needed at its own position alone, and nothing beyond the row.
+  bool usesRowsEntryByEntry() {
+    return llvm::all_of(emitter.kernel.getBodyBlock()->without_terminator(), [&](Operation &op) {
+      return isElementwise(&op) || isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op) ||
+             llvm::none_of(op.getOperands(), [&](Value operand) { return getShape(operand) == shape; });
+    });
+  }
+
+  /// Whether another buffer of the kernel may lie where the output does.
+  bool sharesWithOthers(const KernelOutput &output) {
+    kernel::ComputeOp kernel = emitter.kernel;
+    Value buffer;
+    for (auto [other, write] : llvm::zip(job.outputs, kernel.getWrites()))
+      if (other.buffer.flat == output.buffer.flat)
+        buffer = write;
+    return llvm::any_of(kernel->getOperands(),
+                        [&](Value other) { return other != buffer && getRoot(other) == getRoot(buffer); });
+  }
+
+  /// Whether later passes need the tensor, and nothing that its place holds now.
+  bool isNeededLater(Value tensor, const KernelOutput &place, ArrayRef<Operation *> done) {
+    llvm::SetVector<Value> stop = stored, needed;
+    stop.insert(tensor);
+    for (const KernelOutput &output : job.outputs)
+      collect(output.tensor, done, stop, needed);
+    for (ArrayRef<Operation *> pass : passes)
+      for (Operation *op : pass)
+        if (!llvm::is_contained(done, op))
+          collect(op->getOperand(0), done, stop, needed);
+    return needed.contains(tensor) && llvm::none_of(needed, [&](Value value) {
+             auto argument = dyn_cast<BlockArgument>(value);
+             return argument && emitter.getBuffer(argument).flat == place.buffer.flat;
+           });
+  }
+
+  KernelJob &job;
+  PointEmitter &emitter;
+  ArrayRef<int64_t> shape;
+  ArrayRef<KernelOutput> wide;
+  std::vector<SmallVector<Operation *>> passes;
+  DenseMap<Value, size_t> depths;
+  /// Tensors that are kept, and the buffers that hold them.
+  llvm::SetVector<Value> stored;
+  SmallVector<Value> occupied;
+};
+
+} // namespace
+
 FailureOr<int64_t> emitRowReduce(KernelJob &job) {
   PointEmitter &emitter = job.emitter;
   FailureOr<SmallVector<int64_t>> found = findReducedShape(emitter.kernel);
@@ -250,10 +415,8 @@ FailureOr<int64_t> emitRowReduce(KernelJob &job) {
   Chunks chunks = job.splitTasks(rows, job.getNumTasks(job.getWork(rows * columns)));
   job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr row) {
     Position lead = emitter.space.delinearize(row, rowShape);
-    // All reductions before anything is stored: an output may take the place of what they read.
-    for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
-      if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
-        emitter.emit(op.getResult(0), lead);
+    // All reductions before a result is stored: it may take the place of what they read.
+    RowPasses(job, shape, wide).emit(lead);
     SmallVector<Position> places;
     SmallVector<Value> values;
     for (const KernelOutput &output : narrow) {
@@ -263,6 +426,7 @@ FailureOr<int64_t> emitRowReduce(KernelJob &job) {
     emitColumns(job, wide, lead, columns);
     for (auto [output, value, place] : llvm::zip(narrow, values, places))
       emitter.store(value, output.buffer, place);
+    emitter.forgetKept();
   });
   job.report(Twine(rows) + " rows of " + Twine(columns) + " columns in " + Twine(chunks.tasks) + " tasks");
   return chunks.tasks;
