@@ -209,6 +209,8 @@ private:
   Clusters clusters;
   DenseMap<Operation *, ScanPlan> scans;
   DenseMap<Value, Value> saved;
+  /// Values in a slot that the loop that reads it overwrites.
+  DenseSet<Value> overwritten;
 };
 
 } // namespace
@@ -507,8 +509,15 @@ void BlockLowering::prepareConcats() {
     if (!buffer)
       buffer = state.homes[concat.getResult()] = createAlloc(typeOf(concat.getResult()));
     SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
-    for (auto [index, operand] : llvm::enumerate(concat.getOperands()))
-      forceHome(operand, createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape()));
+    bool isOverwritten = overwritten.contains(concat.getResult());
+    for (auto [index, operand] : llvm::enumerate(concat.getOperands())) {
+      if (isOverwritten && !operand.hasOneUse())
+        continue;
+      if (forceHome(operand,
+                    createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape())) &&
+          isOverwritten)
+        overwritten.insert(operand);
+    }
   }
 }
 
@@ -608,7 +617,8 @@ void BlockLowering::prepareScans() {
       // A slot that is written again holds the value for the first step alone.
       if (carry.modulus != 0 && !init.hasOneUse())
         continue;
-      forceHome(init, getSlot(carry, init, carry.first));
+      if (forceHome(init, getSlot(carry, init, carry.first)) && carry.modulus != 0)
+        overwritten.insert(init);
     }
   }
 }

@@ -74,7 +74,8 @@ std::optional<double> moru::graph::getSplatValue(Value value) {
   if (auto floatAttr = dyn_cast<FloatAttr>(elements.getSplatValue<Attribute>()))
     return floatAttr.getValueAsDouble();
   auto integer = cast<IntegerAttr>(elements.getSplatValue<Attribute>());
-  return static_cast<double>(integer.getType().isInteger(1) ? integer.getValue().getZExtValue() : integer.getInt());
+  bool isTruth = integer.getType().isInteger(1);
+  return isTruth ? static_cast<double>(integer.getValue().getZExtValue()) : static_cast<double>(integer.getInt());
 }
 
 //===----------------------------------------------------------------------===//
