@@ -193,7 +193,9 @@ Tensor pow(const Operand &x, const Operand &y) {
 }
 
 Tensor where(const Tensor &condition, const Operand &x, const Operand &y, Here at) {
-  Operand test(condition, at);
+  // Two numbers: f32, as numbers without a tensor beside them are.
+  if (x.isNumber && y.isNumber)
+    return where(condition, Operand(full({}, x.number, ElementType::F32, at), x.at), y, at);
   // The two sides decide the type, all three the shape.
   const Operand *operands[] = {&x, &y};
   Elementwise sides("where", operands);

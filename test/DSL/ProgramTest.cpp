@@ -83,6 +83,7 @@ TEST(ProgramTest, ShapesAndDimensionNamesFollowNumPy) {
     EXPECT_EQ(pad(y, {1, 0}, {2, 0}).shape(), (Shape{8, 3}));
     EXPECT_EQ(iota(i32({2, 3}), 1).shape(), (Shape{2, 3}));
     EXPECT_EQ(where(z > 0, z, 0.0).shape(), z.shape());
+    EXPECT_EQ(where(z > 0, 1, 0.5).shape(), z.shape());
     EXPECT_EQ((z > y).type(), ElementType::I1);
     EXPECT_EQ(gather(y, f.input("ids", i32({2, 2}))).shape(), (Shape{2, 2, 3}));
     auto parts = split<5>(z, 1);

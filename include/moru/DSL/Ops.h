@@ -79,7 +79,7 @@ Tensor silu(const Tensor &x, Here at = Here::current());
 Tensor stopGradient(const Tensor &x, Here at = Here::current());
 /// The same numbers in another element type. Float to integer truncates; to i1: is not zero.
 Tensor convert(const Tensor &x, ElementType type, Here at = Here::current());
-/// `condition ? x : y`; the side that is not chosen gets no gradient, not even 0 * infinity.
+/// `condition ? x : y`; the side that is not chosen gets no gradient, not even 0 * infinity. Two numbers are f32.
 Tensor where(const Tensor &condition, const Operand &x, const Operand &y, Here at = Here::current());
 
 //===----------------------------------------------------------------------===//
