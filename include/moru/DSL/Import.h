@@ -1,5 +1,5 @@
-// Weights of other projects. Beside a model lies a table that says which foreign tensor, or which part of one, becomes which parameter;
-// a folder of weights is recognized by the names in it.
+// Weights of other projects. Beside a model lies a table that says which foreign tensor, or which part of one, becomes
+// which parameter; a folder of weights is recognized by the names in it.
 
 #ifndef MORU_DSL_IMPORT_H
 #define MORU_DSL_IMPORT_H
@@ -19,9 +19,11 @@ struct ImportRule {
   enum class Rows : uint8_t { All, First, Last };
 
   std::string parameter, source;
-  /// Which rows of the source, as many as the parameter has: of a kernel that multiplies [x ; h], the first and the last.
+  /// Which rows of the source, as many as the parameter has: of a kernel that multiplies [x ; h], the first and the
+  /// last.
   Rows rows = Rows::All;
-  /// The last axis is cut into as many equal blocks; block k of the parameter is block `blocks[k]` of the source. Empty: as it is.
+  /// The last axis is cut into as many equal blocks; block k of the parameter is block `blocks[k]` of the source.
+  /// Empty: as it is.
   std::vector<int> blocks = {};
   /// Added to each block of the parameter; empty: nothing.
   std::vector<double> add = {};
@@ -49,8 +51,8 @@ struct ImportedModel {
 /// Makes a table known; one of the same name is replaced.
 void registerImport(ImportTable table);
 
-/// Finds the table whose sources are all there and applies it. Fails where none fits, where a tensor is left over, and where shapes do
-/// not fit the model; `origin` names the file in messages.
+/// Finds the table whose sources are all there and applies it. Fails where none fits, where a tensor is left over, and
+/// where shapes do not fit the model; `origin` names the file in messages.
 Result<ImportedModel> importWeights(const std::vector<NamedTensor> &tensors, const std::string &origin);
 
 /// The tensor of that name, or null.
