@@ -5,4 +5,5 @@
 void moru::models::registerAll() {
   registerLstmLm();
   registerLstmLmImports();
+  registerLstmLmWorkloads();
 }

@@ -8,6 +8,7 @@ namespace moru::models {
 
 void registerLstmLm();
 void registerLstmLmImports();
+void registerLstmLmWorkloads();
 
 /// Makes all of them known; what a tool calls first.
 void registerAll();

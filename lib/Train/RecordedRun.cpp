@@ -360,8 +360,10 @@ static std::optional<RecordedReport> reportUnsupported(StringRef folder) {
     return std::nullopt;
   RecordedReport report;
   report.name = sys::path::filename(folder.rtrim('/')).str();
-  report.rows.push_back({.what = file == "ops.json" ? "single operations" : "decoding",
-                         .problem = "not supported by this version of Moru"});
+  RecordedRow row;
+  row.what = file == "ops.json" ? "single operations" : "decoding";
+  row.problem = "not supported by this version of Moru";
+  report.rows.push_back(std::move(row));
   return report;
 }
 

@@ -33,6 +33,9 @@ std::unique_ptr<Command> makeTrainCommand();
 std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeGenerateCommand();
 std::unique_ptr<Command> makeVerifyCommand();
+std::unique_ptr<Command> makeImportCommand();
+std::unique_ptr<Command> makeBenchCommand();
+std::unique_ptr<Command> makeDoctorCommand();
 
 /// Fails without a message of its own: what is wrong has been printed, as a table for example.
 class SilentFailure : public llvm::ErrorInfo<SilentFailure> {

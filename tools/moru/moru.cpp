@@ -28,8 +28,8 @@ EXAMPLES:
 
 static std::vector<std::unique_ptr<Command>> makeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto *make :
-       {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand, makeVerifyCommand})
+  for (auto *make : {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand,
+                     makeVerifyCommand, makeImportCommand, makeBenchCommand, makeDoctorCommand})
     commands.push_back(make());
   return commands;
 }

@@ -36,8 +36,8 @@ struct RecordedReport {
   bool passed() const;
 };
 
-/// Repeats the case in a folder (`init`, `batch`, `expected`). What Moru cannot do is a failed row; an error is returned
-/// only where the folder itself cannot be read.
+/// Repeats the case in a folder (`init`, `batch`, `expected`). What Moru cannot do is a failed row; an error is
+/// returned only where the folder itself cannot be read.
 llvm::Expected<RecordedReport> verifyRecordedRun(llvm::StringRef folder, const CompileOptions &options);
 
 } // namespace moru

@@ -1,0 +1,60 @@
+// Measured steps of a workload: training, inference, and greedy decoding one token at a time, as the peers do them.
+
+#ifndef MORU_TRAIN_BENCHMARK_H
+#define MORU_TRAIN_BENCHMARK_H
+
+#include "moru/Compiler/CompileOptions.h"
+#include "moru/Train/LoadedModel.h"
+#include "moru/Train/Workload.h"
+
+#include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace moru {
+
+enum class Phase : uint8_t { Train, Infer, Decode };
+
+/// Tokens of one measured run of decoding.
+constexpr int64_t kDecodeTokens = 64;
+
+/// A workload that is compiled and warm.
+class Benchmark {
+public:
+  /// `initial` is a safetensors file with the parameters and `batch.ids`, `batch.targets`; empty: drawn by Philox. Does
+  /// the first steps, whose losses or tokens are part of the result.
+  static llvm::Expected<std::unique_ptr<Benchmark>> create(const Workload &workload, Phase phase,
+                                                           llvm::StringRef initial, const CompileOptions &options);
+
+  /// Measures so many further steps; the fields are those of the peers.
+  llvm::Expected<llvm::json::Object> measure(int64_t steps);
+
+private:
+  Benchmark(const Workload &workload, Phase phase, LoadedModel model)
+      : workload(workload), phase(phase), model(std::move(model)) {}
+  llvm::Error load(llvm::StringRef initial);
+  llvm::Error drawBatch();
+  llvm::Error start();
+  llvm::Error step();
+  llvm::Error stepDecode();
+  double lossOfLogits(const HostTensor &logits) const;
+  llvm::Expected<std::vector<double>> time(int64_t steps);
+
+  Workload workload;
+  Phase phase;
+  LoadedModel model;
+  HostTensor ids, targets;
+  HostTensor token{ElementType::I32, {1}};
+  /// Of the last step.
+  double loss = 0;
+  std::vector<int32_t> tokens;
+  llvm::json::Object facts;
+  double flops = 0, compileSeconds = 0, firstCallSeconds = 0;
+};
+
+} // namespace moru
+
+#endif // MORU_TRAIN_BENCHMARK_H

@@ -1,0 +1,19 @@
+// From a folder of another project's weights to a checkpoint.
+
+#ifndef MORU_TRAIN_IMPORTCHECKPOINT_H
+#define MORU_TRAIN_IMPORTCHECKPOINT_H
+
+#include "moru/Data/Checkpoint.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace moru {
+
+/// Reads `model.safetensors` of a folder by a table of the models (DSL/Import.h) and, if it is there, `vocab.json`: an
+/// object from character to id.
+llvm::Expected<Checkpoint> importCheckpoint(llvm::StringRef folder);
+
+} // namespace moru
+
+#endif // MORU_TRAIN_IMPORTCHECKPOINT_H

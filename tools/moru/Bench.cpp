@@ -1,0 +1,131 @@
+// moru bench: a workload measured, once or for a race against other systems.
+
+#include "Command.h"
+#include "Options.h"
+
+#include "moru/Support/Files.h"
+#include "moru/Support/Format.h"
+#include "moru/Train/Benchmark.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <iostream>
+#include <sched.h>
+
+using namespace llvm;
+
+namespace moru {
+
+static constexpr StringLiteral kExamples = R"(
+--serve answers each line "run N" on standard input with the JSON of N further steps.
+
+EXAMPLES:
+
+  moru bench lstm_lm --phase=train --threads=2
+  moru bench lstm_lm --phase=decode --json --init=lstm_lm.safetensors
+)";
+
+namespace {
+
+class BenchCommand : public Command {
+public:
+  BenchCommand() : Command("bench", "Measure a workload", kExamples), plugins(sub), target(sub) {}
+  Error run() override;
+
+private:
+  Expected<std::unique_ptr<Benchmark>> prepare();
+  Error serve(Benchmark &benchmark);
+
+  PluginOptions plugins;
+  TargetOptions target;
+  cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload>"), cl::sub(sub)};
+  cl::opt<std::string> phase{"phase", cl::desc("train (default), infer or decode"), cl::init("train"), cl::sub(sub)};
+  cl::opt<std::string> precision{"precision", cl::desc("f32"), cl::init("f32"), cl::sub(sub)};
+  cl::opt<std::string> initial{"init", cl::desc("Initial weights and the batch (safetensors)"), cl::value_desc("file"),
+                               cl::sub(sub)};
+  cl::opt<long> steps{"steps", cl::desc("Measured steps (default: 20)"), cl::init(20), cl::sub(sub)};
+  cl::opt<bool> serves{"serve", cl::desc("Answer lines \"run N\""), cl::sub(sub)};
+  cl::opt<bool> json{"json", cl::desc("Print a line of JSON"), cl::sub(sub)};
+};
+
+} // namespace
+
+static std::optional<Phase> parsePhase(StringRef name) {
+  return StringSwitch<std::optional<Phase>>(name)
+      .Case("train", Phase::Train)
+      .Case("infer", Phase::Infer)
+      .Case("decode", Phase::Decode)
+      .Default(std::nullopt);
+}
+
+/// Keeps the process on the first `threads` of its CPUs, as the peers do.
+static void limitCpus(int32_t threads) {
+  cpu_set_t allowed, chosen;
+  CPU_ZERO(&chosen);
+  if (threads < 1 || sched_getaffinity(0, sizeof allowed, &allowed))
+    return;
+  for (size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&chosen) < threads; ++cpu)
+    if (CPU_ISSET(cpu, &allowed))
+      CPU_SET(cpu, &chosen);
+  sched_setaffinity(0, sizeof chosen, &chosen);
+}
+
+Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
+  if (Error error = plugins.load())
+    return error;
+  std::optional<Phase> parsed = parsePhase(phase);
+  if (!parsed)
+    return makeError("--phase: expected train, infer or decode, got \"" + phase + "\"");
+  if (precision != "f32")
+    return makeError("--precision: expected f32, got \"" + precision + "\"");
+  const Workload *found = findWorkload(workload.getValue());
+  if (!found)
+    return makeError("unknown workload \"" + workload + "\"; known: " + join(workloadNames(), ", "));
+  Expected<CompileOptions> options = target.get();
+  if (!options)
+    return options.takeError();
+  limitCpus(options->threads);
+  return Benchmark::create(*found, *parsed, initial, *options);
+}
+
+Error BenchCommand::serve(Benchmark &benchmark) {
+  for (std::string line; std::getline(std::cin, line);) {
+    StringRef rest = StringRef(line).trim();
+    int64_t count = 0;
+    if (!rest.consume_front("run ") || rest.getAsInteger(10, count) || count < 1)
+      return makeError("--serve: expected \"run N\" on standard input, got \"" + line + "\"");
+    Expected<json::Object> result = benchmark.measure(count);
+    if (!result)
+      return result.takeError();
+    printJsonLine(outs(), std::move(*result));
+  }
+  return Error::success();
+}
+
+Error BenchCommand::run() {
+  if (steps < 1)
+    return makeError("--steps: expected a number from 1 on, got " + Twine(steps));
+  Expected<std::unique_ptr<Benchmark>> benchmark = prepare();
+  if (!benchmark)
+    return benchmark.takeError();
+  if (serves)
+    return serve(**benchmark);
+  Expected<json::Object> result = (*benchmark)->measure(steps);
+  if (!result)
+    return result.takeError();
+  auto number = [&](StringRef key) { return formatNumber(result->getNumber(key).value_or(0)); };
+  if (json)
+    printJsonLine(outs(), std::move(*result));
+  else
+    outs() << "moru f32 " << workload << " " << phase << ": " << number("median_ms") << " ms (min " << number("min_ms")
+           << ", p90 " << number("p90_ms") << "), " << number("tokens_per_s") << " tokens/s, " << number("gflops")
+           << " GFLOP/s, compile " << number("compile_s") << " s, " << number("peak_rss_mb") << " MB\n";
+  return Error::success();
+}
+
+std::unique_ptr<Command> makeBenchCommand() { return std::make_unique<BenchCommand>(); }
+
+} // namespace moru
