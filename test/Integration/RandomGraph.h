@@ -1,6 +1,6 @@
 //===- RandomGraph.h - well-typed random graphs ------------------*- C++ -*-===//
-// A function of the graph dialect from a seed and a size: every operation on operands that it accepts, drawn from what was
-// computed before. The same seed gives the same program; with a smaller size, a program with fewer operations.
+// A function of the graph dialect from a seed and a size: every operation on operands that it accepts, drawn from what
+// was computed before. The same seed gives the same program; with a smaller size, a program with fewer operations.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_TEST_INTEGRATION_RANDOMGRAPH_H
@@ -85,10 +85,13 @@ private:
   // Choosing
   //===--------------------------------------------------------------------===//
 
+  /// One of the few sizes of this graph, so that shapes meet again.
+  int64_t drawSize() { return sizes[draws.below(sizes.size())]; }
+
   Shape drawShape(int64_t maxRank = 3) {
     Shape shape(draws.below(maxRank + 1));
     for (int64_t &size : shape)
-      size = draws.oneIn(8) ? 1 : draws.between(2, 5);
+      size = draws.oneIn(8) ? 1 : drawSize();
     return shape;
   }
 
@@ -345,6 +348,22 @@ private:
     return graph::ContractOp::create(builder, loc, x, y, lhsOver, rhsOver, lhsBatch, rhsBatch);
   }
 
+  /// One axis of `x` against a matrix, as in most models.
+  Value addProduct(const Values &scope, Value x) {
+    int64_t axis = draws.below(rankOf(x)), other = draws.below(2);
+    Shape shape = shapeOf(x), weight{shape[axis], drawSize()};
+    shape.erase(shape.begin() + axis);
+    shape.push_back(weight.back());
+    if (!fits(shape))
+      return {};
+    if (other == 1)
+      std::swap(weight.front(), weight.back());
+    Value y = ofShape(scope, weight, floatType);
+    if (shape.size() > 1 && draws.oneIn(4))
+      return graph::ContractOp::create(builder, loc, y, x, Shape{other}, Shape{axis}, Shape{}, Shape{});
+    return graph::ContractOp::create(builder, loc, x, y, Shape{axis}, Shape{other}, Shape{}, Shape{});
+  }
+
   Shape drawAxes(int64_t rank) {
     Shape axes;
     for (int64_t axis = 0; axis != rank; ++axis)
@@ -412,9 +431,11 @@ private:
         inputAxes.push_back(axis);
       }
     for (int64_t n = draws.below(4); n > 0; --n) {
+      // A loop's results all count as made from all that it reads: no gradient goes through comparisons of them.
+      Type element = !options.differentiable && draws.oneIn(6) ? intType : floatType;
       if (draws.oneIn(3))
-        inits.push_back(constant(drawShape(2), draws.oneIn(6) ? intType : floatType));
-      else if (Value init = pick(scope, draws.oneIn(6) ? intType : floatType))
+        inits.push_back(constant(drawShape(2), element));
+      else if (Value init = pick(scope, element))
         inits.push_back(init);
     }
     bool reverse = draws.oneIn(2);
@@ -441,14 +462,21 @@ private:
       addOperations(inner, draws.between(1, 6), depth + 1);
       for (Value init : inits)
         carries.push_back(ofShape(inner, shapeOf(init), elementOf(init)));
-      for (int64_t n = draws.below(4); n > 0; --n) {
+      Values wanted;
+      for (int64_t n = draws.below(3); n > 0; --n) {
         Values candidates(inner.begin() + (draws.oneIn(8) ? 0 : numOuter), inner.end());
         llvm::append_range(candidates, carries);
         llvm::append_range(candidates, carries);
-        if (candidates.empty())
-          break;
-        Value output = candidates[draws.below(candidates.size())];
-        if (typeOf(output).getNumElements() * length > kMaxEntries || rankOf(output) == kMaxRank)
+        if (!candidates.empty())
+          wanted.push_back(candidates[draws.below(candidates.size())]);
+      }
+      // What nobody reads is dead: half of it goes out.
+      for (Value value : Values(inner.begin() + numOuter, inner.end()))
+        if (value.use_empty() && !llvm::is_contained(carries, value) && draws.oneIn(2))
+          wanted.push_back(value);
+      for (Value output : wanted) {
+        if (typeOf(output).getNumElements() * length > kMaxEntries || rankOf(output) == kMaxRank ||
+            (options.differentiable && !isFloat(output)))
           continue;
         outputs.push_back(output);
         outputAxes.push_back(draws.below(rankOf(output) + 1));
@@ -472,7 +500,7 @@ private:
     if (!x)
       return constant(drawShape(), floatType);
     int64_t rank = rankOf(x);
-    switch (draws.below(32)) {
+    switch (draws.below(36)) {
     default:
       return addUnary(x);
     case 5:
@@ -496,9 +524,13 @@ private:
     case 17:
       return rank == 0 ? Value() : addConcat(scope, x);
     case 18:
+      return addContract(x, pick(scope, floatType));
     case 19:
     case 20:
-      return addContract(x, pick(scope, floatType));
+    case 32:
+    case 33:
+    case 34:
+      return rank == 0 ? Value() : addProduct(scope, x);
     case 21:
     case 22:
     case 23:
@@ -571,6 +603,8 @@ private:
   }
 
   mlir::func::FuncOp build(mlir::ModuleOp module) {
+    for (int64_t n = 0; n != 3; ++n)
+      sizes.push_back(draws.between(2, 6));
     llvm::SmallVector<Type> types;
     for (int64_t n = draws.between(1, 4); n > 0; --n)
       types.push_back(tensor(drawShape(), floatType));
@@ -590,13 +624,17 @@ private:
       made.setArgAttr(argument.getArgNumber(), graph::GraphDialect::kRoleAttr, builder.getStringAttr(role));
       if (!options.donated || draws.oneIn(2))
         continue;
-      results.push_back(ofShape(scope, shapeOf(argument), elementOf(argument)));
+      Value result = ofShape(scope, shapeOf(argument), elementOf(argument));
+      results.push_back(draws.oneIn(2) ? result : binary<graph::SubOp>(argument, result));
       donated.push_back(argument.getArgNumber());
     }
     for (int64_t n = draws.between(1, 4); n > 0; --n) {
       Values last(scope.end() - std::min<size_t>(scope.size(), 8), scope.end());
       results.push_back(draws.oneIn(4) ? scope[draws.below(scope.size())] : last[draws.below(last.size())]);
     }
+    for (Value value : scope)
+      if (value.use_empty() && !llvm::is_contained(results, value) && draws.oneIn(2))
+        results.push_back(value);
     mlir::func::ReturnOp::create(builder, loc, results);
     made.setType(builder.getFunctionType(types, mlir::ValueRange(results).getTypes()));
     for (auto [result, argument] : llvm::enumerate(donated))
@@ -609,6 +647,7 @@ private:
   mlir::OpBuilder builder;
   mlir::Location loc;
   Type floatType, intType, boolType;
+  Shape sizes;
   mlir::func::FuncOp function;
 };
 

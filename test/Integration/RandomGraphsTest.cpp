@@ -1,7 +1,7 @@
 //===- RandomGraphsTest.cpp - what passes make of random graphs -----------===//
-// Graphs of fixed seeds, before and after passes, evaluated by the Reference and by its interpreter of kernels. Results may differ by the
-// rounding errors that the Reference bounds, in f64. A failure prints the seed and the smallest program of that seed that fails.
-// MORU_FUZZ_GRAPHS=n tries n graphs instead, MORU_FUZZ_SEED=s begins with seed s.
+// Graphs of fixed seeds, before and after passes, evaluated by the Reference and by its interpreter of kernels. Results
+// may differ by the rounding errors that the Reference bounds, in f64. A failure prints the seed and the smallest
+// program of that seed that fails. MORU_FUZZ_GRAPHS=n tries n graphs instead, MORU_FUZZ_SEED=s begins with seed s.
 //===----------------------------------------------------------------------===//
 
 #include "RandomGraph.h"
@@ -111,7 +111,8 @@ protected:
       if (a == b || (std::isnan(a) && std::isnan(b)))
         continue;
       double tolerance = reference::kSecondOrder * (expected.bound(i) + got.bound(i));
-      // Where a decision was made between equal numbers, the bound is infinite, and not a number once it has met a zero.
+      // Where a decision was made between equal numbers, the bound is infinite, and not a number once it has met a
+      // zero.
       if (std::abs(a - b) > tolerance)
         return llvm::formatv("{0}{1}: expected {2:f15}, got {3:f15} (tolerance {4:e2})", what,
                              reference::indexToString(expected.shape(), i), a, b, tolerance);
@@ -178,7 +179,8 @@ protected:
   /// `function` as kernels, unplanned and planned, against its results.
   std::string checkKernels(func::FuncOp function, ArrayRef<Tensor> arguments, bool simplify, uint64_t seed) {
     std::string diagnostics;
-    // Copies are wanted in a few cases (a value that is carried and returned, say): the verifier's word on them is no failure here.
+    // Copies are wanted in a few cases (a value that is carried and returned, say): the verifier's word on them is no
+    // failure here.
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
       if (diagnostic.str().find("only copies") == std::string::npos)
         diagnostics += diagnostic.str() + "\n";
@@ -238,8 +240,7 @@ protected:
     if (!diagnostics.empty())
       return diagnostics + print(source) + "\n" + print(*result);
     for (auto [index, pair] : llvm::enumerate(llvm::zip_equal(expected, got)))
-      if (std::string message =
-              compare(("result " + Twine(index)).str(), std::get<0>(pair), std::get<1>(pair));
+      if (std::string message = compare(("result " + Twine(index)).str(), std::get<0>(pair), std::get<1>(pair));
           !message.empty())
         return message + "\n" + print(source) + "\n" + print(*result);
     return {};
@@ -270,8 +271,7 @@ protected:
       return;
     auto gradient = graph::GradientOp::create(builder, loc, ValueRange(targets).getTypes(), loss, targets);
     end->setOperands(gradient.getResults());
-    function.setType(
-        FunctionType::get(function.getContext(), function.getArgumentTypes(), gradient.getResultTypes()));
+    function.setType(FunctionType::get(function.getContext(), function.getArgumentTypes(), gradient.getResultTypes()));
   }
 
   MLIRContext context;
@@ -328,8 +328,8 @@ TEST_F(RandomGraphs, HaveGradientsThatAreKernels) {
     func::FuncOp function = makeGraph(seed, size, /*differentiable=*/true);
     takeGradient(function);
     std::string diagnostics;
-    OwningOpRef<ModuleOp> expanded = transform(
-        *module, [](OpPassManager &manager) { populateGraphToGradient(manager, {}); }, diagnostics);
+    OwningOpRef<ModuleOp> expanded =
+        transform(*module, [](OpPassManager &manager) { populateGraphToGradient(manager, {}); }, diagnostics);
     if (!expanded)
       return "the gradient cannot be expanded\n" + print(*module);
     module = std::move(expanded);
