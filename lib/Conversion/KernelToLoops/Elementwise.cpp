@@ -117,8 +117,8 @@ Value Elementwise::floatToInteger(Type from, Type to) {
 
 Value Elementwise::convert(Type toElement) {
   Type fromElement = getElementTypeOrSelf(type);
-  bool roundToBf16 = toElement.isBF16();
-  Type computed = roundToBf16 ? builder.getF32Type() : toElement;
+  bool toBF16 = toElement.isBF16();
+  Type computed = toBF16 ? builder.getF32Type() : toElement;
   Type to = withElement(computed);
   Value value = x;
   if (toElement.isInteger(1)) {
@@ -129,11 +129,6 @@ Value Elementwise::convert(Type toElement) {
   }
   if (isFloat && isa<FloatType>(computed)) {
     unsigned from = fromElement.getIntOrFloatBitWidth(), wide = computed.getIntOrFloatBitWidth();
-    // Straight to bf16, rounded once.
-    if (roundToBf16 && from > 32) {
-      value = arith::TruncFOp::create(builder, withElement(toElement), value);
-      return arith::ExtFOp::create(builder, to, value);
-    }
     if (from < wide)
       value = arith::ExtFOp::create(builder, to, value);
     else if (from > wide)
@@ -149,9 +144,8 @@ Value Elementwise::convert(Type toElement) {
     value = arith::ExtSIOp::create(builder, to, value);
   else if (fromElement.getIntOrFloatBitWidth() > computed.getIntOrFloatBitWidth())
     value = arith::TruncIOp::create(builder, to, value);
-  if (roundToBf16) {
-    value = arith::TruncFOp::create(builder, withElement(toElement), value);
-    value = arith::ExtFOp::create(builder, to, value);
+  if (toBF16) {
+    value = extendBF16(builder, roundToBF16(builder, value));
   }
   return value;
 }
@@ -200,6 +194,42 @@ Value Elementwise::emit() {
 }
 
 } // namespace
+
+Value extendBF16(ImplicitLocOpBuilder &builder, Value value) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  auto shaped = [&](Type element) -> Type { return vector ? VectorType::get(vector.getShape(), element) : element; };
+  Value low = arith::BitcastOp::create(builder, shaped(builder.getI16Type()), value);
+  Value bits = arith::ExtUIOp::create(builder, shaped(builder.getI32Type()), low);
+  TypedAttr sixteen = builder.getI32IntegerAttr(16);
+  if (vector)
+    sixteen = DenseElementsAttr::get(cast<VectorType>(bits.getType()), Attribute(sixteen));
+  Value shifted = arith::ShLIOp::create(builder, bits, arith::ConstantOp::create(builder, sixteen));
+  return arith::BitcastOp::create(builder, shaped(builder.getF32Type()), shifted);
+}
+
+Value roundToBF16(ImplicitLocOpBuilder &builder, Value value) {
+  // LLVM would call a function of compiler-rt. Half of a unit, less the least bit unless the result would be odd, is
+  // added to the bits.
+  auto vector = dyn_cast<VectorType>(value.getType());
+  auto shaped = [&](Type element) -> Type { return vector ? VectorType::get(vector.getShape(), element) : element; };
+  Type wide = shaped(builder.getI32Type()), narrow = shaped(builder.getI16Type());
+  auto number = [&](int32_t bits) -> Value {
+    auto attribute = builder.getI32IntegerAttr(bits);
+    if (vector)
+      return arith::ConstantOp::create(builder, DenseElementsAttr::get(cast<VectorType>(wide), Attribute(attribute)));
+    return arith::ConstantOp::create(builder, attribute);
+  };
+  Value bits = arith::BitcastOp::create(builder, wide, value);
+  Value high = arith::ShRUIOp::create(builder, bits, number(16));
+  Value odd = arith::AndIOp::create(builder, high, number(1));
+  Value rounded = arith::AddIOp::create(builder, bits, arith::AddIOp::create(builder, odd, number(0x7fff)));
+  rounded = arith::ShRUIOp::create(builder, rounded, number(16));
+  // A NaN stays one: its highest bit of the fraction is set.
+  Value isNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, value, value);
+  rounded = arith::SelectOp::create(builder, isNan, arith::OrIOp::create(builder, high, number(0x40)), rounded);
+  return arith::BitcastOp::create(builder, shaped(builder.getBF16Type()),
+                                  arith::TruncIOp::create(builder, narrow, rounded));
+}
 
 bool isElementwise(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp>(op); }
 

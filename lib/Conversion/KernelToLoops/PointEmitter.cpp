@@ -282,11 +282,8 @@ Value PointEmitter::fromStorage(Value value, Type element) {
   Type type = value.getType();
   if (element.isInteger(1))
     return arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, value, zero(type));
-  if (element.isBF16()) {
-    auto vector = dyn_cast<VectorType>(type);
-    return arith::ExtFOp::create(builder, getVectorType(builder.getF32Type(), vector ? vector.getNumElements() : 1),
-                                 value);
-  }
+  if (element.isBF16())
+    return extendBF16(builder, value);
   return value;
 }
 
@@ -296,7 +293,7 @@ Value PointEmitter::toStorage(Value value, Type element) {
   if (element.isInteger(1))
     return arith::ExtUIOp::create(builder, getVectorType(builder.getI8Type(), width), value);
   if (element.isBF16())
-    return arith::TruncFOp::create(builder, getVectorType(element, width), value);
+    return roundToBF16(builder, value);
   return value;
 }
 

@@ -197,6 +197,10 @@ private:
 
 /// An elementwise operation on vectors or numbers; null where the operation is none.
 mlir::Value emitElementwise(mlir::ImplicitLocOpBuilder &builder, mlir::Operation *op, mlir::ValueRange operands);
+/// bf16 to f32. On the bits: where LLVM sees the type, it may compute in bf16 and convert by calls.
+mlir::Value extendBF16(mlir::ImplicitLocOpBuilder &builder, mlir::Value value);
+/// f32 to bf16, to nearest even.
+mlir::Value roundToBF16(mlir::ImplicitLocOpBuilder &builder, mlir::Value value);
 /// True for the operations that `emitElementwise` knows.
 bool isElementwise(mlir::Operation *op);
 

@@ -38,6 +38,8 @@ struct Storage {
   /// Every byte, the guards included.
   std::vector<char> snapshot() { return std::vector<char>(data() - kGuard, data() + type.getSizeInBytes() + kGuard); }
 
+  void restore(const std::vector<char> &bytes) { std::copy(bytes.begin(), bytes.end(), data() - kGuard); }
+
   /// Where entry `index`, in row-major order, lies.
   int64_t place(int64_t index) const {
     ArrayRef<int64_t> shape = type.getShape();
@@ -66,6 +68,8 @@ struct Storage {
       return at<float>(index);
     if (element.isF64())
       return at<double>(index);
+    if (element.isBF16())
+      return at<BFloat16>(index).toFloat();
     if (element.isInteger(32))
       return at<int32_t>(index);
     if (element.isInteger(64))
@@ -79,6 +83,8 @@ struct Storage {
       at<float>(index) = float(value);
     else if (element.isF64())
       at<double>(index) = value;
+    else if (element.isBF16())
+      at<BFloat16>(index) = BFloat16::fromFloat(float(value));
     else if (element.isInteger(32))
       at<int32_t>(index) = int32_t(value);
     else if (element.isInteger(64))
@@ -106,6 +112,8 @@ protected:
     for (int64_t i = 0; i < tensor.size(); ++i) {
       if (type.getElementType().isF32())
         tensor.set(i, float(std::uniform_real_distribution<float>(-2, 2)(engine)));
+      else if (type.getElementType().isBF16())
+        tensor.set(i, int(engine() % 65) / 16.0 - 2);
       else if (isa<FloatType>(type.getElementType()))
         tensor.set(i, std::uniform_real_distribution<double>(-2, 2)(engine));
       else if (type.getElementType().isInteger(1))
@@ -164,11 +172,23 @@ protected:
     std::vector<void *> arguments;
     for (Storage &storage : storages)
       arguments.push_back(storage.data());
-    moru_error error;
-    moru_context *runtime = moru_context_create(64, 2, &error);
-    ASSERT_TRUE(runtime) << error.message;
-    reinterpret_cast<moru_function>(*entry)(runtime, arguments.data());
-    moru_context_destroy(runtime);
+    auto run = [&](int threads) {
+      for (auto [storage, bytes] : llvm::zip(storages, before))
+        storage.restore(bytes);
+      moru_error error;
+      moru_context *runtime = moru_context_create(64, threads, &error);
+      ASSERT_TRUE(runtime) << error.message;
+      reinterpret_cast<moru_function>(*entry)(runtime, arguments.data());
+      moru_context_destroy(runtime);
+    };
+    // The same bits with any number of threads.
+    run(1);
+    std::vector<std::vector<char>> alone;
+    for (Storage &storage : storages)
+      alone.push_back(storage.snapshot());
+    run(3);
+    for (auto [storage, bytes] : llvm::zip(storages, alone))
+      EXPECT_EQ(storage.snapshot(), bytes) << "other bits with more threads";
 
     for (auto [number, tensor] : llvm::zip(written, *expected))
       compare(storages[number], tensor);
@@ -344,6 +364,33 @@ TEST_P(KernelToLoopsTest, mixesElementTypes) {
       %10 = graph.not %c : tensor<9x21xi1>
       %11 = graph.and %9, %10 : tensor<9x21xi1>
       kernel.yield %3, %5, %7, %8, %11 : tensor<9x21xf32>, tensor<9x21xi32>, tensor<9x21xi64>, tensor<9x21xf64>, tensor<9x21xi1>)"));
+}
+
+TEST_P(KernelToLoopsTest, computesBf16InF32) {
+  check(kernel("map", {{"a", "9x21xbf16"}, {"b", "9x21xf32"}}, {"9x21xbf16", "9x21xf32"}, R"(
+      %0 = graph.convert %b : tensor<9x21xf32> -> tensor<9x21xbf16>
+      %1 = graph.mul %a, %0 : tensor<9x21xbf16>
+      %2 = graph.convert %a : tensor<9x21xbf16> -> tensor<9x21xf32>
+      %3 = graph.add %2, %b : tensor<9x21xf32>
+      kernel.yield %1, %3 : tensor<9x21xbf16>, tensor<9x21xf32>)"));
+  check(kernel("row_reduce", {{"a", "9x53xbf16"}}, {"9xbf16"}, R"(
+      %0 = graph.reduce_max %a over [1] : tensor<9x53xbf16> -> tensor<9xbf16>
+      kernel.yield %0 : tensor<9xbf16>)"));
+}
+
+TEST_P(KernelToLoopsTest, convertsWithSaturation) {
+  check(kernel("map", {{"a", "3x21xf32"}}, {"3x21xi32", "3x21xi64"}, R"(
+      %big = graph.constant dense<2147483648.0> : tensor<3x21xf32>
+      %huge = graph.constant dense<9223372036854775808.0> : tensor<3x21xf32>
+      %0 = graph.mul %a, %big : tensor<3x21xf32>
+      %1 = graph.convert %0 : tensor<3x21xf32> -> tensor<3x21xi32>
+      %2 = graph.mul %a, %huge : tensor<3x21xf32>
+      %zero = graph.constant dense<0.0> : tensor<3x21xf32>
+      %nan = graph.div %zero, %zero : tensor<3x21xf32>
+      %c = graph.compare lt %a, %zero : tensor<3x21xf32> -> tensor<3x21xi1>
+      %3 = graph.select %c, %nan, %2 : tensor<3x21xi1>, tensor<3x21xf32>
+      %4 = graph.convert %3 : tensor<3x21xf32> -> tensor<3x21xi64>
+      kernel.yield %1, %4 : tensor<3x21xi32>, tensor<3x21xi64>)"));
 }
 
 TEST_P(KernelToLoopsTest, slicesPadsAndConcatenates) {
