@@ -22,6 +22,8 @@ namespace {
 /// What is known about a function.
 struct FunctionRecord {
   NamedValues inputs;
+  /// The numbers of its constants before the first pass.
+  std::set<double> constants;
   /// The results before the first pass, and after the last one.
   NamedValues expected, latest;
   /// The function after the last pass, a copy; it stays one of kernels when these become functions of their own.
@@ -84,6 +86,7 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
     return success();
   FunctionRecord record;
   record.inputs = drawNamedInputs(function, options.seed);
+  record.constants = collectConstants(function);
   FailureOr<NamedValues> results = run(function, record.inputs);
   if (failed(results))
     return failure();
@@ -99,9 +102,9 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
 
 /// An error at the place that `locate` finds, with the pass and the numbers.
 static LogicalResult reportDifference(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
-                                      const Meanings &meanings, StringRef output, const Tensor &got,
+                                      const RunOptions &options, StringRef output, const Tensor &got,
                                       const Difference &difference) {
-  Operation *culprit = locate(record.previous.get(), function, record.inputs, output, meanings);
+  Operation *culprit = locate(record.previous.get(), function, record.inputs, output, options);
   InFlightDiagnostic diagnostic = emitError(culprit ? culprit->getLoc() : function.getLoc());
   diagnostic << pass.describe() << " has changed result '" << output << "' of '" << function.getName() << "': expected "
              << llvm::formatv("{0:e9} within {1:e1}, got {2:e9} at {3}", difference.expected, difference.tolerance,
@@ -117,7 +120,8 @@ static LogicalResult reportDifference(const PassRun &pass, func::FuncOp function
 /// Runs `function` and compares its results with those of the record.
 static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
                                             const Meanings &meanings) {
-  FailureOr<NamedValues> got = run(function, record.inputs, {.meanings = meanings});
+  RunOptions options{.meanings = meanings, .exactConstants = &record.constants};
+  FailureOr<NamedValues> got = run(function, record.inputs, options);
   if (failed(got))
     return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
                                 << "' what the Reference cannot run";
@@ -128,7 +132,7 @@ static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp fu
       return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '" << function.getName()
                                   << "' or changed its type: expected " << value.type;
     if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder))
-      return reportDifference(pass, function, record, meanings, name, it->second, *difference);
+      return reportDifference(pass, function, record, options, name, it->second, *difference);
   }
   return got;
 }

@@ -82,11 +82,13 @@ static llvm::SetVector<Operation *> getDependencies(Operation *op) {
 }
 
 Operation *check::locate(func::FuncOp before, func::FuncOp now, const NamedValues &inputs, StringRef output,
-                         const Meanings &meaningsNow) {
+                         const RunOptions &optionsNow) {
   Operation *producer = getProducer(now, output);
   std::vector<Made> madeBefore, madeNow;
-  RunOptions optionsBefore{.trace = &madeBefore}, optionsNow{.trace = &madeNow, .meanings = meaningsNow};
-  if (failed(run(before, inputs, optionsBefore)) || failed(run(now, inputs, optionsNow)))
+  RunOptions traced = optionsNow;
+  traced.trace = &madeNow;
+  if (failed(run(before, inputs, {.trace = &madeBefore, .exactConstants = optionsNow.exactConstants})) ||
+      failed(run(now, inputs, traced)))
     return producer;
   KnownValues known;
   for (const auto &[name, tensor] : inputs)

@@ -322,6 +322,9 @@ static Attribute perturbConstant(Attribute value) {
 
 static void findConstants(Operation *op, Mutations &mutations) {
   auto value = op->getAttr("value");
+  // Sizes and strides of LLVM's descriptors, which nothing reads.
+  if (llvm::all_of(op->getUsers(), llvm::IsaPred<LLVM::InsertValueOp>))
+    return;
   if (!value || op->use_empty() || !isa<graph::ConstantOp, arith::ConstantOp, LLVM::ConstantOp>(op))
     return;
   if (Attribute changed = perturbConstant(value))

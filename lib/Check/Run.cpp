@@ -86,6 +86,7 @@ FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const Na
 static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments, const RunOptions &runOptions) {
   reference::EvaluateOptions options;
   options.bounds = runOptions.bounds;
+  options.exactConstants = runOptions.exactConstants;
   std::vector<Made> *trace = runOptions.trace;
   llvm::DenseMap<Value, Tensor> latest;
   if (trace)
@@ -130,6 +131,7 @@ static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor>
                                          const RunOptions &runOptions) {
   reference::InterpretOptions options;
   options.bounds = runOptions.bounds;
+  options.exactConstants = runOptions.exactConstants;
   options.meanings = runOptions.meanings;
   if (std::vector<Made> *trace = runOptions.trace)
     options.observe = [trace](const reference::KernelExecution &execution) {
@@ -139,6 +141,16 @@ static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor>
   if (failed(contents))
     return failure();
   return pickResults(function, *contents);
+}
+
+std::set<double> check::collectConstants(func::FuncOp function) {
+  std::set<double> numbers;
+  function.walk([&](graph::ConstantOp op) {
+    FailureOr<Tensor> tensor = reference::fromAttribute(op.getValue());
+    if (succeeded(tensor))
+      numbers.insert(tensor->floats.begin(), tensor->floats.end());
+  });
+  return numbers;
 }
 
 FailureOr<NamedValues> check::run(func::FuncOp function, const NamedValues &inputs, const RunOptions &options) {
@@ -164,7 +176,7 @@ std::optional<Difference> check::compare(const Tensor &expected, const Tensor &g
       continue;
     double tolerance = exact ? 0 : factor * (expected.bound(i) + got.bound(i));
     double error = std::abs(a - b);
-    if (error <= tolerance)
+    if (error <= tolerance || std::isnan(tolerance))
       continue;
     // NaN against a number is the worst there is.
     double ratio = std::isnan(error) ? reference::undecided() : tolerance == 0 ? 1e300 * error : error / tolerance;

@@ -11,6 +11,7 @@
 #include "llvm/ADT/MapVector.h"
 
 #include <map>
+#include <set>
 
 namespace moru::check {
 
@@ -52,7 +53,12 @@ struct RunOptions {
   std::vector<Made> *trace = nullptr;
   /// For a function that launches kernels.
   Meanings meanings{};
+  /// The numbers of the original program's constants, if others may be folded ones.
+  const std::set<double> *exactConstants = nullptr;
 };
+
+/// The numbers that constants of a function hold.
+std::set<double> collectConstants(mlir::func::FuncOp function);
 
 /// Runs a function of graph operations, kernels or launches and returns its results by name, with error bounds.
 mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs, const RunOptions &options = {});
@@ -77,7 +83,7 @@ std::optional<Difference> compare(const reference::Tensor &expected, const refer
 /// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result `output` depends on;
 /// `before` is the same program when it was right. Falls back to the operation that makes the result.
 mlir::Operation *locate(mlir::func::FuncOp before, mlir::func::FuncOp now, const NamedValues &inputs,
-                        llvm::StringRef output, const Meanings &meaningsNow);
+                        llvm::StringRef output, const RunOptions &optionsNow);
 
 /// Compares the gradients that `graph-expand-gradients` makes of `function` with finite differences of the loss, along one random direction
 /// per target. Emits an error at the `graph.gradient` whose target is wrong.

@@ -4,6 +4,8 @@
 
 #include "Evaluators.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace moru;
 using namespace moru::reference;
@@ -32,10 +34,31 @@ static EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(Ar
   return single(pick(e.operand(0), e.resultType(), indices));
 }
 
+/// A number with no more than half of the digits of f32, such as 0.5 or 24: what folding gives that is exact.
+static bool hasFewDigits(double value) {
+  int exponent;
+  double scaled = std::ldexp(std::frexp(value, &exponent), 12);
+  return scaled == std::trunc(scaled);
+}
+
+/// One rounding to the declared type for each entry that is not a constant of the original program.
+static void addRoundingOfConstant(const Evaluation &e, Tensor &tensor) {
+  Type element = tensor.type.getElementType();
+  double roundoff = element.isF32() ? kRoundoffF32 : element.isBF16() ? kRoundoffBF16 : kRoundoffF64;
+  for (auto [index, value] : llvm::enumerate(tensor.floats)) {
+    if (!std::isfinite(value) || hasFewDigits(value) || e.options.exactConstants->count(value))
+      continue;
+    tensor.addBounds();
+    tensor.bounds[index] = roundoff * std::abs(value);
+  }
+}
+
 static EvaluatorResult evaluateConstant(const Evaluation &e) {
   FailureOr<Tensor> tensor = fromAttribute(cast<graph::ConstantOp>(e.op).getValue());
   if (failed(tensor))
     return e.op->emitError("expected a constant whose entries are in the program");
+  if (e.withBounds() && e.options.exactConstants)
+    addRoundingOfConstant(e, *tensor);
   return single(std::move(*tensor));
 }
 

@@ -27,6 +27,8 @@ double Evaluation::roundoff(Type element) const {
 }
 
 double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
+  if (std::isnan(inherited))
+    return undecided(); // Zero times, or minus, infinity.
   bool isNarrow = options.bounds == Bounds::Declared && !element.isF64();
   if (isNarrow && std::isfinite(value) && std::abs(value) + inherited > kLargestF32)
     return undecided();

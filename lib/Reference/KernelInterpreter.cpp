@@ -224,6 +224,7 @@ LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, A
   }
   EvaluateOptions evaluateOptions;
   evaluateOptions.bounds = options.bounds;
+  evaluateOptions.exactConstants = options.exactConstants;
   FailureOr<SmallVector<Tensor>> writes = evaluateBlock(*meaning.getBodyBlock(), reads, evaluateOptions);
   if (failed(writes))
     return failure();

@@ -16,6 +16,7 @@
 #include "llvm/ADT/DenseMap.h"
 
 #include <functional>
+#include <set>
 
 namespace moru::reference {
 
@@ -34,6 +35,9 @@ struct EvaluateOptions {
   Bounds bounds = Bounds::Off;
   /// Called with each value once it is known; `steps` holds the iteration of each scan around it, outermost first.
   std::function<void(mlir::Value, const Tensor &, llvm::ArrayRef<int64_t> steps)> observe;
+  /// Where given: the numbers that constants of the program have had from the start. Another constant was folded, and so rounded to its
+  /// type: it carries that error, unless it has so few digits that it is likely to be exact.
+  const std::set<double> *exactConstants = nullptr;
   /// Added to a value of the outermost block as soon as it is known: how finite differences move an intermediate value.
   llvm::DenseMap<mlir::Value, Tensor> perturbations{};
 };

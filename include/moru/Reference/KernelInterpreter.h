@@ -25,6 +25,8 @@ struct KernelExecution {
 /// How to run a function of kernels.
 struct InterpretOptions {
   Bounds bounds = Bounds::Off;
+  /// As in EvaluateOptions.
+  const std::set<double> *exactConstants = nullptr;
   /// What each `kernel.launch` means: the kernel that it was before kernels became functions of loops.
   llvm::DenseMap<mlir::Operation *, kernel::ComputeOp> meanings{};
   /// Called after each kernel.
