@@ -11,7 +11,7 @@ namespace moru {
 
 Result<Executable> compile(const Program &program, const CompileOptions &options) {
   if (!program.ok())
-    return Failure{program.errorText()};
+    return Failure{llvm::StringRef(program.errorText()).rtrim().str()};
   llvm::Expected<Executable> executable = compileModule(moduleOf(program), options);
   if (!executable)
     return Failure{llvm::toString(executable.takeError())};
