@@ -12,6 +12,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 #define DEBUG_TYPE "graph-to-kernel"
 
@@ -28,16 +29,73 @@ using namespace moru::kernel;
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static BufferType bufferTypeOf(Value value) { return cast<BufferType>(value.getType()); }
 
-/// The name that the user gave where `value` was made, or what makes it.
-static std::string describe(Value value) {
+//===----------------------------------------------------------------------===//
+// Labels
+//===----------------------------------------------------------------------===//
+
+/// The name that the user gave where `value` was made; empty if there is none.
+static StringRef getUserName(Value value) {
   Location loc = value.getLoc();
   if (auto fused = dyn_cast<FusedLoc>(loc); fused && !fused.getLocations().empty())
     loc = fused.getLocations().front();
-  if (auto named = dyn_cast<NameLoc>(loc))
-    return named.getName().str();
-  if (Operation *op = value.getDefiningOp())
-    return op->getName().stripDialect().str();
-  return "argument";
+  auto named = dyn_cast<NameLoc>(loc);
+  return named ? named.getName().getValue() : StringRef();
+}
+
+/// `graph.name` of the argument of the host function that `buffer` is, or is a part of.
+static StringRef getArgumentName(Value buffer) {
+  while (Operation *view = buffer.getDefiningOp()) {
+    if (!isa<ViewOp>(view))
+      return {};
+    buffer = view->getOperand(0);
+  }
+  auto argument = cast<BlockArgument>(buffer);
+  auto host = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto name = host ? host.getArgAttrOfType<StringAttr>(argument.getArgNumber(), GraphDialect::kNameAttr) : StringAttr();
+  return name ? name.getValue() : StringRef();
+}
+
+/// "pack W": what is done with an argument, or a named value; only what is done if it has no name.
+static std::string describeMove(StringRef verb, Value value, Value buffer) {
+  StringRef name = getArgumentName(buffer);
+  if (name.empty())
+    name = getUserName(value);
+  return name.empty() ? verb.str() : (verb + " " + name).str();
+}
+
+/// The kinds of operations in program order, each once: "contract+add+tanh". The five of a softmax count as one.
+static std::string describe(ArrayRef<Operation *> ops) {
+  llvm::SmallSetVector<StringRef, 8> kinds;
+  for (Operation *op : ops)
+    kinds.insert(op->getName().stripDialect());
+  if (kinds.contains("reduce_max") && kinds.contains("exp") && kinds.contains("reduce_sum")) {
+    StringRef softmax = kinds.contains("log") ? "log_softmax" : "softmax";
+    llvm::SmallSetVector<StringRef, 8> others;
+    for (StringRef kind : kinds)
+      if (!llvm::is_contained({"reduce_max", "sub", "exp", "reduce_sum", "div", "log"}, kind))
+        others.insert(kind);
+      else
+        others.insert(softmax);
+    kinds = others;
+  }
+  // What a line of a plan or a profile has room for: the first, and the last, which is what is stored.
+  constexpr size_t kMaxKinds = 4;
+  SmallVector<StringRef> words(kinds.begin(), kinds.end());
+  if (words.size() > kMaxKinds)
+    words.erase(words.begin() + kMaxKinds - 1, words.end() - 1);
+  return llvm::join(words, "+");
+}
+
+/// What a kernel is called: after the argument that it updates, the user's word for what it makes, or what it does.
+static std::string describe(ArrayRef<Operation *> ops, ArrayRef<Value> outputs, ArrayRef<Value> writes) {
+  for (Value write : writes)
+    if (auto argument = dyn_cast<BlockArgument>(write))
+      if (auto host = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+          host && host.getArgAttr(argument.getArgNumber(), KernelDialect::kUpdatedAttr))
+        if (StringRef name = getArgumentName(write); !name.empty())
+          return ("update " + name).str();
+  StringRef name = getUserName(outputs.back());
+  return name.empty() ? describe(ops) : name.str();
 }
 
 //===----------------------------------------------------------------------===//
@@ -347,11 +405,14 @@ void BlockLowering::emitCopy(Value value, Value buffer) {
   SmallVector<Value> reads;
   for (Value source : sources)
     reads.push_back(saved.count(source) ? saved[source] : getBuffer(source));
-  ComputeOp kernel = beginKernel(Family::Map,
-                                 sources.empty()    ? "fill"
-                                 : isInlined(value) ? describe(value)
-                                                    : "copy",
-                                 reads, {buffer}, value.getLoc());
+  std::string label;
+  if (sources.empty())
+    label = "fill";
+  else if (isInlined(value))
+    label = describe({value.getDefiningOp()});
+  else
+    label = describeMove("copy", value, reads.front());
+  ComputeOp kernel = beginKernel(Family::Map, label, reads, {buffer}, value.getLoc());
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
     mapping.map(source, argument);
@@ -394,7 +455,8 @@ void BlockLowering::emitPack(Node &node) {
   SmallVector<Value> reads;
   for (Value source : sources)
     reads.push_back(getBuffer(source));
-  ComputeOp kernel = beginKernel(Family::Map, "pack", reads, {buffer}, loc);
+  std::string label = reads.size() == 1 ? describeMove("pack", packing.source, reads.front()) : "pack";
+  ComputeOp kernel = beginKernel(Family::Map, label, reads, {buffer}, loc);
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
@@ -449,7 +511,7 @@ void BlockLowering::emitCompute(Node &node) {
   }
 
   Location loc = builder.getFusedLoc(locations);
-  ComputeOp kernel = beginKernel(node.family, describe(outputs.back()), reads, writes, loc);
+  ComputeOp kernel = beginKernel(node.family, describe(ops, outputs, writes), reads, writes, loc);
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
@@ -783,7 +845,39 @@ static bool isOverwrittenArgument(func::FuncOp func, Value value) {
          });
 }
 
+/// A step of arithmetic on one value that lies in a buffer anyway: to compute it again costs its reader nothing.
+static bool isCheapToRecompute(Operation *op) {
+  if (!isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaximumOp, MinimumOp>(op))
+    return false;
+  SetVector<Value> sources;
+  for (Value operand : op->getOperands())
+    collectSources(operand, sources);
+  if (sources.size() != 1 || sources.front().getType() != op->getResult(0).getType())
+    return false;
+  Operation *source = sources.front().getDefiningOp();
+  return !source || !source->hasTrait<OpTrait::Elementwise>();
+}
+
+/// %s = mul %g, %g with two readers -> one for each: otherwise the square would be stored beside %g.
+static void recomputeCheapValues(func::FuncOp func) {
+  SmallVector<Operation *> candidates;
+  func.walk([&](Operation *op) {
+    if (!op->getResults().empty() && isCheapToRecompute(op))
+      candidates.push_back(op);
+  });
+  for (Operation *op : candidates) {
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : op->getResult(0).getUses())
+      if (use.getOwner()->getBlock() == op->getBlock() && !use.getOwner()->hasTrait<OpTrait::IsTerminator>())
+        uses.push_back(&use);
+    OpBuilder builder(op);
+    for (OpOperand *use : ArrayRef(uses).drop_back(std::min<size_t>(uses.size(), 1)))
+      use->set(builder.clone(*op)->getResult(0));
+  }
+}
+
 void GraphToKernel::lowerFunction(func::FuncOp func) {
+  recomputeCheapValues(func);
   FunctionState state;
   state.panelWidth = panelWidth;
   SmallVector<Value> destinations;

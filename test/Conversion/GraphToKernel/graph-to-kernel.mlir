@@ -245,3 +245,24 @@ func.func @fills_results_that_nobody_computes(%x: tensor<3xf32>) -> (tensor<2x3x
   %i = graph.iota along 0 : tensor<2xi32>
   return %c, %b, %i, %x : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<3xf32>
 }
+
+// A square that a norm and an update both need is computed in both: only the gradient itself passes between the kernels.
+// CHECK-LABEL: func.func @recomputes_a_square_for_each_reader
+// CHECK: kernel.compute contract
+// CHECK-SAME: writes(%[[G:[0-9a-z]+]])
+// CHECK: kernel.compute row_reduce
+// CHECK-SAME: reads(%{{.*}} = %[[G]])
+// CHECK: graph.mul
+// CHECK: kernel.compute map
+// CHECK: graph.mul
+// CHECK-NOT: kernel.compute contract
+func.func @recomputes_a_square_for_each_reader(%x: tensor<8x4xf32>, %y: tensor<8x16xf32>, %v: tensor<4x16xf32>)
+    -> (tensor<4xf32>, tensor<4x16xf32>) {
+  %g = graph.contract %x, %y over [0] with [0] : tensor<8x4xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  %s = graph.mul %g, %g : tensor<4x16xf32>
+  %n = graph.reduce_sum %s over [1] : tensor<4x16xf32> -> tensor<4xf32>
+  %b = graph.broadcast %n along [0] : tensor<4xf32> -> tensor<4x16xf32>
+  %t = graph.mul %s, %b : tensor<4x16xf32>
+  %w = graph.add %v, %t : tensor<4x16xf32>
+  return %n, %w : tensor<4xf32>, tensor<4x16xf32>
+}
