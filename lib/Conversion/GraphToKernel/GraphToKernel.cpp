@@ -236,7 +236,8 @@ private:
   void emitScan(ScanOp op);
   Value getView(Value value);
   Value createView(Value source, Placement placement, ArrayRef<int64_t> shape);
-  Value createAlloc(RankedTensorType type, Attribute layout = {});
+  /// A buffer for what is made at `loc`.
+  Value createAlloc(RankedTensorType type, Location loc, Attribute layout = {});
   Value createSlot(OpBuilder &at, Value buffer, Value step, int64_t scale, int64_t offset, int64_t modulus,
                    int64_t axis, Location loc);
   ComputeOp beginKernel(Family family, StringRef label, ArrayRef<Value> reads, ArrayRef<Value> writes, Location loc);
@@ -273,7 +274,7 @@ private:
 
 } // namespace
 
-Value BlockLowering::createAlloc(RankedTensorType type, Attribute layout) {
+Value BlockLowering::createAlloc(RankedTensorType type, Location loc, Attribute layout) {
   OpBuilder::InsertionGuard guard(builder);
   Block *block = builder.getInsertionBlock();
   Operation *last = nullptr;
@@ -286,7 +287,7 @@ Value BlockLowering::createAlloc(RankedTensorType type, Attribute layout) {
     builder.setInsertionPointAfter(last);
   else
     builder.setInsertionPointToStart(block);
-  return AllocOp::create(builder, builder.getUnknownLoc(), BufferType::get(type, layout), IntegerAttr());
+  return AllocOp::create(builder, loc, BufferType::get(type, layout), IntegerAttr());
 }
 
 Value BlockLowering::createView(Value buffer, Placement placement, ArrayRef<int64_t> shape) {
@@ -362,7 +363,7 @@ Value BlockLowering::getView(Value value) {
     placement = placeReshape(bufferTypeOf(buffer).getShape(), strides, typeOf(value).getShape());
   if (placement)
     return createView(buffer, *placement, typeOf(value).getShape());
-  Value copy = createAlloc(typeOf(value));
+  Value copy = createAlloc(typeOf(value), value.getLoc());
   ComputeOp kernel = beginKernel(Family::Map, "reshape", {buffer}, {copy}, value.getLoc());
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   endKernel(kernel, {ReshapeOp::create(body, value.getLoc(), value.getType(), kernel.getBodyBlock()->getArgument(0))});
@@ -373,7 +374,7 @@ Value BlockLowering::getBuffer(Value value) {
   if (Value home = state.homes.lookup(value))
     return home;
   if (isInlined(value)) {
-    Value buffer = createAlloc(typeOf(value));
+    Value buffer = createAlloc(typeOf(value), value.getLoc());
     emitCopy(value, buffer);
     return buffer;
   }
@@ -394,7 +395,7 @@ static Value inlineInto(OpBuilder &body, Value value, IRMapping &mapping) {
 void BlockLowering::saveBeforehand(Value value) {
   if (saved.count(value))
     return;
-  Value buffer = createAlloc(typeOf(value));
+  Value buffer = createAlloc(typeOf(value), value.getLoc());
   emitCopy(value, buffer);
   saved[value] = buffer;
 }
@@ -449,13 +450,15 @@ void BlockLowering::emitPack(Node &node) {
   const Packing &packing = node.packing;
   Location loc = packing.source.getLoc();
   auto type = RankedTensorType::get(packing.shape, typeOf(packing.source).getElementType());
-  Value buffer = createAlloc(type, PanelsAttr::get(builder.getContext(), state.panelWidth));
+  Value buffer = createAlloc(type, loc, PanelsAttr::get(builder.getContext(), state.panelWidth));
   SetVector<Value> sources;
   collectSources(packing.source, sources);
   SmallVector<Value> reads;
   for (Value source : sources)
     reads.push_back(getBuffer(source));
   std::string label = reads.size() == 1 ? describeMove("pack", packing.source, reads.front()) : "pack";
+  if (!llvm::is_sorted(packing.permutation))
+    label += " transposed";
   ComputeOp kernel = beginKernel(Family::Map, label, reads, {buffer}, loc);
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   IRMapping mapping;
@@ -506,7 +509,7 @@ void BlockLowering::emitCompute(Node &node) {
   for (Value output : outputs) {
     Value &home = state.homes[output];
     if (!home)
-      home = createAlloc(typeOf(output));
+      home = createAlloc(typeOf(output), output.getLoc());
     writes.push_back(state.homes[output]);
   }
 
@@ -544,8 +547,8 @@ void BlockLowering::emitCompute(Node &node) {
   endKernel(kernel, results);
   if (ops.size() > 1)
     remark::passed(loc, remark::RemarkOpts::name("Fused").category(DEBUG_TYPE))
-        << std::to_string(ops.size()) << " operations into " << stringifyFamily(node.family) << " \""
-        << kernel.getLabel() << "\"";
+        << (Twine(ops.size()) + " operations into " + stringifyFamily(node.family) + " \"" + kernel.getLabel() + "\"")
+               .str();
 }
 
 //===----------------------------------------------------------------------===//
@@ -569,7 +572,7 @@ void BlockLowering::prepareConcats() {
       continue;
     Value buffer = state.homes.lookup(concat.getResult());
     if (!buffer)
-      buffer = state.homes[concat.getResult()] = createAlloc(typeOf(concat.getResult()));
+      buffer = state.homes[concat.getResult()] = createAlloc(typeOf(concat.getResult()), concat.getLoc());
     SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
     bool isOverwritten = overwritten.contains(concat.getResult());
     for (auto [index, operand] : llvm::enumerate(concat.getOperands())) {
@@ -654,12 +657,12 @@ BlockLowering::ScanPlan BlockLowering::planScan(ScanOp op) {
                reverse ? 0 : length};
     else
       carry = {{}, 2, 2, 1, 0, 1, 0, length % 2};
-    carry.buffer = createAlloc(stackType(type, carry.slots));
+    carry.buffer = createAlloc(stackType(type, carry.slots), next.getLoc());
     plan.carries.push_back(carry);
   }
   for (auto [position, output] : llvm::enumerate(yield.getOutputs()))
     if (plan.aliased[position] < 0)
-      plan.outputs[position] = createAlloc(stackType(typeOf(output), length));
+      plan.outputs[position] = createAlloc(stackType(typeOf(output), length), output.getLoc());
   return plan;
 }
 

@@ -65,14 +65,38 @@ static std::string describeLocation(Location location) {
   return text;
 }
 
-/// The kernel at a position; a loop is named by its first and last one.
-std::string PlanTable::labelAt(unsigned position) {
-  std::string label;
-  operations[position]->walk([&](ComputeOp op) {
-    if (label.empty())
-      label = op.getLabel().str();
+/// The name of what lies in a buffer, if the author gave it one, and its shape: `logits f32 32x10x10000`.
+static std::string describeContents(AllocOp op) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  op.getLoc()->walk([&](Location inner) {
+    auto named = dyn_cast<NameLoc>(inner);
+    if (!named)
+      return WalkResult::advance();
+    stream << named.getName().getValue() << " ";
+    return WalkResult::interrupt();
   });
-  return isa<LoopOp>(operations[position]) ? "loop of " + label : label;
+  BufferType type = op.getType();
+  stream << type.getElementType() << " ";
+  llvm::interleave(type.getShape(), stream, "x");
+  if (int64_t width = type.getPanelWidth())
+    stream << " in panels of " << width;
+  return text;
+}
+
+/// The kernel at a position; a loop is named by its first kernel.
+std::string PlanTable::labelAt(unsigned position) {
+  Operation *op = operations[position];
+  if (auto kernel = dyn_cast<ComputeOp>(op))
+    return kernel.getLabel().str();
+  auto loop = isa<LoopOp>(op) ? cast<LoopOp>(op) : op->getParentOfType<LoopOp>();
+  std::string label;
+  if (loop)
+    loop.walk([&](ComputeOp kernel) {
+      if (label.empty())
+        label = "loop of " + kernel.getLabel().str();
+    });
+  return label;
 }
 
 void PlanTable::printPeak(llvm::raw_ostream &stream) {
@@ -99,10 +123,8 @@ void PlanTable::printRows(llvm::raw_ostream &stream) {
     return std::tuple(a.offset, a.lifetime.from) < std::tuple(b.offset, b.lifetime.from);
   });
   for (Row &row : rows) {
-    std::string type;
-    llvm::raw_string_ostream(type) << row.op.getType();
     table.add({formatCount(row.offset), formatCount(row.size), labelAt(row.lifetime.from), labelAt(row.lifetime.to),
-               type, describeLocation(row.op.getLoc())});
+               describeContents(row.op), describeLocation(row.op.getLoc())});
   }
   std::string text;
   llvm::raw_string_ostream lines(text);
