@@ -33,7 +33,11 @@ int64_t KernelJob::count(ArrayRef<int64_t> shape) {
   return entries;
 }
 
-int64_t KernelJob::getNumTasks(int64_t entries) { return std::clamp<int64_t>(entries / kEntriesPerTask, 1, kMaxTasks); }
+int64_t KernelJob::getNumTasks(int64_t entries) {
+  int64_t tasks = std::clamp<int64_t>(entries / kEntriesPerTask, 1, kMaxTasks);
+  // Three tasks take two workers as long as four would: 1, 2, 4, then multiples of eight.
+  return tasks <= 2 ? tasks : tasks <= 4 ? 4 : static_cast<int64_t>(llvm::alignTo(tasks, 8));
+}
 
 int64_t KernelJob::getWork(int64_t entries) {
   // In sixths: a buffer is a third of the usual three; a function of math (about 0.3 ns per entry) is a half of what

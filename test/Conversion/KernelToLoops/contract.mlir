@@ -92,3 +92,42 @@ func.func @contracts_a_window(%a: !kernel.buffer<8x10x24xf32, strided<[264, 24, 
   }
   return
 }
+
+// -----
+
+// 1024 entries of k are four blocks of 256: sums between blocks lie in the output.
+
+// CHECK-LABEL: func.func private @long_0
+// CHECK: scf.if {{.*}} -> (vector<16xf32>
+// CHECK: vector.load
+// CHECK: iter_args
+// CHECK-COUNT-24: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: return
+func.func @cuts_long_sums(%a: !kernel.buffer<48x1024xf32>, %b: !kernel.buffer<1024x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
+  kernel.compute contract "long" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<48x1024xf32>, !kernel.buffer<1024x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x1024xf32>, tensor<1024x64xf32> -> tensor<48x64xf32>
+    kernel.yield %0 : tensor<48x64xf32>
+  }
+  return
+}
+
+// -----
+
+// The only output is read by the epilogue: nothing may lie there before, and the sum is one loop.
+
+// CHECK-LABEL: func.func private @residual_0
+// CHECK-NOT: scf.if
+// CHECK: iter_args
+// CHECK-NOT: iter_args
+// CHECK: return
+func.func @does_not_cut_over_what_is_read(%a: !kernel.buffer<48x1024xf32>, %b: !kernel.buffer<1024x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
+  kernel.compute contract "residual" reads(%l = %a, %r = %b, %x = %y) writes(%y)
+      : (!kernel.buffer<48x1024xf32>, !kernel.buffer<1024x64xf32, #kernel.panels<32>>, !kernel.buffer<48x64xf32>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x1024xf32>, tensor<1024x64xf32> -> tensor<48x64xf32>
+    %1 = graph.add %0, %x : tensor<48x64xf32>
+    kernel.yield %1 : tensor<48x64xf32>
+  }
+  return
+}

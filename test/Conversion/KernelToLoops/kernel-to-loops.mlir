@@ -197,3 +197,66 @@ func.func @scatters(%u: !kernel.buffer<6x64xf32>, %i: !kernel.buffer<6xi32>, %y:
   }
   return
 }
+
+// -----
+
+// A softmax in three passes: the maximum; exponentials, which are stored in the result's place, and their sum; the quotient. No second exponential.
+
+// CHECK-LABEL: func.func private @softmax_0
+// CHECK-COUNT-4: arith.maximumf
+// CHECK-COUNT-4: math.exp
+// CHECK-NOT: math.exp
+// CHECK: arith.divf
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func @keeps_exponentials(%x: !kernel.buffer<7x1024xf32>, %y: !kernel.buffer<7x1024xf32>) {
+  kernel.compute row_reduce "softmax" reads(%a = %x) writes(%y) : (!kernel.buffer<7x1024xf32>) -> (!kernel.buffer<7x1024xf32>) {
+    %0 = graph.reduce_max %a over [1] : tensor<7x1024xf32> -> tensor<7xf32>
+    %1 = graph.broadcast %0 along [0] : tensor<7xf32> -> tensor<7x1024xf32>
+    %2 = graph.sub %a, %1 : tensor<7x1024xf32>
+    %3 = graph.exp %2 : tensor<7x1024xf32>
+    %4 = graph.reduce_sum %3 over [1] : tensor<7x1024xf32> -> tensor<7xf32>
+    %5 = graph.broadcast %4 along [0] : tensor<7xf32> -> tensor<7x1024xf32>
+    %6 = graph.div %3, %5 : tensor<7x1024xf32>
+    kernel.yield %6 : tensor<7x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// What lies in the result's place is read after the exponentials: they are not kept.
+
+// CHECK-LABEL: func.func private @needs_both_0
+// CHECK-COUNT-4: math.exp
+// CHECK: math.exp
+// CHECK: return
+func.func @keeps_nothing_over_what_is_needed(%x: !kernel.buffer<7x1024xf32>) {
+  kernel.compute row_reduce "needs_both" reads(%a = %x) writes(%x) : (!kernel.buffer<7x1024xf32>) -> (!kernel.buffer<7x1024xf32>) {
+    %0 = graph.exp %a : tensor<7x1024xf32>
+    %1 = graph.reduce_sum %0 over [1] : tensor<7x1024xf32> -> tensor<7xf32>
+    %2 = graph.broadcast %1 along [0] : tensor<7xf32> -> tensor<7x1024xf32>
+    %3 = graph.div %0, %2 : tensor<7x1024xf32>
+    %4 = graph.mul %3, %a : tensor<7x1024xf32>
+    kernel.yield %4 : tensor<7x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// Two sums over a row that do not wait for each other share a pass.
+
+// CHECK-LABEL: func.func private @moments_0
+// CHECK: iter_args
+// CHECK-NOT: iter_args
+// CHECK: return
+func.func @shares_passes(%x: !kernel.buffer<7x1024xf32>, %s: !kernel.buffer<7xf32>, %q: !kernel.buffer<7xf32>) {
+  kernel.compute row_reduce "moments" reads(%a = %x) writes(%s, %q) : (!kernel.buffer<7x1024xf32>) -> (!kernel.buffer<7xf32>, !kernel.buffer<7xf32>) {
+    %0 = graph.reduce_sum %a over [1] : tensor<7x1024xf32> -> tensor<7xf32>
+    %1 = graph.mul %a, %a : tensor<7x1024xf32>
+    %2 = graph.reduce_sum %1 over [1] : tensor<7x1024xf32> -> tensor<7xf32>
+    kernel.yield %0, %2 : tensor<7xf32>, tensor<7xf32>
+  }
+  return
+}
