@@ -5,6 +5,7 @@
 
 #include "Clusters.h"
 
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/STLExtras.h"
 
 #define DEBUG_TYPE "graph-to-kernel"
@@ -286,10 +287,14 @@ void Clusters::growKernels() {
         changed |= tryMerge(consumer, producer);
     }
   }
+  if (block.getParentOp()->getContext()->getRemarkEngine())
+    for (const Candidate &candidate : candidates)
+      if (getOwner(candidate.producer) != getOwner(candidate.consumer))
+        remarkApart(candidate.producer, candidate.consumer);
 }
 
 bool Clusters::tryMerge(Node *into, Node *from) {
-  if (!canMerge(into, from))
+  if (!whyNotMerge(into, from).empty())
     return false;
   if (from->family == Family::RowReduce)
     into->family = Family::RowReduce;
@@ -301,8 +306,9 @@ bool Clusters::tryMerge(Node *into, Node *from) {
   return true;
 }
 
-/// No edge between the two that is not fusible, and no path from one to the other through a third.
-bool Clusters::canMerge(Node *a, Node *b) const {
+/// No edge between the two that is not fusible, and no path from one to the other through a third: empty, or what is in
+/// the way.
+StringRef Clusters::whyNotMerge(Node *a, Node *b) const {
   bool isRow = a->family == Family::RowReduce || b->family == Family::RowReduce;
   SetVector<Node *> frontier;
   for (Node *node : {a, b})
@@ -311,15 +317,44 @@ bool Clusters::canMerge(Node *a, Node *b) const {
         Node *producer = getProducer(edge.source);
         if (producer == a || producer == b) {
           if (!edge.fusible || (edge.perRow && !isRow))
-            return false;
+            return "an entry depends on more than the entry at its own place";
         } else if (producer) {
           frontier.insert(producer);
         }
       }
   for (Node *node : frontier)
     if (reaches(a, node) || reaches(b, node))
-      return false;
-  return true;
+      return "another kernel has to run between the two";
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// Remarks
+//===----------------------------------------------------------------------===//
+
+/// Why neither may be a part of the other's kernel, by kind and shape.
+StringRef Clusters::whyNotHosted(Node *producer, Node *consumer) const {
+  if (producer->family == Family::ColumnReduce || producer->family == Family::GatherScatter)
+    return "no entry is known before all are added up";
+  if (consumer->family == Family::ColumnReduce || consumer->family == Family::GatherScatter)
+    return "what is added up is needed elsewhere too";
+  if (consumer->family == Family::Contract)
+    return "the kernel of a contraction takes only what follows it";
+  if (llvm::any_of(consumer->ops, [&](Operation *op) { return keepsOutOfEpilogue.contains(op); }))
+    return "it updates an argument in a pass of its own";
+  if (producer->family == Family::Contract && consumer->family == Family::RowReduce)
+    return "the rows of a contraction are not whole before it ends";
+  return "the two work on different shapes";
+}
+
+/// Says of an edge that could have stayed within one kernel why it does not.
+void Clusters::remarkApart(Operation *producer, Operation *consumer) const {
+  Node *from = getOwner(producer), *to = getOwner(consumer);
+  bool isHosted = hosts(from, to, true) || hosts(to, from, false);
+  remark::missed(consumer->getLoc(), remark::RemarkOpts::name("Fused").category(DEBUG_TYPE))
+      << (consumer->getName().stripDialect() + " is not fused with " + producer->getName().stripDialect() + ": " +
+          (isHosted ? whyNotMerge(from, to) : whyNotHosted(from, to)))
+             .str();
 }
 
 //===----------------------------------------------------------------------===//

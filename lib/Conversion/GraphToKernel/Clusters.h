@@ -93,7 +93,9 @@ private:
   void pullProducers(Node *node);
   void growKernels();
   bool tryMerge(Node *into, Node *from);
-  bool canMerge(Node *a, Node *b) const;
+  llvm::StringRef whyNotMerge(Node *a, Node *b) const;
+  llvm::StringRef whyNotHosted(Node *producer, Node *consumer) const;
+  void remarkApart(mlir::Operation *producer, mlir::Operation *consumer) const;
   bool isUsedOnlyIn(mlir::Value value, const llvm::SetVector<mlir::Operation *> &ops) const;
   bool accepts(Node *node, mlir::Operation *op) const;
   bool hosts(Node *host, Node *guest, bool guestFollows) const;
