@@ -79,15 +79,20 @@ static void addReplacement(Mutations &mutations, MutationKind kind, Operation *o
   mutations.push_back({kind, op, what.str(), [op, value] { op->getResult(0).replaceAllUsesWith(value); }});
 }
 
+/// Whether an operation is well-formed by itself, inferred types included.
+static bool isValid(Operation *op) {
+  ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
+  return succeeded(op->getName().verifyInvariants(op)) && succeeded(op->getName().verifyRegionInvariants(op));
+}
+
 /// Adds the exchange of an attribute, if the operation verifies with it.
 static void addAttribute(Mutations &mutations, MutationKind kind, Operation *op, StringRef name, Attribute value,
                          const Twine &what) {
   Attribute old = op->getAttr(name);
   if (old == value)
     return;
-  ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
   op->setAttr(name, value);
-  bool verifies = succeeded(op->getName().verifyInvariants(op));
+  bool verifies = isValid(op);
   op->setAttr(name, old);
   if (verifies)
     mutations.push_back({kind, op, what.str(), [op, key = name.str(), value] { op->setAttr(key, value); }});
@@ -223,7 +228,6 @@ static void findAxes(Operation *op, Mutations &mutations) {
 /// Two lists moved together, so that sizes stay: a slice from start + d to limit + d.
 static void addPairMove(Mutations &mutations, Operation *op, StringRef first, StringRef second, int64_t secondSign) {
   auto a = op->getAttrOfType<DenseI64ArrayAttr>(first), b = op->getAttrOfType<DenseI64ArrayAttr>(second);
-  ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
   for (size_t i = 0; i < static_cast<size_t>(a.size()); ++i)
     for (int64_t delta : {1, -1}) {
       Attribute newA = moved(a, i, delta), newB = moved(b, i, secondSign * delta);
@@ -232,7 +236,7 @@ static void addPairMove(Mutations &mutations, Operation *op, StringRef first, St
         op->setAttr(second, y);
       };
       set(newA, newB);
-      bool verifies = succeeded(op->getName().verifyInvariants(op));
+      bool verifies = isValid(op);
       set(a, b);
       if (verifies)
         mutations.push_back({MutationKind::MoveBound, op, ("axis " + Twine(i) + " by " + Twine(delta)).str(),
