@@ -9,6 +9,7 @@
 #include "moru/Train/Metrics.h"
 #include "moru/Train/TrainingData.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -151,8 +152,9 @@ Error Trainer::compileModel() {
   if (data.canValidate())
     build.functions.push_back("eval_step");
   steps = options.maxSteps ? options.maxSteps : options.epochs * data.batches->stepsPerEpoch();
+  // Only these schedules know an end.
   if (!start)
-    options.optimizer.steps = steps;
+    options.optimizer.steps = is_contained({"linear", "cosine"}, StringRef(options.optimizer.schedule)) ? steps : 0;
   Expected<optim::Optimizer> optimizer = makeOptimizer(options.optimizer);
   if (!optimizer)
     return optimizer.takeError();
@@ -228,6 +230,11 @@ static Error checkCounts(const TrainOptions &options) {
 
 Error Trainer::prepare() {
   if (Error error = checkCounts(options))
+    return error;
+  // The end of its schedule follows from the data; all else can be wrong before that is read.
+  OptimizerOptions endless = options.optimizer;
+  endless.steps = endless.warmup + 1;
+  if (Error error = makeOptimizer(endless).takeError())
     return error;
   if (Error error = findCheckpoint())
     return error;

@@ -82,6 +82,10 @@ Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOpti
   build.batch = batchSize;
   build.time = seqLen;
   build.functions = {"train_step"};
+  const std::vector<std::string> known = LanguageModelOptions().functions;
+  for (const std::string &function : functions)
+    if (!is_contained(known, function))
+      return makeError("--functions: expected some of " + join(known, ", ") + ", got \"" + function + "\"");
   if (!functions.empty())
     build.functions.assign(functions.begin(), functions.end());
   OptimizerOptions words;
@@ -92,7 +96,7 @@ Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOpti
     return error;
   Program program = buildLanguageModel(**made, build);
   if (!program.ok())
-    return makeError(program.errorText());
+    return makeError(StringRef(program.errorText()).rtrim());
   return emitModule(moduleOf(program), stage, options, locations);
 }
 

@@ -66,7 +66,7 @@ private:
   /// A running mean, so that a person sees the trend.
   double loss = 0, weight = 0;
   int64_t tokens = 0;
-  std::chrono::steady_clock::time_point start, shown;
+  std::chrono::steady_clock::time_point start, shown, told;
 };
 
 class TrainCommand : public Command {
@@ -158,8 +158,12 @@ void Watcher::stepDone(const StepReport &report) {
 }
 
 void Watcher::validated(int64_t step, const Evaluation &evaluation) {
-  if (json)
+  // Epochs of a small corpus take no time; their lines would bury the rest.
+  constexpr std::chrono::seconds kValidationPause(2);
+  auto now = std::chrono::steady_clock::now();
+  if (json || (step < facts.steps && now - told < kValidationPause))
     return;
+  told = now;
   line.clear();
   outs() << formatv("step {0}: validation {1:F4} nats per token, perplexity {2}, {3} predictions\n", step,
                     evaluation.natsPerToken(), formatNumber(evaluation.perplexity(), 5),

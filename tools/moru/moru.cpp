@@ -71,6 +71,7 @@ int main(int argc, char **argv) {
   cl::ParseCommandLineOptions(argc, argv, kOverview);
   if (!command) {
     cl::PrintHelpMessage();
+    outs() << kExamples;
     return EXIT_FAILURE;
   }
   if (Error error = command->run())

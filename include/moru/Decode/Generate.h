@@ -33,8 +33,8 @@ private:
 };
 
 struct GenerateOptions {
-  SamplingOptions sampling;
-  std::string prompt;
+  SamplingOptions sampling = {};
+  std::string prompt = {};
   int64_t maxTokens = 100;
   /// How many likely ids each token reports; 0: none.
   int64_t alternatives = 0;
