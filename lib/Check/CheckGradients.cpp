@@ -1,12 +1,11 @@
 //===- CheckGradients.cpp - gradients against finite differences --------------===//
-// The derivative of the loss along a direction d of one target is <gradient, d>. It is measured in f64, moving the target by ±h and ±h/2 with
-// nothing but the forward evaluators: independent of every gradient rule.
+// The derivative of the loss along a direction d of one target is <gradient, d>. It is measured in f64, moving the
+// target by ±h and ±h/2 with nothing but the forward evaluators: independent of every gradient rule.
 //===----------------------------------------------------------------------===//
 
 #include "Run.h"
 
 #include "moru/Support/Philox.h"
-
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
@@ -19,8 +18,8 @@ using namespace moru;
 using namespace moru::check;
 using reference::Tensor;
 
-/// The distance by which targets move, relative to entries near 1: the fourth-order error of the extrapolation, h^4 = 1e-12, is then about
-/// the rounding error of the difference, 1e-16 / h.
+/// The distance by which targets move, relative to entries near 1: the fourth-order error of the extrapolation, h^4 =
+/// 1e-12, is then about the rounding error of the difference, 1e-16 / h.
 static constexpr double kStep = 1e-3;
 
 /// Accuracy of a difference quotient that seems to have converged: its own rounding, and terms of higher order.
@@ -131,7 +130,8 @@ static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, co
   if (std::abs(measured - expected) <= tolerance)
     return success();
   return emitError(gradient.getLoc(), "expected the derivative along a random direction of target ")
-         << target << " to be " << measured << " (by differences of the loss), got " << expected << " from its gradient";
+         << target << " to be " << measured << " (by differences of the loss), got " << expected
+         << " from its gradient";
 }
 
 LogicalResult check::checkGradients(func::FuncOp function, const NamedValues &inputs, uint64_t seed) {

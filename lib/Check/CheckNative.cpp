@@ -1,6 +1,6 @@
 //===- CheckNative.cpp - compiled kernels against the Reference -------------------===//
-// Each kernel gets exact operands, so the running error bound of its own operations is the tolerance, and no rounding of earlier kernels is in
-// it.
+// Each kernel gets exact operands, so the running error bound of its own operations is the tolerance, and no rounding
+// of earlier kernels is in it.
 //===----------------------------------------------------------------------===//
 
 #include "CheckNative.h"
@@ -109,7 +109,8 @@ static LogicalResult compareRepetition(StringRef what, Repetition &repetition) {
   const Launched &launch = *repetition.launch;
   kernel::ComputeOp op = launch.meaning;
   auto error = [&] {
-    return emitError(launch.location) << what << " has changed kernel @" << launch.callee << " (\"" << op.getLabel() << "\"): ";
+    return emitError(launch.location) << what << " has changed kernel @" << launch.callee << " (\"" << op.getLabel()
+                                      << "\"): ";
   };
   for (auto [number, pair] : llvm::enumerate(llvm::zip_equal(op.getWrites(), repetition.expected->expected))) {
     auto &[buffer, expected] = pair;
@@ -125,8 +126,8 @@ static LogicalResult compareRepetition(StringRef what, Repetition &repetition) {
   }
   for (auto [buffer, image] : llvm::zip_equal(repetition.parameters, repetition.images))
     if (std::optional<int64_t> stray = image.findStrayWrite())
-      return error() << "expected it to write to its results alone, got a write " << *stray << " bytes from the start of "
-                     << buffer.getType();
+      return error() << "expected it to write to its results alone, got a write " << *stray
+                     << " bytes from the start of " << buffer.getType();
   // What is only read stays as it was.
   for (auto [buffer, tensor] : llvm::zip_equal(op.getReads(), repetition.expected->reads))
     if (!llvm::is_contained(op.getWrites(), buffer) && compare(tensor, repetition.imageOf(buffer).read(), true, 1))
@@ -181,8 +182,8 @@ struct ContextOwner {
 };
 } // namespace
 
-/// Over a whole step the running bounds grow beyond use; what arithmetic in f32 really loses is a hundred times less than this share of an
-/// entry and of the entries' mean magnitude. Kernels alone are what is checked sharply.
+/// Over a whole step the running bounds grow beyond use; what arithmetic in f32 really loses is a hundred times less
+/// than this share of an entry and of the entries' mean magnitude. Kernels alone are what is checked sharply.
 static constexpr double kWholeProgramTolerance = 1e-3;
 
 /// `value` with the bounds of a loose comparison. Integers and truth values keep theirs: they are decided or not.
@@ -231,11 +232,12 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
   for (const auto &[name, value] : expected) {
     std::optional<Difference> difference = compare(withLooseBounds(value), got.find(name)->second, false, 1);
     if (difference)
-      return emitError(kernels.getLoc())
-             << what << " has changed result '" << name << "' of '" << kernels.getName() << "', run as a whole: expected "
-             << llvm::formatv("{0:e9} within {1:e1}, got {2:e9} at {3}", difference->expected, difference->tolerance,
-                              difference->got, reference::indexToString(value.shape(), difference->index))
-                    .str();
+      return emitError(kernels.getLoc()) << what << " has changed result '" << name << "' of '" << kernels.getName()
+                                         << "', run as a whole: expected "
+                                         << llvm::formatv("{0:e9} within {1:e1}, got {2:e9} at {3}",
+                                                          difference->expected, difference->tolerance, difference->got,
+                                                          reference::indexToString(value.shape(), difference->index))
+                                                .str();
   }
   return success();
 }

@@ -17,8 +17,8 @@ struct Launched {
   kernel::ComputeOp meaning;
 };
 
-/// One execution of a kernel to be repeated natively: its operands rounded to their types, and what the Reference makes of these, with
-/// bounds for arithmetic in the declared types.
+/// One execution of a kernel to be repeated natively: its operands rounded to their types, and what the Reference makes
+/// of these, with bounds for arithmetic in the declared types.
 struct KernelCase {
   std::vector<reference::Tensor> reads, expected;
 };
@@ -27,12 +27,13 @@ struct KernelCase {
 using KernelCases = llvm::DenseMap<mlir::Operation *, std::vector<KernelCase>>;
 mlir::FailureOr<KernelCases> collectCases(mlir::func::FuncOp kernels, const NamedValues &inputs);
 
-/// Runs every launched kernel alone, its tasks in falling order, and compares. `what` begins the message: "pass 'x' (exact)".
+/// Runs every launched kernel alone, its tasks in falling order, and compares. `what` begins the message: "pass 'x'
+/// (exact)".
 mlir::LogicalResult checkKernelsAlone(llvm::StringRef what, const NativeCode &code, llvm::ArrayRef<Launched> launches,
                                       const KernelCases &cases);
 
-/// Runs the compiled host's function as a whole, with an arena full of NaN, and compares its results. `kernels` is the function when it was
-/// one of kernels.
+/// Runs the compiled host's function as a whole, with an arena full of NaN, and compares its results. `kernels` is the
+/// function when it was one of kernels.
 mlir::LogicalResult checkWholeProgram(llvm::StringRef what, const NativeCode &code, mlir::func::FuncOp kernels,
                                       const NamedValues &inputs, const NamedValues &expected);
 

@@ -28,8 +28,8 @@ struct FunctionRecord {
   NamedValues expected, latest;
   /// The function after the last pass, a copy; it stays one of kernels when these become functions of their own.
   OwningOpRef<func::FuncOp> previous;
-  /// From the loops down: the launches in order, what each kernel is to compute, and the whole function's results with the bounds of
-  /// arithmetic in the declared types.
+  /// From the loops down: the launches in order, what each kernel is to compute, and the whole function's results with
+  /// the bounds of arithmetic in the declared types.
   std::vector<Launched> launches;
   std::optional<KernelCases> cases;
   NamedValues declared;
@@ -124,13 +124,13 @@ static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp fu
   FailureOr<NamedValues> got = run(function, record.inputs, options);
   if (failed(got))
     return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
-                                << "' what the Reference cannot run";
+                                        << "' what the Reference cannot run";
   bool exact = pass.passClass == PassClass::Exact;
   for (const auto &[name, value] : exact ? record.latest : record.expected) {
     auto it = got->find(name);
     if (it == got->end() || it->second.type != value.type)
-      return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '" << function.getName()
-                                  << "' or changed its type: expected " << value.type;
+      return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '"
+                                          << function.getName() << "' or changed its type: expected " << value.type;
     if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder))
       return reportDifference(pass, function, record, options, name, it->second, *difference);
   }
@@ -151,8 +151,8 @@ LogicalResult Checker::Implementation::checkFunction(const PassRun &pass, func::
 }
 
 /// The launches of `function` in order, each with the kernel that it was.
-static FailureOr<std::vector<Launched>> matchLaunches(const PassRun &pass, func::FuncOp function,
-                                                      func::FuncOp kernels, Meanings &meanings) {
+static FailureOr<std::vector<Launched>> matchLaunches(const PassRun &pass, func::FuncOp function, func::FuncOp kernels,
+                                                      Meanings &meanings) {
   SmallVector<kernel::ComputeOp> computes;
   kernels.walk([&](kernel::ComputeOp op) { computes.push_back(op); });
   std::vector<Launched> launches;
@@ -167,8 +167,8 @@ static FailureOr<std::vector<Launched>> matchLaunches(const PassRun &pass, func:
   });
   if (launches.size() == computes.size())
     return launches;
-  return emitError(function.getLoc()) << pass.describe() << ": expected " << computes.size() << " launches, one per kernel, got "
-                              << launches.size();
+  return emitError(function.getLoc()) << pass.describe() << ": expected " << computes.size()
+                                      << " launches, one per kernel, got " << launches.size();
 }
 
 /// The host's side of loops: windows, loops and the order of launches, with kernels standing for their launches.
@@ -243,7 +243,8 @@ LogicalResult Checker::Implementation::check(StringRef argument, Operation *scop
   if (!passClass && !isOwnPass(argument))
     return success();
   if (!passClass)
-    return emitError(scope->getLoc(), "expected pass '") << argument << "' to declare its class in lib/Check/PassClass.cpp";
+    return emitError(scope->getLoc(), "expected pass '")
+           << argument << "' to declare its class in lib/Check/PassClass.cpp";
   PassRun pass{argument, *passClass, remember};
   bool hasLaunches = false;
   for (func::FuncOp function : functionsIn(scope)) {

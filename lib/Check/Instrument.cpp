@@ -64,7 +64,8 @@ private:
     if (injection.number >= static_cast<int64_t>(mutations.size())) {
       state->hasFailed = true;
       emitError(op->getLoc(), "--inject: expected a number below ")
-          << mutations.size() << " for " << toString(injection.kind) << " after '" << pass << "', got " << injection.number;
+          << mutations.size() << " for " << toString(injection.kind) << " after '" << pass << "', got "
+          << injection.number;
       return;
     }
     const Mutation &mutation = mutations[injection.number];
@@ -88,7 +89,8 @@ public:
     if (state->options.mutants != 0)
       state->campaign.print(llvm::errs());
     if (state->injection) {
-      emitError(getOperation()->getLoc(), "--inject: expected a pass of the pipeline, got '") << state->injection->pass << "'";
+      emitError(getOperation()->getLoc(), "--inject: expected a pass of the pipeline, got '")
+          << state->injection->pass << "'";
       return signalPassFailure();
     }
     if (state->hasFailed)

@@ -1,5 +1,6 @@
 //===- Locate.cpp - the first wrong value ------------------------------------===//
-// A value is right if the program has made it before the pass, in whatever shape: the sorted list of its entries is compared.
+// A value is right if the program has made it before the pass, in whatever shape: the sorted list of its entries is
+// compared.
 //===----------------------------------------------------------------------===//
 
 #include "Run.h"
@@ -56,7 +57,8 @@ bool KnownValues::contains(const Tensor &tensor) const {
   });
 }
 
-/// The operation that gives the function its result `output`: the last one that a program of kernels made, or the definition.
+/// The operation that gives the function its result `output`: the last one that a program of kernels made, or the
+/// definition.
 static Operation *getProducer(func::FuncOp function, StringRef output) {
   for (auto [index, value] : llvm::enumerate(function.getBody().front().getTerminator()->getOperands())) {
     auto name = function.getResultAttrOfType<StringAttr>(index, graph::GraphDialect::kNameAttr);

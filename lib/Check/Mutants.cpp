@@ -44,8 +44,8 @@ void MutantCampaign::runOne(Checker &checker, StringRef pass, Operation *scope, 
     return;
   message.clear();
   if (failed(checker.probe(pass, copy.get())))
-    outcome.outcome = StringRef(message).contains(("'" + pass + "'").str()) ? MutantOutcome::Caught
-                                                                             : MutantOutcome::CaughtElsewhere;
+    outcome.outcome =
+        StringRef(message).contains(("'" + pass + "'").str()) ? MutantOutcome::Caught : MutantOutcome::CaughtElsewhere;
   outcome.message = message;
   outcomes.push_back(std::move(outcome));
 }

@@ -136,12 +136,12 @@ static void findSwaps(Operation *op, Mutations &mutations) {
   for (unsigned i = 0; i + 1 < op->getNumOperands(); ++i)
     if (op->getOperand(i) != op->getOperand(i + 1) && op->getOperand(i).getType() == op->getOperand(i + 1).getType() &&
         !commutes(op, i))
-      mutations.push_back({MutationKind::SwapOperands, op, ("operands " + Twine(i) + " and " + Twine(i + 1)).str(),
-                           [op, i] {
-                             Value first = op->getOperand(i), second = op->getOperand(i + 1);
-                             op->setOperand(i, second);
-                             op->setOperand(i + 1, first);
-                           }});
+      mutations.push_back(
+          {MutationKind::SwapOperands, op, ("operands " + Twine(i) + " and " + Twine(i + 1)).str(), [op, i] {
+             Value first = op->getOperand(i), second = op->getOperand(i + 1);
+             op->setOperand(i, second);
+             op->setOperand(i + 1, first);
+           }});
 }
 
 static bool isSum(Operation *op) {
@@ -166,7 +166,8 @@ static void findLostAccumulations(Operation *op, Mutations &mutations) {
     mutations.push_back({MutationKind::LoseAccumulation, op, "accumulator is zero", [op] {
                            OpBuilder builder(op);
                            Type type = op->getResult(0).getType();
-                           op->setOperand(2, arith::ConstantOp::create(builder, op->getLoc(), builder.getZeroAttr(type)));
+                           op->setOperand(2,
+                                          arith::ConstantOp::create(builder, op->getLoc(), builder.getZeroAttr(type)));
                          }});
 }
 
@@ -215,9 +216,11 @@ static void findAxes(Operation *op, Mutations &mutations) {
       continue;
     for (size_t i = 0; i < static_cast<size_t>(list.size()); ++i) {
       for (int64_t delta : {1, -1})
-        addAttribute(mutations, kind, op, name, moved(list, i, delta), name + "[" + Twine(i) + "] moved by " + Twine(delta));
+        addAttribute(mutations, kind, op, name, moved(list, i, delta),
+                     name + "[" + Twine(i) + "] moved by " + Twine(delta));
       if (i + 1 < static_cast<size_t>(list.size()))
-        addAttribute(mutations, kind, op, name, moved(moved(list, i, list[i + 1] - list[i]), i + 1, list[i] - list[i + 1]),
+        addAttribute(mutations, kind, op, name,
+                     moved(moved(list, i, list[i + 1] - list[i]), i + 1, list[i] - list[i + 1]),
                      name + " exchanged at " + Twine(i));
     }
   }
@@ -251,8 +254,8 @@ static void addIntegerMove(Mutations &mutations, MutationKind kind, Operation *o
 }
 
 /// The operand plus or minus `amount`, computed before the operation.
-static void addOperandMove(Mutations &mutations, Operation *op, unsigned number, std::function<Value(OpBuilder &)> amount,
-                           bool minus, const Twine &what) {
+static void addOperandMove(Mutations &mutations, Operation *op, unsigned number,
+                           std::function<Value(OpBuilder &)> amount, bool minus, const Twine &what) {
   mutations.push_back({MutationKind::MoveBound, op, what.str(), [=] {
                          OpBuilder builder(op);
                          Value value = op->getOperand(number), by = amount(builder);
@@ -332,7 +335,8 @@ static void findConstants(Operation *op, Mutations &mutations) {
   if (!value || op->use_empty() || !isa<graph::ConstantOp, arith::ConstantOp, LLVM::ConstantOp>(op))
     return;
   if (Attribute changed = perturbConstant(value))
-    mutations.push_back({MutationKind::PerturbConstant, op, "perturbed", [op, changed] { op->setAttr("value", changed); }});
+    mutations.push_back(
+        {MutationKind::PerturbConstant, op, "perturbed", [op, changed] { op->setAttr("value", changed); }});
 }
 
 //===----------------------------------------------------------------------===//
@@ -378,8 +382,8 @@ static void findStaleBuffers(Operation *op, Mutations &mutations) {
 
 Mutations check::findMutations(Operation *scope, MutationKind kind) {
   using Finder = void (*)(Operation *, Mutations &);
-  static constexpr Finder finders[] = {findSwaps,     findDrops, findAxes,              findBounds,
-                                       findConstants, findMasks, findLostAccumulations, findStaleBuffers};
+  static constexpr Finder finders[] = {
+      findSwaps, findDrops, findAxes, findBounds, findConstants, findMasks, findLostAccumulations, findStaleBuffers};
   Mutations mutations;
   scope->walk<WalkOrder::PreOrder>([&](Operation *op) {
     bool isUnused = op->getNumResults() != 0 && op->use_empty() && isMemoryEffectFree(op);

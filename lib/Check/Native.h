@@ -1,6 +1,6 @@
 //===- Native.h - compiled code on the Reference's numbers -----------*- C++ -*-===//
-// Internal to lib/Check. Memory that a forked child fills by running compiled code, so that a wrong address ends the child and is reported,
-// and does not end the compiler.
+// Internal to lib/Check. Memory that a forked child fills by running compiled code, so that a wrong address ends the
+// child and is reported, and does not end the compiler.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_CHECK_NATIVE_H
@@ -30,8 +30,8 @@ private:
   std::unique_ptr<Implementation> implementation;
 };
 
-/// A copy of the kernels' functions of `module` (stage loops), lowered by upstream's passes alone, each with an entry as `loops-to-llvm`
-/// makes it.
+/// A copy of the kernels' functions of `module` (stage loops), lowered by upstream's passes alone, each with an entry
+/// as `loops-to-llvm` makes it.
 mlir::OwningOpRef<mlir::ModuleOp> lowerKernelsPlainly(mlir::ModuleOp module);
 
 /// Memory that a child process shares with this one. Pieces are aligned to 64 bytes and lie between guards.
@@ -52,7 +52,8 @@ private:
   int64_t capacity, used = 0;
 };
 
-/// Memory of one buffer: the layout's bytes, the rest and the guards filled with a pattern that is NaN in every floating-point type.
+/// Memory of one buffer: the layout's bytes, the rest and the guards filled with a pattern that is NaN in every
+/// floating-point type.
 class BufferImage {
 public:
   BufferImage(SharedMemory &memory, kernel::BufferType type);
@@ -61,7 +62,8 @@ public:
   /// Stores entries rounded to the type.
   void write(const reference::Tensor &tensor);
   reference::Tensor read() const;
-  /// The byte offset of the first byte outside of the entries that is not as it was, if any; within panels' padding anything goes.
+  /// The byte offset of the first byte outside of the entries that is not as it was, if any; within panels' padding
+  /// anything goes.
   std::optional<int64_t> findStrayWrite() const;
 
 private:
@@ -79,7 +81,8 @@ struct ChildResult {
   std::string reason;
 };
 
-/// Runs `work` in a forked child; it gets a place to note its progress. The child must only compute and write to shared memory.
+/// Runs `work` in a forked child; it gets a place to note its progress. The child must only compute and write to shared
+/// memory.
 ChildResult runInChild(llvm::function_ref<void(int64_t &progress)> work);
 
 } // namespace moru::check

@@ -75,7 +75,8 @@ static void addEntry(ModuleOp module, LLVM::LLVMFuncOp kernel) {
   ImplicitLocOpBuilder builder(kernel.getLoc(), module.getContext());
   builder.setInsertionPointToEnd(module.getBody());
   auto pointer = LLVM::LLVMPointerType::get(module.getContext());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(module.getContext()), {pointer, builder.getI64Type()});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(module.getContext()), {pointer, builder.getI64Type()});
   auto entry = LLVM::LLVMFuncOp::create(builder, kernel.getName().str() + "_entry", type);
   builder.setInsertionPointToStart(entry.addEntryBlock(builder));
   SmallVector<Value> arguments;

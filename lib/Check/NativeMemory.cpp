@@ -81,9 +81,8 @@ Tensor BufferImage::read() const {
 std::optional<int64_t> BufferImage::findStrayWrite() const {
   int64_t size = type.getSizeInBytes(), width = type.getElementBytes();
   std::vector<bool> mayChange(size, type.getPanelWidth() != 0);
-  reference::forEachEntry(type, [&](int64_t, int64_t offset) {
-    std::fill_n(mayChange.begin() + offset * width, width, true);
-  });
+  reference::forEachEntry(
+      type, [&](int64_t, int64_t offset) { std::fill_n(mayChange.begin() + offset * width, width, true); });
   for (int64_t i = -kGuard; i < size + kGuard; ++i)
     if ((i < 0 || i >= size || !mayChange[i]) && bytes[i] != kFill)
       return i;

@@ -70,7 +70,8 @@ FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const Na
     if (!isOutput(function, index)) {
       auto it = inputs.find(argumentName(function, index));
       if (it == inputs.end() || it->second.type != value.type)
-        return emitError(function.getLoc(), "expected the arguments that the function had before the first pass, got another '")
+        return emitError(function.getLoc(),
+                         "expected the arguments that the function had before the first pass, got another '")
                << argumentName(function, index) << "'";
       value = it->second;
     }
@@ -83,7 +84,8 @@ FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const Na
 // Runs
 //===----------------------------------------------------------------------===//
 
-static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments, const RunOptions &runOptions) {
+static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments,
+                                       const RunOptions &runOptions) {
   reference::EvaluateOptions options;
   options.bounds = runOptions.bounds;
   options.exactConstants = runOptions.exactConstants;

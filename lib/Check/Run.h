@@ -61,7 +61,8 @@ struct RunOptions {
 std::set<double> collectConstants(mlir::func::FuncOp function);
 
 /// Runs a function of graph operations, kernels or launches and returns its results by name, with error bounds.
-mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs, const RunOptions &options = {});
+mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues &inputs,
+                                 const RunOptions &options = {});
 
 /// The values of the arguments in order (outputs are zero). An error where no input fits one.
 mlir::FailureOr<llvm::SmallVector<reference::Tensor>> bindInputs(mlir::func::FuncOp function,
@@ -80,13 +81,14 @@ struct Difference {
 std::optional<Difference> compare(const reference::Tensor &expected, const reference::Tensor &got, bool exact,
                                   double factor);
 
-/// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result `output` depends on;
-/// `before` is the same program when it was right. Falls back to the operation that makes the result.
+/// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result
+/// `output` depends on; `before` is the same program when it was right. Falls back to the operation that makes the
+/// result.
 mlir::Operation *locate(mlir::func::FuncOp before, mlir::func::FuncOp now, const NamedValues &inputs,
                         llvm::StringRef output, const RunOptions &optionsNow);
 
-/// Compares the gradients that `graph-expand-gradients` makes of `function` with finite differences of the loss, along one random direction
-/// per target. Emits an error at the `graph.gradient` whose target is wrong.
+/// Compares the gradients that `graph-expand-gradients` makes of `function` with finite differences of the loss, along
+/// one random direction per target. Emits an error at the `graph.gradient` whose target is wrong.
 mlir::LogicalResult checkGradients(mlir::func::FuncOp function, const NamedValues &inputs, uint64_t seed);
 
 } // namespace moru::check

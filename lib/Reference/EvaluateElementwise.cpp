@@ -29,8 +29,8 @@ struct UnaryFunction {
 };
 } // namespace
 
-/// How far f may move when x moves by `error`: by the slope, and, as the slope may change, by what happens at the ends. All of our
-/// functions but sin and cos are monotone, and those have slope 1 at most.
+/// How far f may move when x moves by `error`: by the slope, and, as the slope may change, by what happens at the ends.
+/// All of our functions but sin and cos are monotone, and those have slope 1 at most.
 static double spread(const UnaryFunction &f, double x, double y, double error) {
   if (error == 0)
     return 0;
@@ -199,9 +199,9 @@ static EvaluatorResult evaluateSub(const Evaluation &e) {
                             [](int64_t x, int64_t y) { return wrapping(x, y, std::minus<>()); }, inheritedBySum, 1});
 }
 static EvaluatorResult evaluateMul(const Evaluation &e) {
-  return evaluateBinary(e,
-                        {[](double x, double y) { return x * y; },
-                         [](int64_t x, int64_t y) { return wrapping(x, y, std::multiplies<>()); }, inheritedByProduct, 1});
+  return evaluateBinary(e, {[](double x, double y) { return x * y; },
+                            [](int64_t x, int64_t y) { return wrapping(x, y, std::multiplies<>()); },
+                            inheritedByProduct, 1});
 }
 static int64_t divideIntegers(int64_t x, int64_t y) {
   if (y == 0)
@@ -239,8 +239,8 @@ static EvaluatorResult evaluateLogic(const Evaluation &e, bool deciding) {
   for (int64_t i = 0; i < result.size(); ++i) {
     bool settled = lhs.integers[i] == deciding || rhs.integers[i] == deciding;
     result.integers[i] = settled ? deciding : !deciding;
-    bool settledByExact = (lhs.integers[i] == deciding && lhs.bound(i) == 0) ||
-                          (rhs.integers[i] == deciding && rhs.bound(i) == 0);
+    bool settledByExact =
+        (lhs.integers[i] == deciding && lhs.bound(i) == 0) || (rhs.integers[i] == deciding && rhs.bound(i) == 0);
     if (anyBound && !settledByExact)
       result.bounds[i] = lhs.bound(i) + rhs.bound(i);
   }

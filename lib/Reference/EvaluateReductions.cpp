@@ -1,6 +1,6 @@
 //===- EvaluateReductions.cpp - evaluators that combine entries ------------===//
-// Contractions, reductions and the composites made of them. A sum of n numbers, in any order, is off by at most (n - 1) u times the sum of
-// their magnitudes: the bounds hold for every way in which a kernel may cut it.
+// Contractions, reductions and the composites made of them. A sum of n numbers, in any order, is off by at most (n - 1)
+// u times the sum of their magnitudes: the bounds hold for every way in which a kernel may cut it.
 //===----------------------------------------------------------------------===//
 
 #include "Evaluators.h"
@@ -45,7 +45,8 @@ static Tensor packed(const Tensor &tensor, ArrayRef<int64_t> first, ArrayRef<int
   return pick(tensor, RankedTensorType::get(shape, tensor.type.getElementType()), indices);
 }
 
-/// c[b, i, j] += sum over k of a[b, i, k] * b[b, k, j]. `zeroHides`: zero times infinity is zero, as is right for bounds.
+/// c[b, i, j] += sum over k of a[b, i, k] * b[b, k, j]. `zeroHides`: zero times infinity is zero, as is right for
+/// bounds.
 static void multiply(const ContractSizes &sizes, const double *a, const double *b, double *c, bool zeroHides) {
   for (int64_t batch = 0; batch < sizes.batch; ++batch)
     for (int64_t i = 0; i < sizes.rows; ++i)
@@ -157,7 +158,7 @@ static EvaluatorResult evaluateReduceSum(const Evaluation &e) {
 static void fillWithLowest(Tensor &tensor) {
   std::fill(tensor.floats.begin(), tensor.floats.end(), -std::numeric_limits<double>::infinity());
   int64_t lowest = tensor.type.getElementType().isInteger(32) ? std::numeric_limits<int32_t>::min()
-                                                               : std::numeric_limits<int64_t>::min();
+                                                              : std::numeric_limits<int64_t>::min();
   std::fill(tensor.integers.begin(), tensor.integers.end(), lowest);
 }
 
@@ -181,7 +182,8 @@ static EvaluatorResult evaluateReduceMax(const Evaluation &e) {
 }
 
 /// Linear indices of the lines along `axis`: calls `visit(line, base, stride)`.
-static void forEachLine(ArrayRef<int64_t> shape, int64_t axis, llvm::function_ref<void(int64_t, int64_t, int64_t)> visit) {
+static void forEachLine(ArrayRef<int64_t> shape, int64_t axis,
+                        llvm::function_ref<void(int64_t, int64_t, int64_t)> visit) {
   int64_t stride = rowMajorStrides(shape)[axis], outer = 1, line = 0;
   for (int64_t size : shape.take_front(axis))
     outer *= size;
@@ -217,8 +219,8 @@ static EvaluatorResult evaluateArgmax(const Evaluation &e) {
 // Composites
 //===----------------------------------------------------------------------===//
 
-/// One line of numbers, for softmax and what is made of it: shares p = e^(x - max) / sum and log-shares x - max - log sum, with bounds on
-/// the relative error of the former and the absolute error of the latter.
+/// One line of numbers, for softmax and what is made of it: shares p = e^(x - max) / sum and log-shares x - max - log
+/// sum, with bounds on the relative error of the former and the absolute error of the latter.
 namespace {
 struct SoftmaxLine {
   std::vector<double> shares, logShares, shareErrors, logErrors;
@@ -237,8 +239,8 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
   }
   if (errors.empty())
     return;
-  // Errors of the entries, weighted by their shares: how far log(sum) moves with them and with the rounding of x - max. The largest
-  // entry itself cancels: it is subtracted on both sides.
+  // Errors of the entries, weighted by their shares: how far log(sum) moves with them and with the rounding of x - max.
+  // The largest entry itself cancels: it is subtracted on both sides.
   double weighted = 0, size = static_cast<double>(x.size());
   for (auto [value, error, share] : llvm::zip_equal(x, errors, shares))
     weighted += share == 0 ? 0 : share * (error + roundoff * (largest - value));
@@ -246,7 +248,8 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
   for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
     double own = error + roundoff * (largest - value);
     shareErrors.push_back(std::expm1(own + sumError + (kTranscendentalRoundoffs + kDivisionRoundoffs) * roundoff));
-    logErrors.push_back(own + sumError + roundoff * (kTranscendentalRoundoffs * std::log(sum) + 2 * std::abs(logShare)));
+    logErrors.push_back(own + sumError +
+                        roundoff * (kTranscendentalRoundoffs * std::log(sum) + 2 * std::abs(logShare)));
   }
 }
 
@@ -304,17 +307,16 @@ static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
   const Tensor &targets = e.operand(1);
   int64_t classes = e.operand(0).shape().back(), ignore = op.getIgnore();
   double count = 0, total = 0, inherited = 0;
-  forEachSoftmaxLine(e, e.operand(0).type.getRank() - 1,
-                     [&](const SoftmaxLine &line, int64_t index, int64_t, int64_t) {
-                       int64_t target = targets.integers[index];
-                       if (target == ignore)
-                         return;
-                       ++count;
-                       if (target < 0 || target >= classes)
-                         return;
-                       total -= line.logShares[target];
-                       inherited += e.withBounds() ? line.logErrors[target] : 0;
-                     });
+  forEachSoftmaxLine(e, e.operand(0).type.getRank() - 1, [&](const SoftmaxLine &line, int64_t index, int64_t, int64_t) {
+    int64_t target = targets.integers[index];
+    if (target == ignore)
+      return;
+    ++count;
+    if (target < 0 || target >= classes)
+      return;
+    total -= line.logShares[target];
+    inherited += e.withBounds() ? line.logErrors[target] : 0;
+  });
   Tensor result(e.resultType());
   result.floats[0] = count == 0 ? 0 : total / count;
   if (!e.withBounds())

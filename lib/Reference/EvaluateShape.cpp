@@ -30,7 +30,8 @@ Tensor reference::pick(const Tensor &source, RankedTensorType type, ArrayRef<int
 /// The result whose entry at a multi-index is the operand's entry at `map(multi-index)`; -1 stands for zero.
 static EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(ArrayRef<int64_t>)> map) {
   SmallVector<int64_t> indices(e.resultType().getNumElements());
-  forEachIndex(e.resultType().getShape(), [&](int64_t linear, ArrayRef<int64_t> index) { indices[linear] = map(index); });
+  forEachIndex(e.resultType().getShape(),
+               [&](int64_t linear, ArrayRef<int64_t> index) { indices[linear] = map(index); });
   return single(pick(e.operand(0), e.resultType(), indices));
 }
 
@@ -124,7 +125,8 @@ static EvaluatorResult evaluatePad(const Evaluation &e) {
   });
 }
 
-/// The result is what `select` does between all operands: each entry comes from the operand whose range along the axis holds it.
+/// The result is what `select` does between all operands: each entry comes from the operand whose range along the axis
+/// holds it.
 static EvaluatorResult evaluateConcat(const Evaluation &e) {
   int64_t axis = cast<graph::ConcatOp>(e.op).getAxis(), offset = 0;
   Tensor result(e.resultType());
@@ -170,7 +172,8 @@ static EvaluatorResult evaluateGather(const Evaluation &e) {
   return single(std::move(result));
 }
 
-/// Each entry is a sum of as many numbers as ids name its row: n - 1 roundings of sums no larger than the sum of magnitudes.
+/// Each entry is a sum of as many numbers as ids name its row: n - 1 roundings of sums no larger than the sum of
+/// magnitudes.
 static EvaluatorResult evaluateScatterAdd(const Evaluation &e) {
   const Tensor &updates = e.operand(0), &ids = e.operand(1);
   Tensor result(e.resultType());

@@ -1,6 +1,6 @@
 //===- Evaluator.cpp - the evaluator's driver and its loops ---------------===//
-// Walks a block in order, looks each operation up in the table and keeps the values. Scans and the expansion of gradients stand here,
-// single operations in the Evaluate*.cpp files.
+// Walks a block in order, looks each operation up in the table and keeps the values. Scans and the expansion of
+// gradients stand here, single operations in the Evaluate*.cpp files.
 //===----------------------------------------------------------------------===//
 
 #include "Evaluators.h"

@@ -28,8 +28,8 @@ struct Evaluation {
   bool withBounds() const { return options.bounds != Bounds::Off; }
   /// Unit roundoff of an operation with results of type `element`; 0 for integers.
   double roundoff(mlir::Type element) const;
-  /// The bound of a result `value` that was computed with a relative error of `roundoffs` unit roundoffs from operands that
-  /// contribute `inherited`; `underflow` in place of a result that is too small. Beyond f32 it is undecided.
+  /// The bound of a result `value` that was computed with a relative error of `roundoffs` unit roundoffs from operands
+  /// that contribute `inherited`; `underflow` in place of a result that is too small. Beyond f32 it is undecided.
   double bound(mlir::Type element, double value, double inherited, double roundoffs,
                double underflow = kUnderflowF32) const;
 };

@@ -23,8 +23,8 @@ struct Cell {
   double bound = 0;
 };
 
-/// Memory of one argument, of one buffer before the plan, or of the whole arena. It knows where entries begin and how wide they are; a
-/// write removes every other entry that it overlaps.
+/// Memory of one argument, of one buffer before the plan, or of the whole arena. It knows where entries begin and how
+/// wide they are; a write removes every other entry that it overlaps.
 class Storage {
 public:
   /// The entry at `byte`, if one of that width was stored exactly there and nothing since has overlapped it.
@@ -32,8 +32,8 @@ public:
   void store(int64_t byte, int64_t width, bool isFloat, const Cell &cell);
 
 private:
-  /// Entries wider than a byte: 2, 4 or 8. Entries of a byte, which are truth values, are held here: kTruth, with their value and whether
-  /// they are undecided. 0: none begins here.
+  /// Entries wider than a byte: 2, 4 or 8. Entries of a byte, which are truth values, are held here: kTruth, with their
+  /// value and whether they are undecided. 0: none begins here.
   std::vector<uint8_t> entries;
   static constexpr uint8_t kTruth = 0x10, kTrue = 1, kUndecided = 2;
   /// Of an entry wider than a byte: its bits, as f64 or i64, and its bound, for each pair of bytes.
@@ -183,7 +183,8 @@ LogicalResult Interpreter::defineAlloc(kernel::AllocOp alloc) {
   }
   int64_t end = static_cast<int64_t>(*offset) + alloc.getType().getSizeInBytes();
   if (arenaBytes && end > *arenaBytes)
-    return alloc.emitError("expected a buffer within the arena of ") << *arenaBytes << " bytes, got one that ends at " << end;
+    return alloc.emitError("expected a buffer within the arena of ")
+           << *arenaBytes << " bytes, got one that ends at " << end;
   windows[alloc.getResult()] = {arena, static_cast<int64_t>(*offset), alloc.getType()};
   return success();
 }
@@ -198,8 +199,8 @@ LogicalResult Interpreter::defineView(kernel::ViewOp view) {
 
 LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
   Window window = windows.lookup(slot.getSource());
-  int64_t index = static_cast<int64_t>(slot.getScale()) * loopSteps.lookup(slot.getStep()) +
-                  static_cast<int64_t>(slot.getOffset());
+  int64_t index =
+      static_cast<int64_t>(slot.getScale()) * loopSteps.lookup(slot.getStep()) + static_cast<int64_t>(slot.getOffset());
   if (int64_t modulus = slot.getModulus())
     index = ((index % modulus) + modulus) % modulus;
   int64_t axis = slot.getAxis(), size = window.type.getShape()[axis];
@@ -211,7 +212,8 @@ LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
   return success();
 }
 
-/// Evaluates the region of `meaning` on buffers. All reads see the old values: they are loaded before anything is stored.
+/// Evaluates the region of `meaning` on buffers. All reads see the old values: they are loaded before anything is
+/// stored.
 LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> readBuffers,
                                      ArrayRef<Value> writeBuffers) {
   SmallVector<Tensor> reads;

@@ -56,7 +56,8 @@ TEST_F(CheckerTest, SmallMistakesAreFound) {
 }
 
 TEST_F(CheckerTest, LostArgumentsAndResultsAreFound) {
-  std::string two = "func.func @f(%a: tensor<2xf32>) -> (tensor<2xf32> {graph.name = \"y\"}) { return %a : tensor<2xf32> }";
+  std::string two =
+      "func.func @f(%a: tensor<2xf32>) -> (tensor<2xf32> {graph.name = \"y\"}) { return %a : tensor<2xf32> }";
   std::string renamed =
       "func.func @f(%a: tensor<2xf32>) -> (tensor<2xf32> {graph.name = \"z\"}) { return %a : tensor<2xf32> }";
   EXPECT_FALSE(accepts("cse", two, renamed));

@@ -118,7 +118,8 @@ TEST_F(MutatorTest, LoopSites) {
 
 TEST_F(MutatorTest, SitesAreTheSameEveryTime) {
   parse(kGraph);
-  auto first = findMutations(*module, MutationKind::ChangeAxis), second = findMutations(*module, MutationKind::ChangeAxis);
+  auto first = findMutations(*module, MutationKind::ChangeAxis),
+       second = findMutations(*module, MutationKind::ChangeAxis);
   ASSERT_EQ(first.size(), second.size());
   for (size_t i = 0; i < first.size(); ++i)
     EXPECT_EQ(first[i].what, second[i].what);
@@ -130,7 +131,8 @@ TEST(InjectionTest, NamesAKindAPassAndANumber) {
   EXPECT_EQ(injection->kind, MutationKind::DropOp);
   EXPECT_EQ(injection->pass, "kernel-plan");
   EXPECT_EQ(injection->number, 12);
-  for (const char *bad : {"", "drop-op", "drop-op@kernel-plan", "drop-op@#1", "drop-op@p#-1", "drop-op@p#x", "drop@p#1"})
+  for (const char *bad :
+       {"", "drop-op", "drop-op@kernel-plan", "drop-op@#1", "drop-op@p#-1", "drop-op@p#x", "drop@p#1"})
     EXPECT_FALSE(parseInjection(bad)) << bad;
   for (MutationKind kind : mutationKinds())
     EXPECT_EQ(parseMutationKind(toString(kind)), kind);

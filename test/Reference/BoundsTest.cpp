@@ -110,10 +110,11 @@ TEST_F(BoundsTest, ExactArgumentsMovedAboutStayExact) {
     EXPECT_EQ(result.bound(i), 0);
 }
 
-/// 1 / 3 + 1 / 3 + 1 / 3 is 1 in some roundings and not in others: a comparison with 1 is undecided, one with 2 is not; exact operands
-/// are always decided.
+/// 1 / 3 + 1 / 3 + 1 / 3 is 1 in some roundings and not in others: a comparison with 1 is undecided, one with 2 is not;
+/// exact operands are always decided.
 TEST_F(BoundsTest, NearTiesAreUndecided) {
-  auto f = function("%x: tensor<2xf32>, %y: tensor<2xf32>", "tensor<2xi1>, tensor<2xi1>, tensor<2xf32>, tensor<i32>", R"(
+  auto f =
+      function("%x: tensor<2xf32>, %y: tensor<2xf32>", "tensor<2xi1>, tensor<2xi1>, tensor<2xf32>, tensor<i32>", R"(
     %three = graph.constant dense<3.0> : tensor<2xf32>
     %third = graph.div %x, %three : tensor<2xf32>
     %two = graph.add %third, %third : tensor<2xf32>
@@ -133,8 +134,8 @@ TEST_F(BoundsTest, NearTiesAreUndecided) {
 }
 
 TEST_F(BoundsTest, BeyondFloatIsUndecided) {
-  auto f = function("%x: tensor<2xf32>", "tensor<2xf32>",
-                    "%0 = graph.exp %x : tensor<2xf32>\nreturn %0 : tensor<2xf32>");
+  auto f =
+      function("%x: tensor<2xf32>", "tensor<2xf32>", "%0 = graph.exp %x : tensor<2xf32>\nreturn %0 : tensor<2xf32>");
   Tensor result = run(f, {{80, 100}}, Bounds::Declared)[0];
   EXPECT_LT(result.bound(0), result.floats[0] * 1e-5);
   EXPECT_EQ(result.bound(1), undecided());

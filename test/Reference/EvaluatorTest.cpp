@@ -116,9 +116,10 @@ TEST_F(EvaluatorTest, ConstantsAndIota) {
 }
 
 TEST_F(EvaluatorTest, ShapesMoveEntries) {
-  auto f = function("%x: tensor<2x3xf32>, %b: tensor<1xf32>",
-                    "tensor<3x2xf32>, tensor<3x2xf32>, tensor<1x2xf32>, tensor<2x4xf32>, tensor<2x6xf32>, tensor<2x2xf32>",
-                    R"(
+  auto f =
+      function("%x: tensor<2x3xf32>, %b: tensor<1xf32>",
+               "tensor<3x2xf32>, tensor<3x2xf32>, tensor<1x2xf32>, tensor<2x4xf32>, tensor<2x6xf32>, tensor<2x2xf32>",
+               R"(
     %0 = graph.transpose %x by [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
     %1 = graph.reshape %x : tensor<2x3xf32> -> tensor<3x2xf32>
     %2 = graph.slice %x from [1, 0] to [2, 3] by [1, 2] : tensor<2x3xf32> -> tensor<1x2xf32>
@@ -136,7 +137,8 @@ TEST_F(EvaluatorTest, ShapesMoveEntries) {
   EXPECT_EQ(results[5].floats, (Numbers{7, 7, 7, 7}));
 }
 
-/// contract of [2, 3, 4] and [4, 2, 5], batch over the 2, contracted over the 4, against three loops over the definition.
+/// contract of [2, 3, 4] and [4, 2, 5], batch over the 2, contracted over the 4, against three loops over the
+/// definition.
 TEST_F(EvaluatorTest, ContractSumsProducts) {
   auto f = function("%x: tensor<2x3x4xf32>, %y: tensor<4x2x5xf32>", "tensor<2x3x5xf32>", R"(
     %0 = graph.contract %x, %y over [2] with [0] batch [0] with [1] : tensor<2x3x4xf32>, tensor<4x2x5xf32> -> tensor<2x3x5xf32>
@@ -157,7 +159,8 @@ TEST_F(EvaluatorTest, ContractOverSeveralAxesIsOneSum) {
   auto f = function("%x: tensor<2x3xf32>, %y: tensor<3x2xf32>", "tensor<f32>", R"(
     %0 = graph.contract %x, %y over [0, 1] with [1, 0] : tensor<2x3xf32>, tensor<3x2xf32> -> tensor<f32>
     return %0 : tensor<f32>)");
-  expectNear(run(f, {{1, 2, 3, 4, 5, 6}, {1, 10, 100, 1000, 10000, 100000}})[0].floats, {1 + 200 + 30000 + 40 + 5000 + 600000});
+  expectNear(run(f, {{1, 2, 3, 4, 5, 6}, {1, 10, 100, 1000, 10000, 100000}})[0].floats,
+             {1 + 200 + 30000 + 40 + 5000 + 600000});
 }
 
 TEST_F(EvaluatorTest, ContractKeepsNaN) {
@@ -195,9 +198,11 @@ TEST_F(EvaluatorTest, ScatterAddAddsRowsOfTheSameNumber) {
   EXPECT_EQ(run(f, {{1, 2, 3, 4, 5, 6, 7, 8}, {2, 0, 2, 3}})[0].floats, (Numbers{3, 4, 0, 0, 6, 8}));
 }
 
-/// Shares sum to one, log_softmax is the logarithm of softmax, and cross entropy the mean of -log_softmax at the targets.
+/// Shares sum to one, log_softmax is the logarithm of softmax, and cross entropy the mean of -log_softmax at the
+/// targets.
 TEST_F(EvaluatorTest, SoftmaxAndItsRelatives) {
-  auto f = function("%x: tensor<2x4xf32>, %t: tensor<2xi32>", "tensor<2x4xf32>, tensor<2x4xf32>, tensor<f32>, tensor<2x4xf32>", R"(
+  auto f = function("%x: tensor<2x4xf32>, %t: tensor<2xi32>",
+                    "tensor<2x4xf32>, tensor<2x4xf32>, tensor<f32>, tensor<2x4xf32>", R"(
     %0 = graph.softmax %x along 1 : tensor<2x4xf32>
     %1 = graph.log_softmax %x along 1 : tensor<2x4xf32>
     %2 = graph.softmax_cross_entropy %x, %t ignore -1 : tensor<2x4xf32>, tensor<2xi32> -> tensor<f32>
@@ -257,8 +262,8 @@ TEST_F(ScanTest, RunsBackwards) {
 TEST_F(EvaluatorTest, ObserverSeesEachStep) {
   std::string body = kRunningSums;
   body.replace(body.find("DIRECTION"), 9, "");
-  auto f = function("%init: tensor<2xf32>, %x: tensor<2x3xf32>, %scale: tensor<2xf32>", "tensor<2xf32>, tensor<3x2xf32>",
-                    body);
+  auto f = function("%init: tensor<2xf32>, %x: tensor<2x3xf32>, %scale: tensor<2xf32>",
+                    "tensor<2xf32>, tensor<3x2xf32>", body);
   llvm::SmallVector<Tensor> arguments;
   for (mlir::Type type : f.getArgumentTypes())
     arguments.emplace_back(mlir::cast<mlir::RankedTensorType>(type));

@@ -15,7 +15,8 @@ protected:
   KernelInterpreterTest() { context.loadDialect<kernel::KernelDialect>(); }
 
   /// The contents of all arguments at the end, or the message of the error.
-  mlir::FailureOr<llvm::SmallVector<Tensor>> interpretText(const std::string &text, const std::vector<Numbers> &inputs) {
+  mlir::FailureOr<llvm::SmallVector<Tensor>> interpretText(const std::string &text,
+                                                           const std::vector<Numbers> &inputs) {
     mlir::func::FuncOp f = parse(text);
     llvm::SmallVector<Tensor> tensors;
     for (auto [type, values] : llvm::zip_equal(f.getArgumentTypes(), inputs))

@@ -1,5 +1,6 @@
 //===- moru-opt.cpp - run passes and pipelines on a module ----------------===//
-// Everything MlirOptMain gives, with Moru's dialects, passes, stages and checks. Upstream dialects: those that a stage emits.
+// Everything MlirOptMain gives, with Moru's dialects, passes, stages and checks. Upstream dialects: those that a stage
+// emits.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Check/Instrument.h"

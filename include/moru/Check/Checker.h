@@ -1,11 +1,11 @@
 //===- Checker.h - runs a program after every pass -----------------*- C++ -*-===//
-// `--check=each`. A function is run once in the Reference before the first pass, on drawn arguments. After each pass it is run again:
-// a program of graph operations in f64, one of kernels by the interpreter, and from the loops down each kernel alone, compiled plainly and
-// run natively on what the Reference gives it. A difference is an error that names the pass, and stands at the first operation whose
-// operands are right and whose result is not.
+// `--check=each`. A function is run once in the Reference before the first pass, on drawn arguments. After each pass it
+// is run again: a program of graph operations in f64, one of kernels by the interpreter, and from the loops down each
+// kernel alone, compiled plainly and run natively on what the Reference gives it. A difference is an error that names
+// the pass, and stands at the first operation whose operands are right and whose result is not.
 //
-// How far results may differ is derived: from the class of the pass (PassClass.h) and the running error bounds of the Reference, for f64
-// arithmetic in the first two cases and for the declared types in the last.
+// How far results may differ is derived: from the class of the pass (PassClass.h) and the running error bounds of the
+// Reference, for f64 arithmetic in the first two cases and for the declared types in the last.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_CHECK_CHECKER_H

@@ -1,5 +1,6 @@
 //===- Inputs.h - arguments to check a program on -----------------*- C++ -*-===//
-// Numbers on which a mistake shows: drawn with Philox, so that every run is the same, and from ranges in which nothing saturates.
+// Numbers on which a mistake shows: drawn with Philox, so that every run is the same, and from ranges in which nothing
+// saturates.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_CHECK_INPUTS_H
@@ -13,10 +14,11 @@ namespace moru::check {
 
 /// One value for each argument of a function of tensors or of buffers (outputs among them are zero).
 ///
-/// Integers lie in [0, rows) of the tables that they index, in [0, classes) where they are targets (one in five is ignored), else in [0, 4).
-/// Parameters are normal with deviation min(1, 4 / sqrt(rows)): sums of products are of the size of a few ones, so that activations bend
-/// but do not saturate, and gradients are large enough to be clipped. State is in (0, 0.5), as running squares are never negative; other
-/// inputs are in (-1, 1), scalars among them in (0.05, 0.5), as rates and factors are.
+/// Integers lie in [0, rows) of the tables that they index, in [0, classes) where they are targets (one in five is
+/// ignored), else in [0, 4). Parameters are normal with deviation min(1, 4 / sqrt(rows)): sums of products are of the
+/// size of a few ones, so that activations bend but do not saturate, and gradients are large enough to be clipped.
+/// State is in (0, 0.5), as running squares are never negative; other inputs are in (-1, 1), scalars among them in
+/// (0.05, 0.5), as rates and factors are.
 llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uint64_t seed);
 
 /// The number of values that an integer tensor may take, by what it indexes; 4 where it indexes nothing.

@@ -24,8 +24,8 @@ struct InstrumentOptions {
   int64_t mutants = 0;
 };
 
-/// Adds to a manager that is otherwise complete what `options` asks for. A difference fails the run of the manager. Fails, with an error, where
-/// `inject` is malformed.
+/// Adds to a manager that is otherwise complete what `options` asks for. A difference fails the run of the manager.
+/// Fails, with an error, where `inject` is malformed.
 mlir::LogicalResult instrument(mlir::PassManager &manager, const InstrumentOptions &options);
 
 } // namespace moru::check

@@ -1,6 +1,6 @@
 //===- Mutator.h - programs made wrong on purpose ------------------*- C++ -*-===//
-// The test of the checker: small mistakes of the kinds that passes make, in the IR of any stage. Sites are found by traits, attributes and
-// types, in the order of the program, so that `kind#n` names the same mutation every time.
+// The test of the checker: small mistakes of the kinds that passes make, in the IR of any stage. Sites are found by
+// traits, attributes and types, in the order of the program, so that `kind#n` names the same mutation every time.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_CHECK_MUTATOR_H
@@ -20,7 +20,8 @@ enum class MutationKind {
   SwapOperands,
   /// An operation is replaced by an operand of its type.
   DropOp,
-  /// A reduction, broadcast, contraction, transpose, softmax, scan works on another axis, or a scan in the other direction.
+  /// A reduction, broadcast, contraction, transpose, softmax, scan works on another axis, or a scan in the other
+  /// direction.
   ChangeAxis,
   /// A slice, window, loop or index is off by one.
   MoveBound,
@@ -50,8 +51,8 @@ struct Mutation {
   std::function<void()> apply;
 };
 
-/// The possible mutations of one kind within `scope`. Those of attributes verify; those of operands keep types. One that changes nothing
-/// for sure (equal operands, unused results) is left out.
+/// The possible mutations of one kind within `scope`. Those of attributes verify; those of operands keep types. One
+/// that changes nothing for sure (equal operands, unused results) is left out.
 std::vector<Mutation> findMutations(mlir::Operation *scope, MutationKind kind);
 
 /// `<kind>@<pass>#n`, as `--inject` takes it.

@@ -1,5 +1,6 @@
 //===- PassClass.h - what a pass may change in a result -----------*- C++ -*-===//
-// Every pass declares one class; the tolerance of the check after it follows from the class and from the running error bounds.
+// Every pass declares one class; the tolerance of the check after it follows from the class and from the running error
+// bounds.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_CHECK_PASSCLASS_H

@@ -1,10 +1,11 @@
 //===- Evaluator.h - what a graph program means ------------------*- C++ -*-===//
-// The Reference: slow, obvious, in f64. One small function per operation, in one table. It is the oracle of every numeric test and of
+// The Reference: slow, obvious, in f64. One small function per operation, in one table. It is the oracle of every
+// numeric test and of
 // `--check=each`; it shares no code with folds, decompositions, gradients or kernels.
 //
-// With bounds on, every entry carries a bound on the error of an evaluation in the declared type, accumulated operation by operation:
-// after z = x * y, for instance, bound(z) = |x| bound(y) + |y| bound(x) + bound(x) bound(y) + u |z|. So the tolerance of a kernel that is
-// checked alone, on exact inputs, follows from its own operations.
+// With bounds on, every entry carries a bound on the error of an evaluation in the declared type, accumulated operation
+// by operation: after z = x * y, for instance, bound(z) = |x| bound(y) + |y| bound(x) + bound(x) bound(y) + u |z|. So
+// the tolerance of a kernel that is checked alone, on exact inputs, follows from its own operations.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_REFERENCE_EVALUATOR_H
@@ -35,8 +36,8 @@ struct EvaluateOptions {
   Bounds bounds = Bounds::Off;
   /// Called with each value once it is known; `steps` holds the iteration of each scan around it, outermost first.
   std::function<void(mlir::Value, const Tensor &, llvm::ArrayRef<int64_t> steps)> observe;
-  /// Where given: the numbers that constants of the program have had from the start. Another constant was folded, and so rounded to its
-  /// type: it carries that error, unless it has so few digits that it is likely to be exact.
+  /// Where given: the numbers that constants of the program have had from the start. Another constant was folded, and
+  /// so rounded to its type: it carries that error, unless it has so few digits that it is likely to be exact.
   const std::set<double> *exactConstants = nullptr;
   /// Added to a value of the outermost block as soon as it is known: how finite differences move an intermediate value.
   llvm::DenseMap<mlir::Value, Tensor> perturbations{};
@@ -50,8 +51,9 @@ struct Environment {
   const Tensor *lookup(mlir::Value value) const;
 };
 
-/// Evaluates the operations of `block`, whose arguments have the values `arguments`, and returns those of the terminator's operands. Values
-/// from outside are found in `outer`. An operation without an evaluator is an error at its location.
+/// Evaluates the operations of `block`, whose arguments have the values `arguments`, and returns those of the
+/// terminator's operands. Values from outside are found in `outer`. An operation without an evaluator is an error at
+/// its location.
 mlir::FailureOr<llvm::SmallVector<Tensor>> evaluateBlock(mlir::Block &block, llvm::ArrayRef<Tensor> arguments,
                                                          const EvaluateOptions &options = {},
                                                          const Environment *outer = nullptr);

@@ -1,6 +1,6 @@
 //===- Tensor.h - values of the Reference -----------------------*- C++ -*-===//
-// A tensor as the Reference computes with it: floating point of any width is held in f64, integers in i64, truth values as 0 and 1. Beside
-// each entry there may be a bound on the error that arithmetic of the declared type would make.
+// A tensor as the Reference computes with it: floating point of any width is held in f64, integers in i64, truth values
+// as 0 and 1. Beside each entry there may be a bound on the error that arithmetic of the declared type would make.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_REFERENCE_TENSOR_H

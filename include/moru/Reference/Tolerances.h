@@ -1,6 +1,6 @@
 //===- Tolerances.h - how far floating point may stray ---------*- C++ -*-===//
-// The one place where accuracies are stated. A tolerance of a test or of the checker is never invented: it is the running error bound
-// that the Reference computes from these constants and from the magnitudes of the numbers at hand.
+// The one place where accuracies are stated. A tolerance of a test or of the checker is never invented: it is the
+// running error bound that the Reference computes from these constants and from the magnitudes of the numbers at hand.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_REFERENCE_TOLERANCES_H
@@ -13,8 +13,9 @@ constexpr double kRoundoffF64 = 0x1p-53;
 constexpr double kRoundoffF32 = 0x1p-24;
 constexpr double kRoundoffBF16 = 0x1p-8;
 
-/// exp, log, tanh, sigmoid, sin, cos and pow of compiled code are polynomials, measured at 4.7 ulp and below; 1 ulp is at most 2u. Eight ulp
-/// leave room for the multiplications of a range reduction, and a wrong coefficient is far outside of it.
+/// exp, log, tanh, sigmoid, sin, cos and pow of compiled code are polynomials, measured at 4.7 ulp and below; 1 ulp is
+/// at most 2u. Eight ulp leave room for the multiplications of a range reduction, and a wrong coefficient is far
+/// outside of it.
 constexpr double kTranscendentalRoundoffs = 16;
 
 /// A quotient or root may be a reciprocal times a number: three roundings instead of one.
@@ -27,8 +28,8 @@ constexpr double kFlushF32 = 0x1p-126;
 /// Largest finite f32 (bf16 reaches as far): what lies beyond is infinite in f32 and finite in f64.
 constexpr double kLargestF32 = 0x1.fffffep127;
 
-/// An f64 program compared with its rewritten self: both bounds count, in unit roundoffs of f64. The factor covers the terms of second order
-/// that the bounds leave out.
+/// An f64 program compared with its rewritten self: both bounds count, in unit roundoffs of f64. The factor covers the
+/// terms of second order that the bounds leave out.
 constexpr double kSecondOrder = 4;
 
 } // namespace moru::reference
