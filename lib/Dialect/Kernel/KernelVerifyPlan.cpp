@@ -5,6 +5,8 @@
 #include "Lifetimes.h"
 #include "moru/Dialect/Kernel/Passes.h"
 
+#include "mlir/IR/Remarks.h"
+
 #define DEBUG_TYPE "kernel-verify-plan"
 
 namespace moru::kernel {
@@ -79,8 +81,14 @@ LogicalResult KernelVerifyPlan::verifyCopies() {
       };
       if (isBoundary(read) || isBoundary(write))
         continue;
-      op.emitError() << "kernel \"" << op.getLabel() << "\" only copies a buffer of "
-                     << cast<BufferType>(read.getType()).getSizeInBytes() << " bytes";
+      std::string message = ("kernel \"" + op.getLabel() + "\" only copies a buffer of " +
+                             Twine(cast<BufferType>(read.getType()).getSizeInBytes()) + " bytes")
+                                .str();
+      if (!forbidCopies) {
+        remark::missed(op.getLoc(), remark::RemarkOpts::name("Copy").category(DEBUG_TYPE)) << message;
+        continue;
+      }
+      op.emitError() << message;
       return WalkResult::interrupt();
     }
     return WalkResult::advance();

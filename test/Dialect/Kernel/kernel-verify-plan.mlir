@@ -1,4 +1,4 @@
-// RUN: moru-opt %s --kernel-verify-plan --split-input-file --verify-diagnostics
+// RUN: moru-opt %s --kernel-verify-plan=forbid-copies=true --split-input-file --verify-diagnostics
 
 // Side by side, and one after the other in the same bytes.
 func.func @accepts_a_plan(%x: !kernel.buffer<16xf32>, %y: !kernel.buffer<16xf32>) attributes {kernel.arena = 128 : i64} {

@@ -27,14 +27,17 @@ def KernelPlan : Pass<"kernel-plan", "::mlir::func::FuncOp"> {
 def KernelVerifyPlan : Pass<"kernel-verify-plan", "::mlir::func::FuncOp"> {
   let summary = "check that no kernel reads what another has overwritten, and that nothing is copied";
   let description = [{
-    An error where a buffer is unplanned, where buffers that are in use at the same time overlap, or where a kernel only copies a
-    parameter or an activation.
+    An error where a buffer is unplanned or where buffers that are in use at the same time overlap. A kernel that only copies a parameter or an
+    activation is a remark, with `forbid-copies` an error: a program whose step is known to need none is tested with it.
 
     ```mlir
     %b = kernel.alloc at 0 : !kernel.buffer<32x10xf32>
     ```
   }];
   let dependentDialects = ["::moru::kernel::KernelDialect"];
+  let options = [
+    Option<"forbidCopies", "forbid-copies", "bool", "false", "A kernel that only copies a parameter or an activation is an error">,
+  ];
 }
 
 #endif // MORU_DIALECT_KERNEL_PASSES_TD
