@@ -21,6 +21,8 @@ using namespace moru::kernel;
 namespace {
 
 struct KernelVerifyPlan : moru::kernel::impl::KernelVerifyPlanBase<KernelVerifyPlan> {
+  using KernelVerifyPlanBase::KernelVerifyPlanBase;
+
   void runOnOperation() override {
     if (failed(verifyOffsets()) || failed(verifyCopies()))
       signalPassFailure();
