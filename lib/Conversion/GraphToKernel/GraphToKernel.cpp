@@ -202,6 +202,8 @@ namespace {
 struct FunctionState {
   /// The buffer of each value that has one.
   DenseMap<Value, Value> homes;
+  /// Further places that the kernel of a value writes it to: its parts of concatenations beyond the first.
+  DenseMap<Value, SmallVector<Value>> otherHomes;
   /// Buffers of packed operands, and those wanted by contractions, by the block in which their source is made.
   SmallVector<std::pair<Packing, Value>> packed;
   llvm::MapVector<Block *, SmallVector<Packing>> wanted;
@@ -229,6 +231,8 @@ public:
 
 private:
   void prepareConcats();
+  void writeAlso(Value value, Value part, bool isOverwritten);
+  bool isHome(Value value, Value buffer);
   void prepareScans();
   void emitCompute(Node &node);
   void emitPack(Node &node);
@@ -514,7 +518,14 @@ void BlockLowering::emitCompute(Node &node) {
   }
 
   Location loc = builder.getFusedLoc(locations);
-  ComputeOp kernel = beginKernel(node.family, describe(ops, outputs, writes), reads, writes, loc);
+  std::string label = describe(ops, outputs, writes);
+  SmallVector<Value> yielded(outputs);
+  for (Value output : outputs)
+    for (Value other : state.otherHomes.lookup(output)) {
+      yielded.push_back(output);
+      writes.push_back(other);
+    }
+  ComputeOp kernel = beginKernel(node.family, label, reads, writes, loc);
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
@@ -542,7 +553,7 @@ void BlockLowering::emitCompute(Node &node) {
     mapping.map(contract.getResult(), canonical.getResult());
   }
   SmallVector<Value> results;
-  for (Value output : outputs)
+  for (Value output : yielded)
     results.push_back(mapping.lookup(output));
   endKernel(kernel, results);
   if (ops.size() > 1)
@@ -578,12 +589,33 @@ void BlockLowering::prepareConcats() {
     for (auto [index, operand] : llvm::enumerate(concat.getOperands())) {
       if (isOverwritten && !operand.hasOneUse())
         continue;
-      if (forceHome(operand,
-                    createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape())) &&
-          isOverwritten)
+      Value part = createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape());
+      if (!forceHome(operand, part))
+        writeAlso(operand, part, isOverwritten);
+      else if (isOverwritten)
         overwritten.insert(operand);
     }
   }
+}
+
+/// A value that has its home elsewhere is written to `part` too by its own kernel, where that is a map.
+void BlockLowering::writeAlso(Value value, Value part, bool isOverwritten) {
+  Operation *op = value.getDefiningOp();
+  Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
+  if (!isOverwritten && node && node->kind == Node::Kind::Compute && node->family == Family::Map)
+    state.otherHomes[value].push_back(part);
+}
+
+/// `buffer` itself, not another view of its place, is a home of `value`.
+bool BlockLowering::isHome(Value value, Value buffer) {
+  return state.homes.lookup(value) == buffer || llvm::is_contained(state.otherHomes.lookup(value), buffer);
+}
+
+/// `a` and `b` are views of the same place of one buffer.
+static bool isSamePlace(Value a, Value b) {
+  auto first = a ? a.getDefiningOp<ViewOp>() : nullptr, second = b ? b.getDefiningOp<ViewOp>() : nullptr;
+  return a == b || (first && second && first.getSource() == second.getSource() && first.getType() == second.getType() &&
+                    first.getOffset() == second.getOffset());
 }
 
 void BlockLowering::emitConcat(ConcatOp op) {
@@ -591,15 +623,13 @@ void BlockLowering::emitConcat(ConcatOp op) {
   SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
   for (auto [index, operand] : llvm::enumerate(op.getOperands())) {
     Value part = createView(buffer, placeConcatOperand(op, index, strides), typeOf(operand).getShape());
-    auto home = state.homes.lookup(operand).getDefiningOp<ViewOp>();
-    auto view = part.getDefiningOp<ViewOp>();
-    if (home && view && home.getSource() == view.getSource() && home.getOffset() == view.getOffset()) {
-      if (view != home)
-        view.erase();
-      continue;
-    }
-    if (state.homes.lookup(operand) != part)
+    bool isThere =
+        isSamePlace(state.homes.lookup(operand), part) ||
+        llvm::any_of(state.otherHomes.lookup(operand), [&](Value other) { return isSamePlace(other, part); });
+    if (!isThere)
       emitCopy(operand, part);
+    else if (auto view = part.getDefiningOp<ViewOp>(); view && view.use_empty() && !isHome(operand, part))
+      view.erase();
   }
 }
 

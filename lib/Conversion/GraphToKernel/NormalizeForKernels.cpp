@@ -132,10 +132,82 @@ struct LowerDotProduct : OpRewritePattern<ContractOp> {
   }
 };
 
+/// A loop's output that is a part of a value which the body computes is stored whole, and the part is taken behind the
+/// loop, where it is a view: the body would have to copy it.
+///     out(slice v)  ->  out(v), then a slice of the result
+struct StoreSlicedOutputWhole : OpRewritePattern<ScanOp> {
+  using OpRewritePattern<ScanOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ScanOp op, PatternRewriter &rewriter) const override {
+    SmallVector<Value> stored;
+    SmallVector<int64_t> axes;
+    // For each output of old, the one of new that holds it.
+    SmallVector<size_t> places;
+    bool changes = false;
+    for (auto [value, axis] : llvm::zip(op.getYield().getOutputs(), op.getOutputAxes())) {
+      SliceOp slice = getPart(op, value);
+      changes |= slice != nullptr;
+      Value whole = slice ? slice.getOperand() : value;
+      size_t place = 0;
+      while (place < stored.size() && (stored[place] != whole || axes[place] != axis))
+        ++place;
+      places.push_back(place);
+      if (place == stored.size()) {
+        stored.push_back(whole);
+        axes.push_back(axis);
+      }
+    }
+    if (!changes)
+      return rewriter.notifyMatchFailure(op, "no output is a part of a computed value");
+    SmallVector<Value> replacements;
+    rewrite(op, stored, axes, places, rewriter, replacements);
+    rewriter.replaceOp(op, replacements);
+    return success();
+  }
+
+private:
+  /// The slice that makes `value`, if the body computes what it is taken from.
+  static SliceOp getPart(ScanOp op, Value value) {
+    auto slice = value.getDefiningOp<SliceOp>();
+    if (!slice || slice->getBlock() != op.getBodyBlock())
+      return nullptr;
+    Operation *source = slice.getOperand().getDefiningOp();
+    return source && source->getBlock() == op.getBodyBlock() ? slice : nullptr;
+  }
+
+  static void rewrite(ScanOp op, ArrayRef<Value> stored, ArrayRef<int64_t> axes, ArrayRef<size_t> places,
+                      PatternRewriter &rewriter, SmallVectorImpl<Value> &replacements) {
+    SmallVector<SliceOp> parts =
+        llvm::map_to_vector(op.getYield().getOutputs(), [&](Value value) { return getPart(op, value); });
+    YieldOp yield = op.getYield();
+    auto scan = ScanOp::create(rewriter, op.getLoc(), op.getInits(), op.getInputs(), op.getLength(), op.getInputAxes(),
+                               axes, op.getReverse(), ValueRange(stored).getTypes());
+    rewriter.modifyOpInPlace(yield, [&] { yield.getOutputsMutable().assign(stored); });
+    scan.getBody().takeBody(op.getBody());
+    llvm::append_range(replacements, scan.getCarryResults());
+    for (auto [part, place] : llvm::zip(parts, places)) {
+      Value whole = scan.getOutputResults()[place];
+      if (!part) {
+        replacements.push_back(whole);
+        continue;
+      }
+      auto withStep = [&](ArrayRef<int64_t> list, int64_t step) {
+        SmallVector<int64_t> result(list);
+        result.insert(result.begin() + axes[place], step);
+        return result;
+      };
+      replacements.push_back(SliceOp::create(rewriter, part.getLoc(), whole, withStep(part.getStarts(), 0),
+                                             withStep(part.getLimits(), op.getLength()),
+                                             withStep(part.getStrides(), 1)));
+    }
+  }
+};
+
 struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKernels> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceMaxOp>, LowerArgmax, LowerDotProduct>(&getContext());
+    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceMaxOp>, LowerArgmax, LowerDotProduct,
+                 StoreSlicedOutputWhole>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

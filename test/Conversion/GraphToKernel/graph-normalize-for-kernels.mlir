@@ -121,3 +121,32 @@ func.func @works_within_scans(%x: tensor<3x8x4xf32>) -> tensor<3xf32> {
   }
   return %y : tensor<3xf32>
 }
+
+// The body would have to copy a part of what it computes; the part is a view of the stacked whole. Parts of one value share it.
+// CHECK-LABEL: func.func @stores_whole_what_a_loop_puts_out_in_parts(
+func.func @stores_whole_what_a_loop_puts_out_in_parts(%x: tensor<5x2x6xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<5x2x6xf32>) {
+  // CHECK: %[[S:.*]]:2 = graph.scan 5 over(%{{.*}} = %{{.*}} axis 0) out(axis 1, axis 0)
+  // CHECK: %[[T:.*]] = graph.tanh
+  // CHECK: graph.yield out(%[[T]], %[[T]] :
+  // CHECK: %[[A:.*]] = graph.slice %[[S]]#0 from [0, 0, 0] to [2, 5, 3] by [1, 1, 1]
+  // CHECK: %[[B:.*]] = graph.slice %[[S]]#0 from [0, 0, 3] to [2, 5, 6] by [1, 1, 1]
+  // CHECK: return %[[A]], %[[B]], %[[S]]#1
+  %a, %b, %t = graph.scan 5 over(%xt = %x axis 0) out(axis 1, axis 1, axis 0) : (tensor<5x2x6xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<5x2x6xf32>) {
+    %y = graph.tanh %xt : tensor<2x6xf32>
+    %l = graph.slice %y from [0, 0] to [2, 3] by [1, 1] : tensor<2x6xf32> -> tensor<2x3xf32>
+    %r = graph.slice %y from [0, 3] to [2, 6] by [1, 1] : tensor<2x6xf32> -> tensor<2x3xf32>
+    graph.yield out(%l, %r, %y : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x6xf32>)
+  }
+  return %a, %b, %t : tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<5x2x6xf32>
+}
+
+// CHECK-LABEL: func.func @leaves_parts_of_inputs_in_the_loop(
+func.func @leaves_parts_of_inputs_in_the_loop(%x: tensor<5x2x6xf32>) -> tensor<5x2x3xf32> {
+  // CHECK: %[[S:.*]] = graph.scan
+  // CHECK: return %[[S]]
+  %a = graph.scan 5 over(%xt = %x axis 0) out(axis 0) : (tensor<5x2x6xf32>) -> tensor<5x2x3xf32> {
+    %l = graph.slice %xt from [0, 0] to [2, 3] by [1, 1] : tensor<2x6xf32> -> tensor<2x3xf32>
+    graph.yield out(%l : tensor<2x3xf32>)
+  }
+  return %a : tensor<5x2x3xf32>
+}

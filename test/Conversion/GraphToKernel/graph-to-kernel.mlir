@@ -262,3 +262,21 @@ func.func @recomputes_a_square_for_each_reader(%x: tensor<8x4xf32>, %y: tensor<8
   %w = graph.add %v, %s : tensor<4x16xf32>
   return %n, %w : tensor<4xf32>, tensor<4x16xf32>
 }
+
+// A part of two concatenations is written to both by the kernel that makes it.
+// CHECK-LABEL: func.func @writes_a_part_of_two_concatenations_twice(
+// CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>, %[[Y:[a-z0-9_]+]]: !kernel.buffer<8x8xf32> {{.*}}, %[[Z:[a-z0-9_]+]]: !kernel.buffer<8x8xf32>
+func.func @writes_a_part_of_two_concatenations_twice(%x: tensor<8x4xf32>) -> (tensor<8x8xf32>, tensor<8x8xf32>) {
+  // CHECK-DAG: %[[Y0:[a-z0-9_]+]] = kernel.view %[[Y]] at 0 :
+  // CHECK-DAG: %[[Y1:[a-z0-9_]+]] = kernel.view %[[Y]] at 4 :
+  // CHECK-DAG: %[[Z0:[a-z0-9_]+]] = kernel.view %[[Z]] at 0 :
+  // CHECK-DAG: %[[Z1:[a-z0-9_]+]] = kernel.view %[[Z]] at 4 :
+  // CHECK-DAG: kernel.compute map "tanh" {{.*}}writes(%[[Z1]], %[[Y0]])
+  // CHECK-DAG: kernel.compute map "exp" {{.*}}writes(%[[Z0]], %[[Y1]])
+  // CHECK-NOT: "copy
+  %a = graph.tanh %x : tensor<8x4xf32>
+  %b = graph.exp %x : tensor<8x4xf32>
+  %y = graph.concat %a, %b along 1 : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x8xf32>
+  %z = graph.concat %b, %a along 1 : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x8xf32>
+  return %y, %z : tensor<8x8xf32>, tensor<8x8xf32>
+}
