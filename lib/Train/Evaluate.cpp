@@ -6,6 +6,7 @@
 #include "moru/Data/Batches.h"
 #include "moru/Support/Files.h"
 #include "moru/Train/LoadedModel.h"
+#include "moru/Train/Metrics.h"
 
 #include <cmath>
 
@@ -16,7 +17,9 @@ namespace moru {
 double Evaluation::perplexity() const { return std::exp(natsPerToken()); }
 
 json::Object Evaluation::toObject() const {
-  return json::Object{{"nats_per_token", natsPerToken()}, {"perplexity", perplexity()}, {"predictions", predictions}};
+  return json::Object{{"nats_per_token", toJsonNumber(natsPerToken())},
+                      {"perplexity", toJsonNumber(perplexity())},
+                      {"predictions", predictions}};
 }
 
 namespace {

@@ -7,6 +7,8 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 using namespace llvm;
 
 namespace moru {
@@ -31,6 +33,8 @@ static size_t findEnd(StringRef text, int64_t step) {
   }
   return end;
 }
+
+json::Value toJsonNumber(double value) { return std::isfinite(value) ? json::Value(value) : json::Value(nullptr); }
 
 Expected<MetricsFile> MetricsFile::open(StringRef path, int64_t step) {
   std::string kept;

@@ -41,14 +41,14 @@ json::Object TrainResult::toObject() const {
                       {"crc_valid", facts.validChecksum},
                       {"steps", step},
                       {"finished", finished},
-                      {"loss", loss},
+                      {"loss", toJsonNumber(loss)},
                       {"tokens_per_s", seconds > 0 ? double(trainedTokens) / seconds : 0},
                       {"train_s", seconds},
                       {"compile_s", facts.compileSeconds},
                       {"checkpoint", checkpoint}};
   if (validation.predictions) {
-    object["valid_nats_per_token"] = validation.natsPerToken();
-    object["valid_perplexity"] = validation.perplexity();
+    object["valid_nats_per_token"] = toJsonNumber(validation.natsPerToken());
+    object["valid_perplexity"] = toJsonNumber(validation.perplexity());
     object["valid_predictions"] = validation.predictions;
   }
   return object;
@@ -275,8 +275,8 @@ Error Trainer::step() {
   result.loss = report.loss;
   metrics->add(json::Object{{"step", report.step},
                             {"epoch", report.epoch},
-                            {"loss", report.loss},
-                            {"grad_norm", report.gradientNorm},
+                            {"loss", toJsonNumber(report.loss)},
+                            {"grad_norm", toJsonNumber(report.gradientNorm)},
                             {"predictions", report.predictions}});
   observer.stepDone(report);
   if (std::isfinite(report.loss))

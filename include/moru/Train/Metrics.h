@@ -14,6 +14,9 @@
 
 namespace moru {
 
+/// A number, or null where JSON has none for it.
+llvm::json::Value toJsonNumber(double value);
+
 /// A file that only grows. Each line is an object with a number "step".
 class MetricsFile {
 public:
