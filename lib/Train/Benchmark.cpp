@@ -8,11 +8,13 @@
 #include "moru/Train/CountFlops.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <sys/resource.h>
+#include <tuple>
 
 using namespace llvm;
 
@@ -229,6 +231,40 @@ Expected<json::Object> Benchmark::measure(int64_t steps) {
   result["compile_s"] = compileSeconds + std::max(0.0, firstCallSeconds - perStep);
   result["peak_rss_mb"] = peakMegabytes();
   return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What the hook of a profile adds to.
+struct KernelTimes {
+  Executable *executable;
+  StringMap<std::pair<int64_t, uint64_t>> callsAndNanoseconds;
+};
+} // namespace
+
+Expected<std::vector<Benchmark::KernelTime>> Benchmark::profile(int64_t steps) {
+  KernelTimes times{&*model.executable, {}};
+  auto hook = [](void *data, moru_task_fn entry, int64_t, uint64_t begin, uint64_t end) {
+    auto &times = *static_cast<KernelTimes *>(data);
+    auto &[calls, nanoseconds] = times.callsAndNanoseconds[StringRef(times.executable->kernelName(entry))];
+    ++calls;
+    nanoseconds += end - begin;
+  };
+  model.executable->setProfile(hook, &times);
+  Expected<std::vector<double>> measured = time(steps);
+  model.executable->setProfile(nullptr, nullptr);
+  if (!measured)
+    return measured.takeError();
+  std::vector<KernelTime> list;
+  for (const auto &entry : times.callsAndNanoseconds)
+    list.push_back({entry.getKey().str(), entry.second.first, double(entry.second.second) / 1e6});
+  sort(list, [](const KernelTime &a, const KernelTime &b) {
+    return std::tuple(-a.milliseconds, StringRef(a.name)) < std::tuple(-b.milliseconds, StringRef(b.name));
+  });
+  return list;
 }
 
 } // namespace moru

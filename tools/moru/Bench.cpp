@@ -25,6 +25,7 @@ static constexpr StringLiteral kExamples = R"(
 EXAMPLES:
 
   moru bench lstm_lm --phase=train --threads=2
+  moru bench lstm_lm --kernels --steps=50
   moru bench lstm_lm --phase=decode --json --init=lstm_lm.safetensors
 )";
 
@@ -38,6 +39,7 @@ public:
 private:
   Expected<std::unique_ptr<Benchmark>> prepare();
   Error serve(Benchmark &benchmark);
+  Error printKernels(Benchmark &benchmark);
 
   PluginOptions plugins;
   TargetOptions target;
@@ -47,6 +49,7 @@ private:
   cl::opt<std::string> initial{"init", cl::desc("Initial weights and the batch (safetensors)"), cl::value_desc("file"),
                                cl::sub(sub)};
   cl::opt<long> steps{"steps", cl::desc("Measured steps (default: 20)"), cl::init(20), cl::sub(sub)};
+  cl::opt<bool> kernels{"kernels", cl::desc("Print where the time goes, kernel by kernel"), cl::sub(sub)};
   cl::opt<bool> serves{"serve", cl::desc("Answer lines \"run N\""), cl::sub(sub)};
   cl::opt<bool> json{"json", cl::desc("Print a line of JSON"), cl::sub(sub)};
 };
@@ -105,6 +108,29 @@ Error BenchCommand::serve(Benchmark &benchmark) {
   return Error::success();
 }
 
+/// A line for each kernel, of the mean step.
+Error BenchCommand::printKernels(Benchmark &benchmark) {
+  Expected<std::vector<Benchmark::KernelTime>> times = benchmark.profile(steps);
+  if (!times)
+    return times.takeError();
+  double total = 0;
+  for (const Benchmark::KernelTime &time : *times)
+    total += time.milliseconds;
+  Table table({"kernel", "calls", "ms", "share"});
+  for (const Benchmark::KernelTime &time : *times) {
+    if (json)
+      printJsonLine(outs(), json::Object{{"kernel", time.name},
+                                         {"calls", double(time.calls) / double(steps)},
+                                         {"ms", time.milliseconds / double(steps)}});
+    table.add({time.name, formatNumber(double(time.calls) / double(steps)),
+               formatv("{0:F3}", time.milliseconds / double(steps)).str(),
+               formatv("{0:P1}", time.milliseconds / total).str()});
+  }
+  if (!json)
+    table.print(outs());
+  return Error::success();
+}
+
 Error BenchCommand::run() {
   if (steps < 1)
     return makeError("--steps: expected a number from 1 on, got " + Twine(steps));
@@ -113,6 +139,8 @@ Error BenchCommand::run() {
     return benchmark.takeError();
   if (serves)
     return serve(**benchmark);
+  if (kernels)
+    return printKernels(**benchmark);
   Expected<json::Object> result = (*benchmark)->measure(steps);
   if (!result)
     return result.takeError();

@@ -133,8 +133,10 @@ std::string Watcher::describe(const StepReport &report) const {
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   double done = double(report.step - facts.firstStep), left = double(facts.steps - report.step);
   double mean = loss / weight;
-  return formatv("{0} step {1}/{2}  loss {3:F3}  perplexity {4}  {5} tokens/s  {6} left",
-                 formatBar(double(report.step), double(facts.steps)), report.step, facts.steps, mean,
+  // All of the line fits into 80 columns.
+  constexpr int kBarWidth = 10;
+  return formatv("{0} {1}/{2}  loss {3:F3}  perplexity {4}  {5} tokens/s  {6} left",
+                 formatBar(double(report.step), double(facts.steps), kBarWidth), report.step, facts.steps, mean,
                  formatNumber(std::exp(mean)), formatCount(int64_t(double(tokens) / std::max(seconds, 1e-9))),
                  formatDuration(seconds / done * left))
       .str();

@@ -32,6 +32,15 @@ public:
   /// Measures so many further steps; the fields are those of the peers.
   llvm::Expected<llvm::json::Object> measure(int64_t steps);
 
+  /// Time in one kernel, over some steps.
+  struct KernelTime {
+    std::string name;
+    int64_t calls = 0;
+    double milliseconds = 0;
+  };
+  /// Where so many further steps spend their time, the longest first.
+  llvm::Expected<std::vector<KernelTime>> profile(int64_t steps);
+
 private:
   Benchmark(const Workload &workload, Phase phase, LoadedModel model)
       : workload(workload), phase(phase), model(std::move(model)) {}
