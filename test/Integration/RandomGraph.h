@@ -40,6 +40,9 @@ struct RandomGraphOptions {
   bool differentiable = false;
   /// Results that replace arguments.
   bool donated = true;
+  /// Axes have between 2 and this many entries, tensors at most `maxEntries`: small ones are fast and find what is
+  /// wrong in the structure, large ones fill vectors and tiles.
+  int64_t maxAxis = 6, maxEntries = 240;
 };
 
 class RandomGraph {
@@ -58,8 +61,6 @@ private:
   using Shape = llvm::SmallVector<int64_t>;
   using Values = llvm::SmallVector<Value>;
 
-  /// Larger tensors take time and find nothing more.
-  static constexpr int64_t kMaxEntries = 240;
   static constexpr int64_t kMaxRank = 4;
   static constexpr int64_t kMaxDepth = 2;
 
@@ -74,7 +75,7 @@ private:
     return count;
   }
   bool fits(llvm::ArrayRef<int64_t> shape) const {
-    return static_cast<int64_t>(shape.size()) <= kMaxRank && countOf(shape) <= kMaxEntries;
+    return static_cast<int64_t>(shape.size()) <= kMaxRank && countOf(shape) <= options.maxEntries;
   }
   static mlir::RankedTensorType tensor(llvm::ArrayRef<int64_t> shape, Type element) {
     return mlir::RankedTensorType::get(shape, element);
@@ -475,7 +476,7 @@ private:
         if (value.use_empty() && !llvm::is_contained(carries, value) && draws.oneIn(2))
           wanted.push_back(value);
       for (Value output : wanted) {
-        if (typeOf(output).getNumElements() * length > kMaxEntries || rankOf(output) == kMaxRank ||
+        if (typeOf(output).getNumElements() * length > options.maxEntries || rankOf(output) == kMaxRank ||
             (options.differentiable && !isFloat(output)))
           continue;
         outputs.push_back(output);
@@ -604,7 +605,7 @@ private:
 
   mlir::func::FuncOp build(mlir::ModuleOp module) {
     for (int64_t n = 0; n != 3; ++n)
-      sizes.push_back(draws.between(2, 6));
+      sizes.push_back(n == 0 ? draws.between(2, options.maxAxis) : draws.between(2, 6));
     llvm::SmallVector<Type> types;
     for (int64_t n = draws.between(1, 4); n > 0; --n)
       types.push_back(tensor(drawShape(), floatType));
