@@ -26,6 +26,7 @@ EXAMPLES:
 
   moru bench lstm_lm --phase=train --threads=2
   moru bench lstm_lm --kernels --steps=50
+  moru bench gru_lm --model=libgru_lm.so --set H=256 --batch-size=16
   moru bench lstm_lm --phase=decode --json --init=lstm_lm.safetensors
 )";
 
@@ -38,14 +39,19 @@ public:
 
 private:
   Expected<std::unique_ptr<Benchmark>> prepare();
+  Expected<Workload> chooseWorkload() const;
   Error serve(Benchmark &benchmark);
   Error printKernels(Benchmark &benchmark);
 
   PluginOptions plugins;
   TargetOptions target;
-  cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload>"), cl::sub(sub)};
+  cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload or model>"), cl::sub(sub)};
   cl::opt<std::string> phase{"phase", cl::desc("train (default), infer or decode"), cl::init("train"), cl::sub(sub)};
   cl::opt<std::string> precision{"precision", cl::desc("f32"), cl::init("f32"), cl::sub(sub)};
+  cl::list<std::string> settings{"set", cl::desc("Set a key of a model's configuration"), cl::value_desc("key=value"),
+                                 cl::sub(sub)};
+  cl::opt<long> batchSize{"batch-size", cl::desc("Of a model (default: 32)"), cl::init(32), cl::sub(sub)};
+  cl::opt<long> seqLen{"seq-len", cl::desc("Of a model (default: 10)"), cl::init(10), cl::sub(sub)};
   cl::opt<std::string> initial{"init", cl::desc("Initial weights and the batch (safetensors)"), cl::value_desc("file"),
                                cl::sub(sub)};
   cl::opt<long> steps{"steps", cl::desc("Measured steps (default: 20)"), cl::init(20), cl::sub(sub)};
@@ -76,6 +82,27 @@ static void limitCpus(int32_t threads) {
   sched_setaffinity(0, sizeof chosen, &chosen);
 }
 
+/// A workload by its name, or any model at the size that the options say.
+Expected<Workload> BenchCommand::chooseWorkload() const {
+  const std::string &name = workload.getValue();
+  bool sized = !settings.empty() || batchSize.getNumOccurrences() || seqLen.getNumOccurrences();
+  const Workload *found = findWorkload(name);
+  if (found && !sized)
+    return *found;
+  if (!findModel(name))
+    return makeError("unknown workload \"" + name + "\"; known: " + join(workloadNames(), ", ") +
+                     "; or a model: " + join(modelNames(), ", "));
+  if (batchSize < 1 || seqLen < 1)
+    return makeError("--batch-size, --seq-len: expected numbers from 1 on, got " + Twine(batchSize) + " and " +
+                     Twine(seqLen));
+  Workload chosen;
+  chosen.name = chosen.model = name;
+  chosen.settings.assign(settings.begin(), settings.end());
+  chosen.batch = batchSize;
+  chosen.time = seqLen;
+  return chosen;
+}
+
 Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
   if (Error error = plugins.load())
     return error;
@@ -84,14 +111,14 @@ Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
     return makeError("--phase: expected train, infer or decode, got \"" + phase + "\"");
   if (precision != "f32")
     return makeError("--precision: expected f32, got \"" + precision + "\"");
-  const Workload *found = findWorkload(workload.getValue());
-  if (!found)
-    return makeError("unknown workload \"" + workload + "\"; known: " + join(workloadNames(), ", "));
+  Expected<Workload> chosen = chooseWorkload();
+  if (!chosen)
+    return chosen.takeError();
   Expected<CompileOptions> options = target.get();
   if (!options)
     return options.takeError();
   limitCpus(options->threads);
-  return Benchmark::create(*found, *parsed, initial, *options);
+  return Benchmark::create(*chosen, *parsed, initial, *options);
 }
 
 Error BenchCommand::serve(Benchmark &benchmark) {
