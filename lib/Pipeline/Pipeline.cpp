@@ -125,8 +125,8 @@ void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const Pi
 }
 
 void moru::registerDialects(DialectRegistry &registry) {
-  registry.insert<graph::GraphDialect, kernel::KernelDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
-                  memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  registry.insert<graph::GraphDialect, kernel::KernelDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
+                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
 void moru::registerPasses() {
@@ -169,11 +169,10 @@ void moru::registerPipelines() {
   PassPipelineRegistration<Flags>(
       "plan-to-loops", "stage plan to stage loops: every kernel as loops over vectors",
       [](OpPassManager &manager, const Flags &flags) { populatePlanToLoops(manager, flags.get()); });
-  PassPipelineRegistration<Flags>(
-      "graph-to-llvm", "stage graph to stage llvm: all of the way",
-      [](OpPassManager &manager, const Flags &flags) {
-        populateStages(manager, Stage::Graph, Stage::LLVM, flags.get());
-      });
+  PassPipelineRegistration<Flags>("graph-to-llvm", "stage graph to stage llvm: all of the way",
+                                  [](OpPassManager &manager, const Flags &flags) {
+                                    populateStages(manager, Stage::Graph, Stage::LLVM, flags.get());
+                                  });
   PassPipelineRegistration<Flags>("graph-to-simplified", "stage graph to stage simplified",
                                   [](OpPassManager &manager, const Flags &flags) {
                                     populateStages(manager, Stage::Graph, Stage::Simplified, flags.get());

@@ -1,6 +1,6 @@
 //===- Pipeline.h - the stages in order -----------------------------------===//
-// The way a program takes, as named stages: what `moru compile --emit=<stage>` stops after and `moru-opt` runs alone. Each
-// arrow between two stages is a populate function and a registered pipeline.
+// The way a program takes, as named stages: what `moru compile --emit=<stage>` stops after and `moru-opt` runs alone.
+// Each arrow between two stages is a populate function and a registered pipeline.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_PIPELINE_PIPELINE_H

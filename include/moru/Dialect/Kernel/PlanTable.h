@@ -12,8 +12,8 @@
 namespace moru::kernel {
 
 /// For each planned function, as comments of MLIR: the arena with the kernel at which most of it is in use, a line for
-/// each buffer (offset, size, from which kernel to which, type, source line), and the bytes of parameters, state, inputs
-/// and outputs.
+/// each buffer (offset, size, from which kernel to which, type, source line), and the bytes of parameters, state,
+/// inputs and outputs.
 std::string printPlanTables(mlir::ModuleOp module);
 
 } // namespace moru::kernel
