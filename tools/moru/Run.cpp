@@ -1,5 +1,6 @@
 // moru run: one function of a module, called with arrays from files or from the command line.
 
+#include "ArraySpec.h"
 #include "Command.h"
 #include "Options.h"
 
@@ -10,8 +11,6 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <cmath>
 
 using namespace llvm;
 
@@ -28,15 +27,6 @@ EXAMPLES:
 )";
 
 namespace {
-
-/// `[name=]@file` or `[name=]type=values`.
-struct ArraySpec {
-  std::string name, file;
-  std::optional<HostTensor> literal;
-
-  static Expected<ArraySpec> parse(StringRef text, StringRef flag);
-  Expected<HostTensor> read() const { return literal ? literal->clone() : readNpy(file); }
-};
 
 class RunCommand : public Command {
 public:
@@ -62,67 +52,6 @@ private:
 
 } // namespace
 
-//===----------------------------------------------------------------------===//
-// Arrays on the command line
-//===----------------------------------------------------------------------===//
-
-/// `2x3xf32` or `f32`.
-static std::optional<std::pair<ElementType, Shape>> parseType(StringRef text) {
-  SmallVector<StringRef> parts;
-  text.split(parts, 'x');
-  std::optional<ElementType> type = parseElementType(parts.pop_back_val());
-  Shape shape;
-  for (StringRef part : parts) {
-    int64_t size = 0;
-    if (part.getAsInteger(10, size) || size < 0 || size > (int64_t(1) << 32))
-      return std::nullopt;
-    shape.push_back(size);
-  }
-  if (!type)
-    return std::nullopt;
-  return std::pair(*type, shape);
-}
-
-static Expected<HostTensor> parseValues(ElementType type, const Shape &shape, StringRef text, StringRef flag) {
-  SmallVector<StringRef> parts;
-  text.split(parts, ',', -1, /*KeepEmpty=*/false);
-  int64_t count = numElements(shape);
-  if (int64_t(parts.size()) != count && parts.size() != 1)
-    return makeError(flag + ": expected " + Twine(count) + " values for " + toString(type, shape) +
-                     ", or one for all, got " + Twine(parts.size()));
-  HostTensor tensor(type, shape);
-  for (int64_t i = 0; i < count; ++i) {
-    StringRef part = parts[parts.size() == 1 ? 0 : size_t(i)].trim();
-    double value = 0;
-    if (part.getAsDouble(value))
-      return makeError(flag + ": expected a number, got \"" + part + "\"");
-    tensor.set(i, value);
-  }
-  return tensor;
-}
-
-Expected<ArraySpec> ArraySpec::parse(StringRef text, StringRef flag) {
-  ArraySpec spec;
-  StringRef rest = text;
-  if (auto [name, value] = text.split('='); !text.starts_with("@") && !parseType(name) && name.size() < text.size()) {
-    spec.name = name.str();
-    rest = value;
-  }
-  if (rest.consume_front("@")) {
-    spec.file = rest.str();
-    return spec;
-  }
-  auto [type, values] = rest.split('=');
-  auto parsed = parseType(type);
-  if (!parsed)
-    return makeError(flag + ": expected [name=]@file.npy or [name=]2x3xf32=…, got \"" + text + "\"");
-  Expected<HostTensor> tensor = parseValues(parsed->first, parsed->second, values, flag);
-  if (!tensor)
-    return tensor.takeError();
-  spec.literal = std::move(*tensor);
-  return spec;
-}
-
 /// The entry of a list with names that an array is for: the one of its name, or the next one.
 template <typename Entry>
 static Expected<const Entry *> pick(ArrayRef<Entry> entries, StringRef name, size_t &next, StringRef flag) {
@@ -135,10 +64,6 @@ static Expected<const Entry *> pick(ArrayRef<Entry> entries, StringRef name, siz
   return makeError(flag + ": expected " + (name.empty() ? "no more than " : "one of ") + known + ", got " +
                    (name.empty() ? StringRef("another one") : name));
 }
-
-//===----------------------------------------------------------------------===//
-// The call
-//===----------------------------------------------------------------------===//
 
 Expected<const FunctionSignature *> RunCommand::findFunction(const Executable &executable) const {
   const auto &functions = executable.signature().functions;
@@ -199,23 +124,6 @@ Error RunCommand::write(const FunctionSignature &signature, const Outputs &resul
     for (const ResultSignature &result : signature.results)
       print(result, results[result.name]);
   return Error::success();
-}
-
-/// The first entry that differs by more than the tolerance of the whole array, as a message; empty: none.
-static std::string findDifference(const HostTensor &value, const HostTensor &expected, double tolerance) {
-  if (value.type() != expected.type() || value.shape() != expected.shape())
-    return "expected " + expected.toString() + ", got " + value.toString();
-  double largest = 0;
-  for (int64_t i = 0; i < expected.numElements(); ++i)
-    largest = std::max(largest, std::abs(expected.at(i)));
-  double allowed = isFloat(value.type()) ? tolerance * largest : 0;
-  for (int64_t i = 0; i < expected.numElements(); ++i) {
-    double a = value.at(i), b = expected.at(i);
-    if (!(std::abs(a - b) <= allowed) && !(a == b) && !(std::isnan(a) && std::isnan(b)))
-      return "element " + std::to_string(i) + ": expected " + formatNumber(b, 9) + ", got " + formatNumber(a, 9) +
-             " (allowed difference " + formatNumber(allowed) + ")";
-  }
-  return "";
 }
 
 Error RunCommand::compare(const FunctionSignature &signature, const Outputs &results) const {

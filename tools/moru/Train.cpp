@@ -2,21 +2,16 @@
 
 #include "Command.h"
 #include "Options.h"
+#include "TrainWatcher.h"
 
 #include "moru/Data/Checkpoint.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
-#include "moru/Support/Progress.h"
 #include "moru/Train/Trainer.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <atomic>
-#include <chrono>
-#include <cmath>
-#include <csignal>
 
 using namespace llvm;
 
@@ -35,39 +30,6 @@ EXAMPLES:
 )";
 
 namespace {
-
-std::atomic<bool> interrupted = false;
-
-/// The first signal ends the run after its step; the second one ends the process.
-void catchSignals() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = SA_RESETHAND;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-/// The progress line, and the lines that stay.
-class Watcher : public TrainObserver {
-public:
-  Watcher(bool verbose, bool json) : verbose(verbose), json(json), line(errs()) {}
-  void began(const TrainFacts &facts) override;
-  void stepDone(const StepReport &report) override;
-  void validated(int64_t step, const Evaluation &evaluation) override;
-  bool shouldStop() override { return interrupted; }
-  void clear() { line.clear(); }
-
-private:
-  std::string describe(const StepReport &report) const;
-
-  bool verbose, json;
-  ProgressLine line;
-  TrainFacts facts;
-  /// A running mean, so that a person sees the trend.
-  double loss = 0, weight = 0;
-  int64_t tokens = 0;
-  std::chrono::steady_clock::time_point start, shown, told;
-};
 
 class TrainCommand : public Command {
 public:
@@ -108,74 +70,6 @@ private:
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// Watching
-//===----------------------------------------------------------------------===//
-
-void Watcher::began(const TrainFacts &newFacts) {
-  facts = newFacts;
-  start = shown = std::chrono::steady_clock::now();
-  for (const std::string &warning : facts.warnings)
-    errs() << "warning: " << warning << "\n";
-  if (json)
-    return;
-  outs() << facts.model << ": " << formatCount(facts.parameters) << " parameters, " << formatCount(facts.vocabulary)
-         << " ids, " << formatCount(facts.trainTokens) << " to train on, " << formatCount(facts.validTokens)
-         << " held out; " << formatCount(facts.steps) << " steps of " << facts.batchSize << " x "
-         << facts.sequenceLength << ", compiled in " << formatDuration(facts.compileSeconds) << "\n";
-  if (facts.firstStep)
-    outs() << "going on after step " << formatCount(facts.firstStep) << "\n";
-  outs().flush();
-}
-
-std::string Watcher::describe(const StepReport &report) const {
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  double done = double(report.step - facts.firstStep), left = double(facts.steps - report.step);
-  double mean = loss / weight;
-  // All of the line fits into 80 columns.
-  constexpr int kBarWidth = 10;
-  return formatv("{0} {1}/{2}  loss {3:F3}  perplexity {4}  {5} tokens/s  {6} left",
-                 formatBar(double(report.step), double(facts.steps), kBarWidth), report.step, facts.steps, mean,
-                 formatNumber(std::exp(mean)), formatCount(int64_t(double(tokens) / std::max(seconds, 1e-9))),
-                 formatDuration(seconds / done * left))
-      .str();
-}
-
-void Watcher::stepDone(const StepReport &report) {
-  // The last twenty steps or so.
-  constexpr double kDecay = 0.95;
-  loss = kDecay * loss + report.loss;
-  weight = kDecay * weight + 1;
-  tokens += report.predictions;
-  if (line.isDue())
-    line.update(describe(report));
-  // Often enough to see that it lives, seldom enough for a log.
-  constexpr std::chrono::seconds kLogPause(10);
-  auto now = std::chrono::steady_clock::now();
-  if (verbose && !isWatchedTerminal() && now - shown > kLogPause) {
-    shown = now;
-    errs() << describe(report) << "\n";
-  }
-}
-
-void Watcher::validated(int64_t step, const Evaluation &evaluation) {
-  // Epochs of a small corpus take no time; their lines would bury the rest.
-  constexpr std::chrono::seconds kValidationPause(2);
-  auto now = std::chrono::steady_clock::now();
-  if (json || (step < facts.steps && now - told < kValidationPause))
-    return;
-  told = now;
-  line.clear();
-  outs() << formatv("step {0}: validation {1:F4} nats per token, perplexity {2}, {3} predictions\n", step,
-                    evaluation.natsPerToken(), formatNumber(evaluation.perplexity(), 5),
-                    formatCount(evaluation.predictions));
-  outs().flush();
-}
-
-//===----------------------------------------------------------------------===//
-// The command
-//===----------------------------------------------------------------------===//
 
 void TrainCommand::apply(TrainOptions &options) const {
   applyIfGiven(model, options.model);
@@ -236,8 +130,8 @@ Error TrainCommand::run() {
   Expected<TrainOptions> trainOptions = options();
   if (!trainOptions)
     return trainOptions.takeError();
-  catchSignals();
-  Watcher watcher(verbose, json);
+  TrainWatcher::catchSignals();
+  TrainWatcher watcher(verbose, json);
   Expected<TrainResult> result = train(*trainOptions, *compileOptions, watcher);
   watcher.clear();
   if (!result)
