@@ -780,9 +780,12 @@ struct GraphToKernel : moru::impl::GraphToKernelBase<GraphToKernel> {
   using GraphToKernelBase::GraphToKernelBase;
 
   void runOnOperation() override {
-    for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
-      if (!func.isDeclaration() && llvm::any_of(func.getFunctionType().getInputs(), llvm::IsaPred<RankedTensorType>))
+    for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      FunctionType type = func.getFunctionType();
+      if (!func.isDeclaration() &&
+          llvm::any_of(llvm::concat<const Type>(type.getInputs(), type.getResults()), llvm::IsaPred<RankedTensorType>))
         lowerFunction(func);
+    }
   }
 
 private:

@@ -280,3 +280,11 @@ func.func @writes_a_part_of_two_concatenations_twice(%x: tensor<8x4xf32>) -> (te
   %z = graph.concat %b, %a along 1 : (tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8x8xf32>
   return %y, %z : tensor<8x8xf32>, tensor<8x8xf32>
 }
+
+// CHECK-LABEL: func.func @takes_no_arguments(
+// CHECK-SAME: %[[Y:[a-z0-9_]+]]: !kernel.buffer<3xf32> {graph.name = "result0", graph.role = "output"})
+func.func @takes_no_arguments() -> tensor<3xf32> {
+  // CHECK: kernel.compute map {{.*}}reads() writes(%[[Y]])
+  %c = graph.constant dense<1.0> : tensor<3xf32>
+  return %c : tensor<3xf32>
+}
