@@ -37,7 +37,7 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
     %c = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
     %y = graph.add %c, %b : tensor<8x16xf32>
     // after: a map that packs %w into panels, and
-    kernel.compute contract "add" reads(%0 = %x, %1 = %packed, %2 = %b) writes(%y) … {
+    kernel.compute contract "contract+add" reads(%0 = %x, %1 = %packed, %2 = %b) writes(%y) … {
       %3 = graph.contract %0, %1 …
       %4 = graph.add %3, %2
       kernel.yield %4
