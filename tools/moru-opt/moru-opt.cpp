@@ -29,7 +29,8 @@ static llvm::cl::opt<int64_t> mutants("mutants", llvm::cl::desc("Try so many mut
 
 static moru::check::InstrumentOptions instrumentOptions() {
   moru::check::InstrumentOptions options;
-  options.checkEach = check == "each";
+  // A mutant is told from a right program by the checks.
+  options.checkEach = check == "each" || mutants > 0;
   options.check.seed = checkSeed;
   options.inject = inject;
   options.mutants = mutants;
