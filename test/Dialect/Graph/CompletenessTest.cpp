@@ -63,8 +63,9 @@ protected:
       messages.clear();
       ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
         SmallVector<StringRef> matches;
-        messages += diagnostic.str() + "\n";
-        if (name.match(diagnostic.str(), &matches))
+        std::string message = diagnostic.str();
+        messages += message + "\n";
+        if (name.match(message, &matches))
           lastName = matches[1].str();
         for (Diagnostic &note : diagnostic.getNotes()) {
           std::string text = note.str();
