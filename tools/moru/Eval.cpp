@@ -93,13 +93,9 @@ Error EvalCommand::run() {
   Expected<CompileOptions> options = target.get();
   if (!options)
     return options.takeError();
-  Expected<Checkpoint> loaded = loadCheckpoint(checkpoint, /*withOptimizer=*/false);
+  Expected<Checkpoint> loaded = loadForUse(checkpoint);
   if (!loaded)
     return loaded.takeError();
-  for (const std::string &warning : loaded->warnings)
-    errs() << "warning: " << warning << "\n";
-  if (!loaded->tokenizer)
-    return makeError(loaded->path + ": expected a tokenizer in the checkpoint, there is none");
   Expected<std::string> text = readText(data);
   if (!text)
     return text.takeError();

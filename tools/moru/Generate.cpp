@@ -118,13 +118,9 @@ Error GenerateCommand::run() {
   Expected<CompileOptions> compileOptions = target.get();
   if (!compileOptions)
     return compileOptions.takeError();
-  Expected<Checkpoint> loaded = loadCheckpoint(checkpoint, /*withOptimizer=*/false);
+  Expected<Checkpoint> loaded = loadForUse(checkpoint);
   if (!loaded)
     return loaded.takeError();
-  for (const std::string &warning : loaded->warnings)
-    errs() << "warning: " << warning << "\n";
-  if (!loaded->tokenizer)
-    return makeError(loaded->path + ": expected a tokenizer in the checkpoint, there is none");
   Expected<LoadedModel> model = LoadedModel::load(*loaded, {"decode_step"}, *compileOptions);
   if (!model)
     return model.takeError();

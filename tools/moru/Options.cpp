@@ -5,6 +5,8 @@
 #include "moru/DSL/Model.h"
 #include "moru/Support/Files.h"
 
+#include "llvm/Support/raw_ostream.h"
+
 using namespace llvm;
 
 namespace moru {
@@ -67,6 +69,17 @@ void OptimizerFlags::apply(OptimizerOptions &options) const {
   applyIfGiven(clip, options.clip);
   applyIfGiven(schedule, options.schedule);
   applyIfGiven(warmup, options.warmup);
+}
+
+llvm::Expected<Checkpoint> loadForUse(const std::string &path) {
+  llvm::Expected<Checkpoint> checkpoint = loadCheckpoint(path, /*withOptimizer=*/false);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  for (const std::string &warning : checkpoint->warnings)
+    llvm::errs() << "warning: " << warning << "\n";
+  if (!checkpoint->tokenizer)
+    return makeError(checkpoint->path + ": expected a tokenizer in the checkpoint, there is none");
+  return checkpoint;
 }
 
 } // namespace moru

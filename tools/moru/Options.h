@@ -4,6 +4,7 @@
 #define MORU_TOOLS_MORU_OPTIONS_H
 
 #include "moru/Compiler/CompileOptions.h"
+#include "moru/Data/Checkpoint.h"
 #include "moru/Train/Optimizers.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -42,6 +43,10 @@ struct OptimizerFlags {
   cl::opt<std::string> schedule;
   cl::opt<long> warmup;
 };
+
+/// The model and tokenizer of a checkpoint, without the optimizer; prints its warnings. Fails where there is no
+/// tokenizer.
+llvm::Expected<Checkpoint> loadForUse(const std::string &path);
 
 /// Sets `target` if the option was given.
 template <typename Option, typename T> void applyIfGiven(const Option &option, T &target) {
