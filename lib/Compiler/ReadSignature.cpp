@@ -2,11 +2,11 @@
 
 #include "moru/Compiler/ReadSignature.h"
 
+#include "moru/Dialect/Graph/ElementTypes.h"
 #include "moru/Dialect/Kernel/Kernel.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -15,31 +15,6 @@ using moru::kernel::BufferType;
 using moru::kernel::KernelDialect;
 
 namespace moru {
-
-std::optional<ElementType> toElementType(Type type) {
-  if (auto integer = dyn_cast<IntegerType>(type)) {
-    switch (integer.getWidth()) {
-    case 1:
-      return ElementType::I1;
-    case 8:
-      return integer.isUnsigned() ? ElementType::U8 : ElementType::I8;
-    case 16:
-      return ElementType::I16;
-    case 32:
-      return ElementType::I32;
-    case 64:
-      return ElementType::I64;
-    default:
-      return std::nullopt;
-    }
-  }
-  return llvm::TypeSwitch<Type, std::optional<ElementType>>(type)
-      .Case([](Float64Type) { return ElementType::F64; })
-      .Case([](Float32Type) { return ElementType::F32; })
-      .Case([](Float16Type) { return ElementType::F16; })
-      .Case([](BFloat16Type) { return ElementType::BF16; })
-      .Default([](Type) { return std::nullopt; });
-}
 
 namespace {
 
@@ -70,7 +45,7 @@ private:
     if (buffer && !buffer.isRowMajor())
       return function.emitOpError("expected '") << value.name << "' to be stored in row-major order, got " << type;
     auto tensor = buffer ? buffer.getTensorType() : dyn_cast<RankedTensorType>(type);
-    std::optional<ElementType> element = tensor ? toElementType(tensor.getElementType()) : std::nullopt;
+    std::optional<ElementType> element = tensor ? graph::toElementType(tensor.getElementType()) : std::nullopt;
     if (!element || !tensor.hasStaticShape())
       return function.emitOpError("expected '")
              << value.name

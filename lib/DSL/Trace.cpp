@@ -4,6 +4,8 @@
 
 #include "Trace.h"
 
+#include "moru/Dialect/Graph/ElementTypes.h"
+
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Iterators.h"
 #include "mlir/IR/Verifier.h"
@@ -40,46 +42,6 @@ std::string describe(const TensorImpl &tensor) {
 }
 
 std::string describe(Here at) { return std::string(at.file_name()) + ":" + std::to_string(at.line()); }
-
-Type toMlir(MLIRContext *context, ElementType type) {
-  Builder builder(context);
-  switch (type) {
-  case ElementType::F32:
-    return builder.getF32Type();
-  case ElementType::F64:
-    return builder.getF64Type();
-  case ElementType::BF16:
-    return builder.getBF16Type();
-  case ElementType::F16:
-    return builder.getF16Type();
-  case ElementType::I64:
-    return builder.getI64Type();
-  case ElementType::I32:
-    return builder.getI32Type();
-  case ElementType::I16:
-    return builder.getI16Type();
-  case ElementType::I8:
-  case ElementType::U8:
-    return builder.getI8Type();
-  case ElementType::I1:
-    return builder.getI1Type();
-  }
-  return {};
-}
-
-ElementType fromMlir(Type type) {
-  if (type.isF64())
-    return ElementType::F64;
-  if (type.isBF16())
-    return ElementType::BF16;
-  if (type.isInteger(64))
-    return ElementType::I64;
-  if (type.isInteger(32))
-    return ElementType::I32;
-  if (type.isInteger(1))
-    return ElementType::I1;
-  return ElementType::F32;
-}
 
 Shape sizesOf(const Dims &dims) {
   Shape shape;
@@ -195,7 +157,7 @@ Value Trace::use(const Tensor &tensor, Here at, StringRef operation) {
 Tensor Trace::wrap(Value value, Here at, AxisNames axisNames) {
   auto type = cast<RankedTensorType>(value.getType());
   auto impl = std::make_shared<TensorImpl>();
-  impl->type = fromMlir(type.getElementType());
+  impl->type = *graph::toElementType(type.getElementType());
   impl->shape.assign(type.getShape().begin(), type.getShape().end());
   axisNames.resize(type.getRank());
   impl->axisNames = std::move(axisNames);
@@ -247,7 +209,7 @@ Value Trace::parameterArgument(const TensorImpl &parameter) {
       program.error(parameter.at,
                     "parameter \"" + parameter.name + "\": this name is taken (from " + describe(argument.at) + ")");
   return insertArgument(position, {graph::GraphDialect::kParameterRole, parameter.name, order, parameter.at},
-                        RankedTensorType::get(parameter.shape, toMlir(&program.context, parameter.type)),
+                        RankedTensorType::get(parameter.shape, graph::fromElementType(&program.context, parameter.type)),
                         parameter.axisNames);
 }
 
@@ -277,7 +239,7 @@ Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
   AxisNames axisNames = namesOf(type.dims);
   Value value =
       insertArgument(position, {role, name, {}, at},
-                     RankedTensorType::get(sizesOf(type.dims), toMlir(&program.context, type.type)), axisNames);
+                     RankedTensorType::get(sizesOf(type.dims), graph::fromElementType(&program.context, type.type)), axisNames);
   Tensor tensor = wrap(value, at, std::move(axisNames));
   tensor.get()->name = name;
   return tensor;
@@ -413,7 +375,7 @@ OpBuilding::OpBuilding(StringRef name, Here at, ArrayRef<const Tensor *> operand
 }
 
 RankedTensorType OpBuilding::type(ElementType element, ArrayRef<int64_t> shape) const {
-  return RankedTensorType::get(shape, toMlir(&trace->program.context, element));
+  return RankedTensorType::get(shape, graph::fromElementType(&trace->program.context, element));
 }
 
 Tensor OpBuilding::poison() const {

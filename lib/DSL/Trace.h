@@ -65,11 +65,6 @@ std::string describe(const TensorImpl &tensor);
 /// `lstm.cpp:9`
 std::string describe(Here at);
 
-/// The element type of MLIR.
-mlir::Type toMlir(mlir::MLIRContext *context, ElementType type);
-/// The other way; only for types that the graph dialect has.
-ElementType fromMlir(mlir::Type type);
-
 /// A function that is being traced.
 class Trace {
 public:

@@ -4,6 +4,8 @@
 
 #include "moru/Reference/Tensor.h"
 
+#include "moru/Dialect/Graph/ElementTypes.h"
+
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -73,18 +75,9 @@ FailureOr<Tensor> reference::fromAttribute(ElementsAttr elements) {
 }
 
 ElementType reference::hostElementType(Type type) {
-  if (type.isF64())
-    return ElementType::F64;
-  if (type.isBF16())
-    return ElementType::BF16;
-  if (type.isInteger(64))
-    return ElementType::I64;
-  if (type.isInteger(32))
-    return ElementType::I32;
-  if (type.isInteger(1))
-    return ElementType::I1;
-  assert(type.isF32() && "one of the element types of the graph dialect");
-  return ElementType::F32;
+  std::optional<ElementType> result = graph::toElementType(type);
+  assert(result && "one of the element types of the graph dialect");
+  return *result;
 }
 
 Tensor reference::fromHost(const HostTensor &host, RankedTensorType type) {

@@ -7,12 +7,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
-#include <optional>
-
 namespace moru {
-
-/// The element type outside a graph, or nothing where there is none.
-std::optional<ElementType> toElementType(mlir::Type type);
 
 /// The public functions of a module of the `graph` stages (tensors) or the `kernel` and `loops` stages (buffers), from
 /// the attributes `graph.name`, `graph.role`, `graph.donated`, `kernel.updated` and `kernel.arena`; an argument without
