@@ -208,9 +208,10 @@ Value Trace::parameterArgument(const TensorImpl &parameter) {
     if (argument.name == parameter.name)
       program.error(parameter.at,
                     "parameter \"" + parameter.name + "\": this name is taken (from " + describe(argument.at) + ")");
-  return insertArgument(position, {graph::GraphDialect::kParameterRole, parameter.name, order, parameter.at},
-                        RankedTensorType::get(parameter.shape, graph::fromElementType(&program.context, parameter.type)),
-                        parameter.axisNames);
+  return insertArgument(
+      position, {graph::GraphDialect::kParameterRole, parameter.name, order, parameter.at},
+      RankedTensorType::get(parameter.shape, graph::fromElementType(&program.context, parameter.type)),
+      parameter.axisNames);
 }
 
 Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
@@ -237,9 +238,9 @@ Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
     while (position > 0 && arguments[position - 1].role == graph::GraphDialect::kInputRole)
       --position;
   AxisNames axisNames = namesOf(type.dims);
-  Value value =
-      insertArgument(position, {role, name, {}, at},
-                     RankedTensorType::get(sizesOf(type.dims), graph::fromElementType(&program.context, type.type)), axisNames);
+  Value value = insertArgument(
+      position, {role, name, {}, at},
+      RankedTensorType::get(sizesOf(type.dims), graph::fromElementType(&program.context, type.type)), axisNames);
   Tensor tensor = wrap(value, at, std::move(axisNames));
   tensor.get()->name = name;
   return tensor;
