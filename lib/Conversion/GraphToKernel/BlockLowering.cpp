@@ -1,0 +1,409 @@
+//===- BlockLowering.cpp - the kernels of one block -----------------------===//
+// Homes of values, then one kernel per node in the order of Clusters. Loops stand in LowerScans.cpp.
+//===----------------------------------------------------------------------===//
+
+#include "BlockLowering.h"
+
+#include "Labels.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/ADT/STLExtras.h"
+
+#define DEBUG_TYPE "graph-to-kernel"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::graph;
+using namespace moru::kernel;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+static BufferType bufferTypeOf(Value value) { return cast<BufferType>(value.getType()); }
+
+//===----------------------------------------------------------------------===//
+// Costs
+//===----------------------------------------------------------------------===//
+
+/// Floating-point operations of a region: two per product of a contraction, one per entry of everything elementwise or
+/// reduced.
+static int64_t countFlops(Block &body) {
+  int64_t flops = 0;
+  for (Operation &op : body.without_terminator()) {
+    if (auto contract = dyn_cast<ContractOp>(op)) {
+      int64_t depth = 1;
+      for (int64_t axis : contract.getLhsOver())
+        depth *= typeOf(contract.getLhs()).getDimSize(axis);
+      flops += 2 * depth * typeOf(contract.getResult()).getNumElements();
+    } else if (isa<ReduceSumOp, ReduceMaxOp, ScatterAddOp>(op)) {
+      flops += typeOf(op.getOperand(0)).getNumElements();
+    } else if (op.hasTrait<OpTrait::Elementwise>()) {
+      flops += typeOf(op.getResult(0)).getNumElements();
+    }
+  }
+  return flops;
+}
+
+/// Bytes of the logical tensors that a kernel reads and writes, each once; of a gathered table the rows that are read.
+static int64_t countBytes(ComputeOp op) {
+  auto bytesOf = [](RankedTensorType type) {
+    return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+  };
+  int64_t bytes = 0;
+  for (BlockArgument argument : op.getBodyBlock()->getArguments()) {
+    auto gather = argument.hasOneUse() ? dyn_cast<GatherOp>(*argument.user_begin()) : GatherOp();
+    bytes += bytesOf(gather && gather.getTable() == argument ? typeOf(gather.getResult()) : typeOf(argument));
+  }
+  for (Value value : op.getYield().getValues())
+    bytes += bytesOf(typeOf(value));
+  return bytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers and kernels
+//===----------------------------------------------------------------------===//
+
+Value BlockLowering::createAlloc(RankedTensorType type, Location loc, Attribute layout) {
+  OpBuilder::InsertionGuard guard(builder);
+  Block *block = builder.getInsertionBlock();
+  Operation *last = nullptr;
+  for (Operation &op : *block) {
+    if (!isa<AllocOp>(op))
+      break;
+    last = &op;
+  }
+  if (last)
+    builder.setInsertionPointAfter(last);
+  else
+    builder.setInsertionPointToStart(block);
+  return AllocOp::create(builder, loc, BufferType::get(type, layout), IntegerAttr());
+}
+
+Value BlockLowering::createView(Value buffer, Placement placement, ArrayRef<int64_t> shape) {
+  BufferType type = getStridedBuffer(shape, bufferTypeOf(buffer).getElementType(), placement.strides);
+  if (placement.offset == 0 && type == buffer.getType())
+    return buffer;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(buffer);
+  // Allocations stay in front, so that a plan is read from the top.
+  while (builder.getInsertionPoint() != builder.getInsertionBlock()->end() &&
+         isa<AllocOp>(*builder.getInsertionPoint()))
+    builder.setInsertionPointAfter(&*builder.getInsertionPoint());
+  return ViewOp::create(builder, buffer.getLoc(), type, buffer, placement.offset);
+}
+
+Value BlockLowering::createSlot(OpBuilder &at, Value buffer, Value step, int64_t scale, int64_t offset, int64_t modulus,
+                                int64_t axis, Location loc) {
+  BufferType type = bufferTypeOf(buffer);
+  SmallVector<int64_t> shape(type.getShape()), strides = type.getStrides();
+  shape.erase(shape.begin() + axis);
+  strides.erase(strides.begin() + axis);
+  return SlotOp::create(at, loc, getStridedBuffer(shape, type.getElementType(), strides), buffer, step, scale, offset,
+                        modulus, axis);
+}
+
+ComputeOp BlockLowering::beginKernel(Family family, StringRef label, ArrayRef<Value> reads, ArrayRef<Value> writes,
+                                     Location loc) {
+  auto op = ComputeOp::create(builder, loc, family, label, reads, writes);
+  return op;
+}
+
+void BlockLowering::endKernel(ComputeOp op, ArrayRef<Value> results) {
+  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
+  kernel::YieldOp::create(body, op.getLoc(), results);
+  op->setAttr("flops", builder.getI64IntegerAttr(countFlops(*op.getBodyBlock())));
+  op->setAttr("bytes", builder.getI64IntegerAttr(countBytes(op)));
+}
+
+//===----------------------------------------------------------------------===//
+// Homes
+//===----------------------------------------------------------------------===//
+
+bool BlockLowering::forceHome(Value value, Value buffer, Value overwritten) {
+  Operation *op = value.getDefiningOp();
+  Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
+  if (!node || node->kind == Node::Kind::Scan || node->kind == Node::Kind::Pack || state.homes.count(value))
+    return false;
+  if (overwritten) {
+    if (node->kind != Node::Kind::Compute || !clusters.readsInPlace(node, overwritten))
+      return false;
+    SmallVector<Node *> readers;
+    for (const std::unique_ptr<Node> &other : clusters.getNodes())
+      if (other.get() != node && clusters.reads(other.get(), overwritten))
+        readers.push_back(other.get());
+    if (llvm::any_of(readers, [&](Node *reader) { return clusters.reaches(node, reader); }))
+      return false;
+    node->after.insert(readers.begin(), readers.end());
+  }
+  state.homes[value] = buffer;
+  return true;
+}
+
+Value BlockLowering::getView(Value value) {
+  Operation *op = value.getDefiningOp();
+  Value buffer = getBuffer(op->getOperand(0));
+  SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
+  std::optional<Placement> placement;
+  if (auto slice = dyn_cast<SliceOp>(op))
+    placement = placeSlice(slice, strides);
+  else if (auto transpose = dyn_cast<TransposeOp>(op))
+    placement = placeTranspose(transpose, strides);
+  else
+    placement = placeReshape(bufferTypeOf(buffer).getShape(), strides, typeOf(value).getShape());
+  if (placement)
+    return createView(buffer, *placement, typeOf(value).getShape());
+  Value copy = createAlloc(typeOf(value), value.getLoc());
+  ComputeOp kernel = beginKernel(Family::Map, "reshape", {buffer}, {copy}, value.getLoc());
+  OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
+  endKernel(kernel, {ReshapeOp::create(body, value.getLoc(), value.getType(), kernel.getBodyBlock()->getArgument(0))});
+  return copy;
+}
+
+Value BlockLowering::getBuffer(Value value) {
+  if (Value home = state.homes.lookup(value))
+    return home;
+  if (isInlined(value)) {
+    Value buffer = createAlloc(typeOf(value), value.getLoc());
+    emitCopy(value, buffer);
+    return buffer;
+  }
+  assert(isView(value.getDefiningOp()) && "every value that a node makes has a home before it is read");
+  return getView(value);
+}
+
+/// Clones into `body` what computes `value` from the values in `mapping`.
+static Value inlineInto(OpBuilder &body, Value value, IRMapping &mapping) {
+  if (Value mapped = mapping.lookupOrNull(value))
+    return mapped;
+  Operation *op = value.getDefiningOp();
+  for (Value operand : op->getOperands())
+    inlineInto(body, operand, mapping);
+  return body.clone(*op, mapping)->getResult(0);
+}
+
+void BlockLowering::saveBeforehand(Value value) {
+  if (saved.count(value))
+    return;
+  Value buffer = createAlloc(typeOf(value), value.getLoc());
+  emitCopy(value, buffer);
+  saved[value] = buffer;
+}
+
+void BlockLowering::emitCopy(Value value, Value buffer) {
+  SetVector<Value> sources;
+  collectSources(value, sources);
+  SmallVector<Value> reads;
+  for (Value source : sources)
+    reads.push_back(saved.count(source) ? saved[source] : getBuffer(source));
+  std::string label;
+  if (sources.empty())
+    label = "fill";
+  else if (isInlined(value))
+    label = describe({value.getDefiningOp()});
+  else
+    label = describeMove("copy", value, reads.front());
+  ComputeOp kernel = beginKernel(Family::Map, label, reads, {buffer}, value.getLoc());
+  IRMapping mapping;
+  for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
+    mapping.map(source, argument);
+  OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
+  endKernel(kernel, {inlineInto(body, value, mapping)});
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
+void BlockLowering::run() {
+  prepareScans();
+  prepareConcats();
+  for (Node *node : clusters.getOrder()) {
+    switch (node->kind) {
+    case Node::Kind::Compute:
+      emitCompute(*node);
+      break;
+    case Node::Kind::Pack:
+      emitPack(*node);
+      break;
+    case Node::Kind::Concat:
+      emitConcat(cast<ConcatOp>(node->ops.front()));
+      break;
+    case Node::Kind::Scan:
+      emitScan(cast<ScanOp>(node->ops.front()));
+      break;
+    }
+  }
+}
+
+void BlockLowering::emitPack(Node &node) {
+  const Packing &packing = node.packing;
+  Location loc = packing.source.getLoc();
+  auto type = RankedTensorType::get(packing.shape, typeOf(packing.source).getElementType());
+  Value buffer = createAlloc(type, loc, PanelsAttr::get(builder.getContext(), state.panelWidth));
+  SetVector<Value> sources;
+  collectSources(packing.source, sources);
+  SmallVector<Value> reads;
+  for (Value source : sources)
+    reads.push_back(getBuffer(source));
+  std::string label = reads.size() == 1 ? describeMove("pack", packing.source, reads.front()) : "pack";
+  if (!llvm::is_sorted(packing.permutation))
+    label += " transposed";
+  ComputeOp kernel = beginKernel(Family::Map, label, reads, {buffer}, loc);
+  OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
+  IRMapping mapping;
+  for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
+    mapping.map(source, argument);
+  Value value = inlineInto(body, packing.source, mapping);
+  if (!llvm::equal(packing.permutation, llvm::seq<int64_t>(0, packing.permutation.size())))
+    value = TransposeOp::create(body, loc, value, packing.permutation);
+  if (value.getType() != type)
+    value = ReshapeOp::create(body, loc, type, value);
+  endKernel(kernel, {value});
+  state.packed.push_back({packing, buffer});
+}
+
+void BlockLowering::emitCompute(Node &node) {
+  SmallVector<Operation *> ops(node.ops.begin(), node.ops.end());
+  llvm::sort(ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  ContractOp contract;
+  SetVector<Value> sources;
+  for (Operation *op : ops) {
+    if (auto found = dyn_cast<ContractOp>(op)) {
+      contract = found;
+      sources.insert(found.getLhs());
+      continue;
+    }
+    for (Value operand : op->getOperands())
+      collectSources(operand, sources);
+  }
+  sources.remove_if([&](Value value) { return value.getDefiningOp() && node.ops.contains(value.getDefiningOp()); });
+
+  SmallVector<Value> outputs = clusters.getOutputs(&node);
+  if (outputs.empty())
+    return;
+  SmallVector<Value> reads, writes;
+  for (Value source : sources)
+    reads.push_back(getBuffer(source));
+  Value packed;
+  if (contract) {
+    Packing packing = getPacking(contract);
+    for (auto &[candidate, buffer] : state.packed)
+      if (candidate == packing)
+        packed = buffer;
+    reads.push_back(packed);
+  }
+  SmallVector<Location> locations;
+  for (Operation *op : ops)
+    locations.push_back(op->getLoc());
+  for (Value output : outputs) {
+    Value &home = state.homes[output];
+    if (!home)
+      home = createAlloc(typeOf(output), output.getLoc());
+    writes.push_back(state.homes[output]);
+  }
+
+  Location loc = builder.getFusedLoc(locations);
+  std::string label = describe(ops, outputs, writes);
+  SmallVector<Value> yielded(outputs);
+  for (Value output : outputs)
+    for (Value other : state.otherHomes.lookup(output)) {
+      yielded.push_back(output);
+      writes.push_back(other);
+    }
+  ComputeOp kernel = beginKernel(node.family, label, reads, writes, loc);
+  OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
+  IRMapping mapping;
+  for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
+    mapping.map(source, argument);
+  for (Operation *op : ops) {
+    if (op != contract.getOperation()) {
+      for (Value operand : op->getOperands())
+        inlineInto(body, operand, mapping);
+      body.clone(*op, mapping);
+      continue;
+    }
+    // The rhs in the order batch, over, free, as it was packed.
+    Value lhs = inlineInto(body, contract.getLhs(), mapping), rhs = kernel.getBodyBlock()->getArguments().back();
+    Packing packing = getPacking(contract);
+    SmallVector<int64_t> shape, lhsOver(contract.getLhsOver());
+    for (int64_t axis : packing.permutation)
+      shape.push_back(typeOf(contract.getRhs()).getDimSize(axis));
+    llvm::sort(lhsOver);
+    int64_t numBatch = contract.getRhsBatch().size();
+    if (shape != packing.shape)
+      rhs = ReshapeOp::create(body, op->getLoc(), RankedTensorType::get(shape, typeOf(rhs).getElementType()), rhs);
+    auto canonical = ContractOp::create(body, op->getLoc(), lhs, rhs, lhsOver,
+                                        llvm::to_vector(llvm::seq<int64_t>(numBatch, numBatch + lhsOver.size())),
+                                        contract.getLhsBatch(), llvm::to_vector(llvm::seq<int64_t>(0, numBatch)));
+    mapping.map(contract.getResult(), canonical.getResult());
+  }
+  SmallVector<Value> results;
+  for (Value output : yielded)
+    results.push_back(mapping.lookup(output));
+  endKernel(kernel, results);
+  if (ops.size() > 1)
+    remark::passed(loc, remark::RemarkOpts::name("Fused").category(DEBUG_TYPE))
+        << (Twine(ops.size()) + " operations into " + stringifyFamily(node.family) + " \"" + kernel.getLabel() + "\"")
+               .str();
+}
+
+//===----------------------------------------------------------------------===//
+// Concatenations
+//===----------------------------------------------------------------------===//
+
+/// Outer concatenations first, so that the parts of an inner one lie in the outer one's buffer.
+void BlockLowering::prepareConcats() {
+  for (Operation &op : llvm::reverse(source)) {
+    auto concat = dyn_cast<ConcatOp>(op);
+    if (!concat)
+      continue;
+    Value buffer = state.homes.lookup(concat.getResult());
+    if (!buffer)
+      buffer = state.homes[concat.getResult()] = createAlloc(typeOf(concat.getResult()), concat.getLoc());
+    SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
+    bool isOverwritten = overwritten.contains(concat.getResult());
+    for (auto [index, operand] : llvm::enumerate(concat.getOperands())) {
+      if (isOverwritten && !operand.hasOneUse())
+        continue;
+      Value part = createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape());
+      if (!forceHome(operand, part))
+        writeAlso(operand, part, isOverwritten);
+      else if (isOverwritten)
+        overwritten.insert(operand);
+    }
+  }
+}
+
+/// A value that has its home elsewhere is written to `part` too by its own kernel, where that is a map.
+void BlockLowering::writeAlso(Value value, Value part, bool isOverwritten) {
+  Operation *op = value.getDefiningOp();
+  Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
+  if (!isOverwritten && node && node->kind == Node::Kind::Compute && node->family == Family::Map)
+    state.otherHomes[value].push_back(part);
+}
+
+/// `buffer` itself, not another view of its place, is a home of `value`.
+bool BlockLowering::isHome(Value value, Value buffer) {
+  return state.homes.lookup(value) == buffer || llvm::is_contained(state.otherHomes.lookup(value), buffer);
+}
+
+/// `a` and `b` are views of the same place of one buffer.
+static bool isSamePlace(Value a, Value b) {
+  auto first = a ? a.getDefiningOp<ViewOp>() : nullptr, second = b ? b.getDefiningOp<ViewOp>() : nullptr;
+  return a == b || (first && second && first.getSource() == second.getSource() && first.getType() == second.getType() &&
+                    first.getOffset() == second.getOffset());
+}
+
+void BlockLowering::emitConcat(ConcatOp op) {
+  Value buffer = state.homes.lookup(op.getResult());
+  SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
+  for (auto [index, operand] : llvm::enumerate(op.getOperands())) {
+    Value part = createView(buffer, placeConcatOperand(op, index, strides), typeOf(operand).getShape());
+    bool isThere =
+        isSamePlace(state.homes.lookup(operand), part) ||
+        llvm::any_of(state.otherHomes.lookup(operand), [&](Value other) { return isSamePlace(other, part); });
+    if (!isThere)
+      emitCopy(operand, part);
+    else if (auto view = part.getDefiningOp<ViewOp>(); view && view.use_empty() && !isHome(operand, part))
+      view.erase();
+  }
+}

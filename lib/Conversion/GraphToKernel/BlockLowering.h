@@ -1,0 +1,98 @@
+//===- BlockLowering.h - the kernels of one block -------------------------===//
+// Clusters decides what runs together; here every value that passes between kernels gets a home (a buffer) before its
+// producer is emitted, so that results, slots of loops and parts of concatenations are written where they belong. A
+// copy is made only where two demands on one value conflict.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_CONVERSION_GRAPHTOKERNEL_BLOCKLOWERING_H
+#define MORU_LIB_CONVERSION_GRAPHTOKERNEL_BLOCKLOWERING_H
+
+#include "Clusters.h"
+#include "Placement.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace moru {
+
+/// State of one function's lowering.
+struct FunctionState {
+  /// The buffer of each value that has one.
+  llvm::DenseMap<mlir::Value, mlir::Value> homes;
+  /// Further places that the kernel of a value writes it to: its parts of concatenations beyond the first.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> otherHomes;
+  /// Buffers of packed operands, and those wanted by contractions, by the block in which their source is made.
+  llvm::SmallVector<std::pair<Packing, mlir::Value>> packed;
+  llvm::MapVector<mlir::Block *, llvm::SmallVector<Packing>> wanted;
+  /// Operations whose results replace an argument.
+  llvm::SmallPtrSet<mlir::Operation *, 16> updates;
+  int64_t panelWidth;
+};
+
+/// The kernels of one block.
+class BlockLowering {
+public:
+  BlockLowering(mlir::Block &source, mlir::OpBuilder builder, FunctionState &state)
+      : source(source), builder(builder), state(state), clusters(source, state.wanted.lookup(&source), state.updates) {}
+
+  /// Wants `value` in `buffer`; false if somebody must copy it there once it is made. If the buffer is an argument's,
+  /// readers of the argument go first.
+  bool forceHome(mlir::Value value, mlir::Value buffer, mlir::Value overwritten = {});
+  /// Emits everything.
+  void run();
+  /// The buffer that holds `value`, made on the spot if it has none.
+  mlir::Value getBuffer(mlir::Value value);
+  void emitCopy(mlir::Value value, mlir::Value buffer);
+  /// Copies an argument, or a view of one, to a buffer from which it is copied again at the end.
+  void saveBeforehand(mlir::Value value);
+
+private:
+  void prepareConcats();
+  void writeAlso(mlir::Value value, mlir::Value part, bool isOverwritten);
+  bool isHome(mlir::Value value, mlir::Value buffer);
+  void prepareScans();
+  void emitCompute(Node &node);
+  void emitPack(Node &node);
+  void emitConcat(graph::ConcatOp op);
+  void emitScan(graph::ScanOp op);
+  mlir::Value getView(mlir::Value value);
+  mlir::Value createView(mlir::Value source, Placement placement, llvm::ArrayRef<int64_t> shape);
+  /// A buffer for what is made at `loc`.
+  mlir::Value createAlloc(mlir::RankedTensorType type, mlir::Location loc, mlir::Attribute layout = {});
+  mlir::Value createSlot(mlir::OpBuilder &at, mlir::Value buffer, mlir::Value step, int64_t scale, int64_t offset,
+                         int64_t modulus, int64_t axis, mlir::Location loc);
+  kernel::ComputeOp beginKernel(kernel::Family family, llvm::StringRef label, llvm::ArrayRef<mlir::Value> reads,
+                                llvm::ArrayRef<mlir::Value> writes, mlir::Location loc);
+  void endKernel(kernel::ComputeOp op, llvm::ArrayRef<mlir::Value> results);
+
+  /// How the carried values and outputs of a scan are stored.
+  struct Carry {
+    mlir::Value buffer;
+    int64_t slots, modulus;
+    /// Index of the slot = scale * step + offset.
+    int64_t scale, in, out;
+    int64_t first, last;
+  };
+  struct ScanPlan {
+    llvm::SmallVector<Carry> carries;
+    /// Per output: the buffer [length, slice…], or null where a carry's buffer holds it; then `aliased` and `shift` say
+    /// which and from where.
+    llvm::SmallVector<mlir::Value> outputs;
+    llvm::SmallVector<int64_t> aliased, shift;
+  };
+  ScanPlan planScan(graph::ScanOp op);
+  /// The slot of a carried value at a fixed index, outside the loop.
+  mlir::Value getSlot(const Carry &carry, mlir::Value value, int64_t index);
+
+  mlir::Block &source;
+  mlir::OpBuilder builder;
+  FunctionState &state;
+  Clusters clusters;
+  llvm::DenseMap<mlir::Operation *, ScanPlan> scans;
+  llvm::DenseMap<mlir::Value, mlir::Value> saved;
+  /// Values in a slot that the loop that reads it overwrites.
+  llvm::DenseSet<mlir::Value> overwritten;
+};
+
+} // namespace moru
+
+#endif // MORU_LIB_CONVERSION_GRAPHTOKERNEL_BLOCKLOWERING_H

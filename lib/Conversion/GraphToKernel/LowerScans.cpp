@@ -1,0 +1,136 @@
+//===- LowerScans.cpp - loops of kernels ----------------------------------===//
+// A scan becomes a kernel.loop; what it carries and what it collects lie in slots of buffers.
+//===----------------------------------------------------------------------===//
+
+#include "BlockLowering.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::graph;
+using namespace moru::kernel;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// The type of `slots` values of `type`, one after the other.
+static RankedTensorType stackType(RankedTensorType type, int64_t slots) {
+  SmallVector<int64_t> shape{slots};
+  llvm::append_range(shape, type.getShape());
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+/// A carried value that is also an output lives in the output's buffer, which then has one slot more: what one step
+/// writes is what the next reads. Other carried values take turns in two slots.
+BlockLowering::ScanPlan BlockLowering::planScan(ScanOp op) {
+  ScanPlan plan;
+  int64_t length = op.getLength();
+  bool reverse = op.getReverse();
+  graph::YieldOp yield = op.getYield();
+  plan.outputs.resize(op.getNumOutputs());
+  plan.aliased.assign(op.getNumOutputs(), -1);
+  plan.shift.assign(op.getNumOutputs(), 0);
+  for (auto [index, argument, next] : llvm::enumerate(op.getCarryArgs(), yield.getCarries())) {
+    bool stacked = false;
+    bool nextIsComputed = next.getParentBlock() == op.getBodyBlock() && next.getDefiningOp();
+    for (auto [position, output] : llvm::enumerate(yield.getOutputs())) {
+      if (plan.aliased[position] >= 0 || !nextIsComputed || (output != next && output != argument))
+        continue;
+      bool isNext = output == next;
+      plan.aliased[position] = index;
+      plan.shift[position] = isNext != reverse ? 1 : 0;
+      stacked = true;
+    }
+    Carry carry;
+    RankedTensorType type = typeOf(argument);
+    if (stacked)
+      carry = {{},
+               length + 1,
+               0,
+               reverse ? -1 : 1,
+               reverse ? length : 0,
+               reverse ? length - 1 : 1,
+               reverse ? length : 0,
+               reverse ? 0 : length};
+    else
+      carry = {{}, 2, 2, 1, 0, 1, 0, length % 2};
+    carry.buffer = createAlloc(stackType(type, carry.slots), next.getLoc());
+    plan.carries.push_back(carry);
+  }
+  for (auto [position, output] : llvm::enumerate(yield.getOutputs()))
+    if (plan.aliased[position] < 0)
+      plan.outputs[position] = createAlloc(stackType(typeOf(output), length), output.getLoc());
+  return plan;
+}
+
+Value BlockLowering::getSlot(const Carry &carry, Value value, int64_t index) {
+  RankedTensorType type = typeOf(value);
+  return createView(carry.buffer, {index * type.getNumElements(), getRowMajorStrides(type.getShape())},
+                    type.getShape());
+}
+
+void BlockLowering::prepareScans() {
+  for (Operation &op : source) {
+    auto scan = dyn_cast<ScanOp>(op);
+    if (!scan)
+      continue;
+    ScanPlan &plan = scans[scan] = planScan(scan);
+    for (auto [init, carry] : llvm::zip(scan.getInits(), plan.carries)) {
+      // A slot that is written again holds the value for the first step alone.
+      if (carry.modulus != 0 && !init.hasOneUse())
+        continue;
+      if (forceHome(init, getSlot(carry, init, carry.first)) && carry.modulus != 0)
+        overwritten.insert(init);
+    }
+  }
+}
+
+void BlockLowering::emitScan(ScanOp op) {
+  ScanPlan &plan = scans[op];
+  int64_t length = op.getLength();
+  Location loc = op.getLoc();
+  for (auto [init, carry] : llvm::zip(op.getInits(), plan.carries)) {
+    auto home = state.homes.lookup(init).getDefiningOp<ViewOp>();
+    if (home && home.getSource() == carry.buffer)
+      continue;
+    emitCopy(init, getSlot(carry, init, carry.first));
+  }
+  SmallVector<Value> inputs;
+  for (Value input : op.getInputs())
+    inputs.push_back(getBuffer(input));
+
+  auto loop = LoopOp::create(builder, loc, length);
+  OpBuilder body = OpBuilder::atBlockEnd(loop.getBodyBlock());
+  bool reverse = op.getReverse();
+  for (auto [argument, carry] : llvm::zip(op.getCarryArgs(), plan.carries))
+    state.homes[argument] =
+        createSlot(body, carry.buffer, loop.getStep(), carry.scale, carry.in, carry.modulus, 0, loc);
+  for (auto [argument, buffer, axis] : llvm::zip(op.getInputArgs(), inputs, op.getInputAxes()))
+    state.homes[argument] =
+        createSlot(body, buffer, loop.getStep(), reverse ? -1 : 1, reverse ? length - 1 : 0, 0, axis, loc);
+
+  BlockLowering inner(*op.getBodyBlock(), body, state);
+  graph::YieldOp yield = op.getYield();
+  SmallVector<std::pair<Value, Value>> copies;
+  auto want = [&](Value value, Value slot) {
+    if (!inner.forceHome(value, slot))
+      copies.push_back({value, slot});
+  };
+  for (auto [next, carry] : llvm::zip(yield.getCarries(), plan.carries))
+    want(next, createSlot(inner.builder, carry.buffer, loop.getStep(), carry.scale, carry.out, carry.modulus, 0, loc));
+  for (auto [position, output] : llvm::enumerate(yield.getOutputs()))
+    if (plan.aliased[position] < 0)
+      want(output, createSlot(inner.builder, plan.outputs[position], loop.getStep(), reverse ? -1 : 1,
+                              reverse ? length - 1 : 0, 0, 0, loc));
+  inner.run();
+  for (auto [value, slot] : copies)
+    inner.emitCopy(value, slot);
+
+  for (auto [result, carry] : llvm::zip(op.getCarryResults(), plan.carries))
+    state.homes[result] = getSlot(carry, result, carry.last);
+  for (auto [position, result, output] : llvm::enumerate(op.getOutputResults(), yield.getOutputs())) {
+    int64_t alias = plan.aliased[position];
+    Value buffer = alias < 0 ? plan.outputs[position] : plan.carries[alias].buffer;
+    state.homes[result] =
+        createView(buffer, placeStacked(typeOf(output), op.getOutputAxes()[position], plan.shift[position]),
+                   typeOf(result).getShape());
+  }
+}
