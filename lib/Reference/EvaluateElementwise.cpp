@@ -5,6 +5,7 @@
 #include "Evaluators.h"
 
 #include <cmath>
+#include <numbers>
 
 using namespace mlir;
 using namespace moru;
@@ -18,16 +19,37 @@ int64_t reference::wrap(Type element, int64_t value) {
 // One operand
 //===----------------------------------------------------------------------===//
 
-/// A function of one number, its derivative, and its accuracy in unit roundoffs.
 namespace {
+/// A function of one number, by the name of its operation: its derivative, and its accuracy in unit roundoffs.
 struct UnaryFunction {
+  llvm::StringLiteral name;
   double (*value)(double x);
   /// |f'(x)|, given x and y = f(x).
   double (*slope)(double x, double y);
-  double roundoffs;
-  double underflow = kUnderflowF32;
+  double roundoffs = kTranscendentalRoundoffs;
+  double underflow = kFlushF32;
 };
 } // namespace
+
+static constexpr UnaryFunction kUnaryFunctions[] = {
+    {graph::ExpOp::getOperationName(), [](double x) { return std::exp(x); }, [](double, double y) { return y; }},
+    {graph::LogOp::getOperationName(), [](double x) { return std::log(x); },
+     [](double x, double) { return 1 / std::abs(x); }, kTranscendentalRoundoffs, kUnderflowF32},
+    {graph::Log1pOp::getOperationName(), [](double x) { return std::log1p(x); },
+     [](double x, double) { return 1 / std::abs(1 + x); }},
+    {graph::TanhOp::getOperationName(), [](double x) { return std::tanh(x); },
+     [](double, double y) { return 1 - y * y; }},
+    {graph::SigmoidOp::getOperationName(), [](double x) { return 1 / (1 + std::exp(-x)); },
+     [](double, double y) { return y * (1 - y); }},
+    {graph::ErfOp::getOperationName(), [](double x) { return std::erf(x); },
+     [](double x, double) { return 2 * std::numbers::inv_sqrtpi * std::exp(-x * x); }},
+    {graph::SqrtOp::getOperationName(), [](double x) { return std::sqrt(x); }, [](double, double y) { return 0.5 / y; },
+     kDivisionRoundoffs, kUnderflowF32},
+    {graph::RsqrtOp::getOperationName(), [](double x) { return 1 / std::sqrt(x); },
+     [](double x, double y) { return 0.5 * y / x; }, kDivisionRoundoffs, kUnderflowF32},
+    {graph::SinOp::getOperationName(), [](double x) { return std::sin(x); }, [](double, double) { return 1.0; }},
+    {graph::CosOp::getOperationName(), [](double x) { return std::cos(x); }, [](double, double) { return 1.0; }},
+};
 
 /// How far f may move when x moves by `error`: by the slope, and, as the slope may change, by what happens at the ends.
 /// All of our functions but sin and cos are monotone, and those have slope 1 at most.
@@ -40,7 +62,9 @@ static double spread(const UnaryFunction &f, double x, double y, double error) {
   return std::isnan(result) ? undecided() : result; // An end outside of the domain.
 }
 
-static EvaluatorResult evaluateUnary(const Evaluation &e, const UnaryFunction &f) {
+static EvaluatorResult evaluateUnary(const Evaluation &e) {
+  const UnaryFunction &f =
+      *llvm::find_if(kUnaryFunctions, [&](const UnaryFunction &f) { return f.name == e.op->getName().getStringRef(); });
   const Tensor &operand = e.operand(0);
   Tensor result(e.resultType());
   Type element = result.type.getElementType();
@@ -54,40 +78,6 @@ static EvaluatorResult evaluateUnary(const Evaluation &e, const UnaryFunction &f
     result.bounds[i] = e.bound(element, result.floats[i], inherited, f.roundoffs, f.underflow);
   }
   return single(std::move(result));
-}
-
-static double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-static double rsqrt(double x) { return 1 / std::sqrt(x); }
-
-static EvaluatorResult evaluateExp(const Evaluation &e) {
-  return evaluateUnary(e, {[](double x) { return std::exp(x); }, [](double, double y) { return y; },
-                           kTranscendentalRoundoffs, kFlushF32});
-}
-static EvaluatorResult evaluateLog(const Evaluation &e) {
-  return evaluateUnary(e, {[](double x) { return std::log(x); }, [](double x, double) { return 1 / std::abs(x); },
-                           kTranscendentalRoundoffs});
-}
-static EvaluatorResult evaluateTanh(const Evaluation &e) {
-  return evaluateUnary(e, {[](double x) { return std::tanh(x); }, [](double, double y) { return 1 - y * y; },
-                           kTranscendentalRoundoffs, kFlushF32});
-}
-static EvaluatorResult evaluateSigmoid(const Evaluation &e) {
-  return evaluateUnary(e, {sigmoid, [](double, double y) { return y * (1 - y); }, kTranscendentalRoundoffs, kFlushF32});
-}
-static EvaluatorResult evaluateSqrt(const Evaluation &e) {
-  return evaluateUnary(
-      e, {[](double x) { return std::sqrt(x); }, [](double, double y) { return 0.5 / y; }, kDivisionRoundoffs});
-}
-static EvaluatorResult evaluateRsqrt(const Evaluation &e) {
-  return evaluateUnary(e, {rsqrt, [](double x, double y) { return 0.5 * y / x; }, kDivisionRoundoffs});
-}
-static EvaluatorResult evaluateSin(const Evaluation &e) {
-  return evaluateUnary(e, {[](double x) { return std::sin(x); }, [](double, double) { return 1.0; },
-                           kTranscendentalRoundoffs, kFlushF32});
-}
-static EvaluatorResult evaluateCos(const Evaluation &e) {
-  return evaluateUnary(e, {[](double x) { return std::cos(x); }, [](double, double) { return 1.0; },
-                           kTranscendentalRoundoffs, kFlushF32});
 }
 
 /// A result computed without rounding, whose error is the operand's.
@@ -361,16 +351,10 @@ static EvaluatorResult evaluateConvert(const Evaluation &e) {
 }
 
 void reference::addElementwiseEvaluators(EvaluatorTable &table) {
+  for (const UnaryFunction &function : kUnaryFunctions)
+    table.insert({function.name, evaluateUnary});
   addEvaluator<graph::NegOp>(table, evaluateNeg);
   addEvaluator<graph::AbsOp>(table, evaluateAbs);
-  addEvaluator<graph::ExpOp>(table, evaluateExp);
-  addEvaluator<graph::LogOp>(table, evaluateLog);
-  addEvaluator<graph::TanhOp>(table, evaluateTanh);
-  addEvaluator<graph::SigmoidOp>(table, evaluateSigmoid);
-  addEvaluator<graph::SqrtOp>(table, evaluateSqrt);
-  addEvaluator<graph::RsqrtOp>(table, evaluateRsqrt);
-  addEvaluator<graph::SinOp>(table, evaluateSin);
-  addEvaluator<graph::CosOp>(table, evaluateCos);
   addEvaluator<graph::StopGradientOp>(table, evaluateStopGradient);
   addEvaluator<graph::AddOp>(table, evaluateAdd);
   addEvaluator<graph::SubOp>(table, evaluateSub);

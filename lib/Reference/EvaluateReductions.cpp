@@ -154,30 +154,92 @@ static EvaluatorResult evaluateReduceSum(const Evaluation &e) {
   return single(std::move(result));
 }
 
-/// The least number of the element type: what the maximum of nothing is.
-static void fillWithLowest(Tensor &tensor) {
-  std::fill(tensor.floats.begin(), tensor.floats.end(), -std::numeric_limits<double>::infinity());
-  int64_t lowest = tensor.type.getElementType().isInteger(32) ? std::numeric_limits<int32_t>::min()
-                                                              : std::numeric_limits<int64_t>::min();
-  std::fill(tensor.integers.begin(), tensor.integers.end(), lowest);
+/// What the largest (least) of nothing is: the other end of the element type.
+static void fillWithEnd(Tensor &tensor, bool lowest) {
+  double infinity = std::numeric_limits<double>::infinity();
+  std::fill(tensor.floats.begin(), tensor.floats.end(), lowest ? -infinity : infinity);
+  bool isNarrow = tensor.type.getElementType().isInteger(32);
+  int64_t least = isNarrow ? std::numeric_limits<int32_t>::min() : std::numeric_limits<int64_t>::min();
+  std::fill(tensor.integers.begin(), tensor.integers.end(), lowest ? least : ~least);
 }
 
-static EvaluatorResult evaluateReduceMax(const Evaluation &e) {
+/// The largest, or the least, of the entries; NaN if any is.
+static EvaluatorResult evaluateExtreme(const Evaluation &e, ArrayRef<int64_t> axes, bool largest) {
   const Tensor &operand = e.operand(0);
   Tensor result(e.resultType());
-  fillWithLowest(result);
-  std::vector<int64_t> targets = reducedIndices(operand.shape(), cast<graph::ReduceMaxOp>(e.op).getAxes());
+  fillWithEnd(result, largest);
+  std::vector<int64_t> targets = reducedIndices(operand.shape(), axes);
   if (!operand.bounds.empty())
     result.addBounds();
   for (int64_t i = 0; i < operand.size(); ++i) {
     int64_t to = targets[i];
     if (!result.isFloat())
-      result.integers[to] = std::max(result.integers[to], operand.integers[i]);
-    else if (!(operand.floats[i] <= result.floats[to]) && !std::isnan(result.floats[to]))
+      result.integers[to] = largest ? std::max(result.integers[to], operand.integers[i])
+                                    : std::min(result.integers[to], operand.integers[i]);
+    else if (std::isnan(operand.floats[i]) ||
+             (largest ? operand.floats[i] > result.floats[to] : operand.floats[i] < result.floats[to]))
       result.floats[to] = operand.floats[i];
     if (!operand.bounds.empty())
       result.bounds[to] = std::max(result.bounds[to], operand.bounds[i]);
   }
+  return single(std::move(result));
+}
+
+static EvaluatorResult evaluateReduceMax(const Evaluation &e) {
+  return evaluateExtreme(e, cast<graph::ReduceMaxOp>(e.op).getAxes(), true);
+}
+static EvaluatorResult evaluateReduceMin(const Evaluation &e) {
+  return evaluateExtreme(e, cast<graph::ReduceMinOp>(e.op).getAxes(), false);
+}
+
+namespace {
+/// A product while it grows: how far it may be off, and how large and how small it may be on the way, as a kernel may
+/// multiply in any order.
+struct Product {
+  double value = 1, error = 0, most = 1, least = 1;
+  int64_t integer = 1;
+
+  void multiply(double x, double bound) {
+    error = error * std::abs(x) + std::abs(value) * bound + error * bound;
+    value *= x;
+    most *= std::max(std::abs(x) + bound, 1.0);
+    least *= x == 0 ? 1 : std::min(std::abs(x), 1.0);
+  }
+};
+} // namespace
+
+static EvaluatorResult evaluateReduceProd(const Evaluation &e) {
+  const Tensor &operand = e.operand(0);
+  Tensor result(e.resultType());
+  Type element = result.type.getElementType();
+  std::vector<int64_t> targets = reducedIndices(operand.shape(), cast<graph::ReduceProdOp>(e.op).getAxes());
+  std::vector<Product> products(result.size());
+  for (int64_t i = 0; i < operand.size(); ++i) {
+    Product &product = products[targets[i]];
+    if (operand.isFloat())
+      product.multiply(operand.floats[i], operand.bound(i));
+    else
+      product.integer = wrap(element, static_cast<int64_t>(static_cast<uint64_t>(product.integer) *
+                                                           static_cast<uint64_t>(operand.integers[i])));
+  }
+  if (e.withBounds() && (operand.isFloat() || !operand.bounds.empty()))
+    result.addBounds();
+  double terms = result.size() == 0 ? 0 : static_cast<double>(operand.size()) / static_cast<double>(result.size());
+  bool isNarrow = e.options.bounds == Bounds::Declared && !element.isF64();
+  for (auto [i, product] : llvm::enumerate(products)) {
+    if (!result.isFloat()) {
+      result.integers[i] = product.integer;
+      continue;
+    }
+    result.floats[i] = product.value;
+    if (!e.withBounds())
+      continue;
+    bool mayLeaveRange = isNarrow && (!(product.most <= kLargestF32) || product.least < kFlushF32);
+    result.bounds[i] = mayLeaveRange && terms > 1 ? undecided() : e.bound(element, product.value, product.error, terms);
+  }
+  for (int64_t i = 0; i < operand.size() && !result.isFloat(); ++i)
+    if (operand.bound(i) != 0)
+      result.bounds[targets[i]] = undecided();
   return single(std::move(result));
 }
 
@@ -190,6 +252,42 @@ static void forEachLine(ArrayRef<int64_t> shape, int64_t axis,
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t inner = 0; inner < stride; ++inner)
       visit(line++, o * stride * shape[axis] + inner, stride);
+}
+
+/// Entry k is a sum of k + 1 numbers (k if exclusive), in any order.
+static EvaluatorResult evaluateCumsum(const Evaluation &e) {
+  auto cumsum = cast<graph::CumsumOp>(e.op);
+  const Tensor &operand = e.operand(0);
+  int64_t axis = cumsum.getAxis(), size = operand.shape()[axis];
+  Tensor result(e.resultType());
+  Type element = result.type.getElementType();
+  if (e.withBounds())
+    result.addBounds();
+  forEachLine(operand.shape(), axis, [&](int64_t, int64_t base, int64_t stride) {
+    double sum = 0, magnitude = 0, inherited = 0;
+    int64_t integer = 0;
+    for (int64_t k = 0; k < size; ++k) {
+      int64_t i = base + (cumsum.getReverse() ? size - 1 - k : k) * stride;
+      auto store = [&](double terms) {
+        if (result.isFloat())
+          result.floats[i] = sum;
+        else
+          result.integers[i] = integer;
+        if (e.withBounds())
+          result.bounds[i] = e.bound(element, result.at(i),
+                                     inherited + std::max(terms - 1, 0.0) * e.roundoff(element) * magnitude, terms > 1);
+      };
+      if (cumsum.getExclusive())
+        store(static_cast<double>(k));
+      sum += operand.isFloat() ? operand.floats[i] : 0;
+      integer = operand.isFloat() ? 0 : wrap(element, integer + operand.integers[i]);
+      magnitude += std::abs(operand.at(i));
+      inherited += operand.bound(i);
+      if (!cumsum.getExclusive())
+        store(static_cast<double>(k + 1));
+    }
+  });
+  return single(std::move(result));
 }
 
 static EvaluatorResult evaluateArgmax(const Evaluation &e) {
@@ -230,6 +328,8 @@ struct SoftmaxLine {
 } // namespace
 
 SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff) {
+  if (x.empty())
+    return;
   double largest = *llvm::max_element(x), sum = 0;
   for (double value : x)
     sum += std::exp(value - largest);
@@ -334,6 +434,9 @@ void reference::addReductionEvaluators(EvaluatorTable &table) {
   addEvaluator<graph::ContractOp>(table, evaluateContract);
   addEvaluator<graph::ReduceSumOp>(table, evaluateReduceSum);
   addEvaluator<graph::ReduceMaxOp>(table, evaluateReduceMax);
+  addEvaluator<graph::ReduceMinOp>(table, evaluateReduceMin);
+  addEvaluator<graph::ReduceProdOp>(table, evaluateReduceProd);
+  addEvaluator<graph::CumsumOp>(table, evaluateCumsum);
   addEvaluator<graph::ArgmaxOp>(table, evaluateArgmax);
   addEvaluator<graph::SoftmaxOp>(table, evaluateSoftmax);
   addEvaluator<graph::LogSoftmaxOp>(table, evaluateLogSoftmax);

@@ -1,5 +1,5 @@
 //===- EvaluateShape.cpp - evaluators that move entries --------------------===//
-// Constants, shapes, slices, tables: each is a list of source indices, one per entry of the result.
+// Constants, shapes, slices: each is a list of source indices, one per entry of the result.
 //===----------------------------------------------------------------------===//
 
 #include "Evaluators.h"
@@ -27,8 +27,7 @@ Tensor reference::pick(const Tensor &source, RankedTensorType type, ArrayRef<int
   return result;
 }
 
-/// The result whose entry at a multi-index is the operand's entry at `map(multi-index)`; -1 stands for zero.
-static EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(ArrayRef<int64_t>)> map) {
+EvaluatorResult reference::pickBy(const Evaluation &e, llvm::function_ref<int64_t(ArrayRef<int64_t>)> map) {
   SmallVector<int64_t> indices(e.resultType().getNumElements());
   forEachIndex(e.resultType().getShape(),
                [&](int64_t linear, ArrayRef<int64_t> index) { indices[linear] = map(index); });
@@ -150,59 +149,6 @@ static EvaluatorResult evaluateConcat(const Evaluation &e) {
   return single(std::move(result));
 }
 
-/// Rows whose number is undecided are undecided.
-static void markUndecidedRows(Tensor &result, const Tensor &ids, int64_t rowSize) {
-  for (int64_t i = 0; i < ids.size(); ++i) {
-    if (ids.bound(i) == 0)
-      continue;
-    result.addBounds();
-    std::fill_n(result.bounds.begin() + i * rowSize, rowSize, undecided());
-  }
-}
-
-static EvaluatorResult evaluateGather(const Evaluation &e) {
-  const Tensor &table = e.operand(0), &ids = e.operand(1);
-  int64_t rows = table.shape()[0], rowSize = rows == 0 ? 0 : table.size() / rows;
-  SmallVector<int64_t> indices;
-  for (int64_t id : ids.integers)
-    for (int64_t column = 0; column < rowSize; ++column)
-      indices.push_back(id < 0 || id >= rows ? -1 : id * rowSize + column);
-  Tensor result = pick(table, e.resultType(), indices);
-  markUndecidedRows(result, ids, rowSize);
-  return single(std::move(result));
-}
-
-/// Each entry is a sum of as many numbers as ids name its row: n - 1 roundings of sums no larger than the sum of
-/// magnitudes.
-static EvaluatorResult evaluateScatterAdd(const Evaluation &e) {
-  const Tensor &updates = e.operand(0), &ids = e.operand(1);
-  Tensor result(e.resultType());
-  int64_t rows = result.shape()[0], rowSize = rows == 0 ? 0 : result.size() / rows;
-  std::vector<double> magnitudes(result.size()), inherited(result.size()), counts(rows);
-  bool anyUndecided = false;
-  for (int64_t i = 0; i < ids.size(); ++i) {
-    anyUndecided |= ids.bound(i) != 0;
-    int64_t row = ids.integers[i];
-    if (row < 0 || row >= rows)
-      continue;
-    ++counts[row];
-    for (int64_t column = 0; column < rowSize; ++column) {
-      int64_t from = i * rowSize + column, to = row * rowSize + column;
-      result.floats[to] += updates.floats[from];
-      magnitudes[to] += std::abs(updates.floats[from]);
-      inherited[to] += updates.bound(from);
-    }
-  }
-  if (!e.withBounds())
-    return single(std::move(result));
-  result.addBounds();
-  double roundoff = e.roundoff(result.type.getElementType());
-  for (int64_t i = 0; i < result.size(); ++i)
-    result.bounds[i] =
-        anyUndecided ? undecided() : inherited[i] + std::max(counts[i / rowSize] - 1, 0.0) * roundoff * magnitudes[i];
-  return single(std::move(result));
-}
-
 void reference::addShapeEvaluators(EvaluatorTable &table) {
   addEvaluator<graph::ConstantOp>(table, evaluateConstant);
   addEvaluator<graph::IotaOp>(table, evaluateIota);
@@ -212,6 +158,4 @@ void reference::addShapeEvaluators(EvaluatorTable &table) {
   addEvaluator<graph::SliceOp>(table, evaluateSlice);
   addEvaluator<graph::PadOp>(table, evaluatePad);
   addEvaluator<graph::ConcatOp>(table, evaluateConcat);
-  addEvaluator<graph::GatherOp>(table, evaluateGather);
-  addEvaluator<graph::ScatterAddOp>(table, evaluateScatterAdd);
 }

@@ -8,6 +8,7 @@
 #include "moru/Dialect/Graph/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
@@ -121,6 +122,7 @@ static const EvaluatorTable &evaluatorTable() {
     EvaluatorTable table;
     addElementwiseEvaluators(table);
     addShapeEvaluators(table);
+    addIndexingEvaluators(table);
     addReductionEvaluators(table);
     addEvaluator<graph::ScanOp>(table, evaluateScan);
     return table;
@@ -129,7 +131,8 @@ static const EvaluatorTable &evaluatorTable() {
 }
 
 bool reference::hasEvaluator(OperationName name) {
-  return evaluatorTable().contains(name.getStringRef()) || name.getStringRef() == graph::GradientOp::getOperationName();
+  return evaluatorTable().contains(name.getStringRef()) || name.hasInterface<graph::DecomposableOpInterface>() ||
+         name.getStringRef() == graph::GradientOp::getOperationName();
 }
 
 const Tensor *Environment::lookup(Value value) const {
@@ -150,10 +153,35 @@ static void define(Environment &environment, Value value, Tensor tensor, const E
   environment.values[value] = std::move(tensor);
 }
 
+static EvaluatorResult evaluateBlockImpl(Block &block, ArrayRef<Tensor> arguments, const EvaluateOptions &options,
+                                         const Environment *outer, ArrayRef<int64_t> steps);
+
+/// A composite without an evaluator of its own: the value of its decomposition, which is built in a block of its own,
+/// so that the program stays as it is.
+static EvaluatorResult evaluateDecomposed(const Evaluation &e) {
+  Block block;
+  IRMapping mapping;
+  SmallVector<Tensor> arguments;
+  for (auto [value, tensor] : llvm::zip_equal(e.op->getOperands(), e.operands)) {
+    mapping.map(value, block.addArgument(value.getType(), e.op->getLoc()));
+    arguments.push_back(*tensor);
+  }
+  auto builder = OpBuilder::atBlockEnd(&block);
+  auto copy = cast<graph::DecomposableOpInterface>(builder.clone(*e.op, mapping));
+  SmallVector<Value> results = copy.decompose(builder);
+  copy->erase();
+  func::ReturnOp::create(builder, e.op->getLoc(), results);
+  EvaluateOptions options;
+  options.bounds = e.options.bounds;
+  options.exactConstants = e.options.exactConstants;
+  return evaluateBlockImpl(block, arguments, options, nullptr, {});
+}
+
 static LogicalResult evaluateOperation(Operation &op, Environment &environment, const EvaluateOptions &options,
                                        ArrayRef<int64_t> steps) {
   auto entry = evaluatorTable().find(op.getName().getStringRef());
-  if (entry == evaluatorTable().end())
+  bool isKnown = entry != evaluatorTable().end();
+  if (!isKnown && !isa<graph::DecomposableOpInterface>(op))
     return op.emitError("expected an operation that the Reference can evaluate, got ") << op.getName();
   Evaluation evaluation{&op, {}, options, environment, steps};
   for (Value operand : op.getOperands()) {
@@ -162,7 +190,7 @@ static LogicalResult evaluateOperation(Operation &op, Environment &environment, 
       return op.emitError("expected operands whose values are known, got none for ") << operand;
     evaluation.operands.push_back(tensor);
   }
-  EvaluatorResult results = entry->second(evaluation);
+  EvaluatorResult results = isKnown ? entry->second(evaluation) : evaluateDecomposed(evaluation);
   if (failed(results))
     return failure();
   for (auto [value, tensor] : llvm::zip_equal(op.getResults(), *results))

@@ -54,11 +54,15 @@ inline EvaluatorResult single(Tensor tensor) {
 /// Entries of `source` at `indices` (zero where an index is -1), bounds included.
 Tensor pick(const Tensor &source, mlir::RankedTensorType type, llvm::ArrayRef<int64_t> indices);
 
+/// The result whose entry at a multi-index is the first operand's entry at `map(multi-index)`; -1 stands for zero.
+EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(llvm::ArrayRef<int64_t>)> map);
+
 /// Wraps an integer to the width of `element`.
 int64_t wrap(mlir::Type element, int64_t value);
 
 void addElementwiseEvaluators(EvaluatorTable &table);
 void addShapeEvaluators(EvaluatorTable &table);
+void addIndexingEvaluators(EvaluatorTable &table);
 void addReductionEvaluators(EvaluatorTable &table);
 
 /// Evaluates a block within `evaluation`'s program; see `evaluateBlock`.

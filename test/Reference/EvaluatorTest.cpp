@@ -50,6 +50,8 @@ TEST_F(EvaluatorTest, ElementwiseFunctions) {
   expectNear(unary("rsqrt", {0.25, 1, 4, 2}), {2, 1, 0.5, 0.7071067811865476});
   expectNear(unary("sin", x), {-0.9974949866040544, 0, 0.24740395925452294, 0.1411200080598672});
   expectNear(unary("cos", x), {0.0707372016677029, 1, 0.9689124217106447, -0.9899924966004454});
+  expectNear(unary("erf", x), {-0.9661051464753108, 0, 0.27632639016823696, 0.9999779095030014});
+  expectNear(unary("log1p", {-0.5, 0, 1e-20, 1}), {-0.6931471805599453, 0, 1e-20, 0.6931471805599453}, 1e-32 + 1e-15);
 }
 
 TEST_F(EvaluatorTest, ElementwiseBinary) {
@@ -182,6 +184,97 @@ TEST_F(EvaluatorTest, Reductions) {
   EXPECT_EQ(results[1].floats, (Numbers{5, 4, 11, 12}));
   EXPECT_EQ(results[2].integers, (Integers{1, 1, 2, 2}));
   EXPECT_EQ(results[3].floats, (Numbers{68}));
+}
+
+TEST_F(EvaluatorTest, LeastAndProducts) {
+  auto f = function("%x: tensor<2x3xf32>, %n: tensor<2x3xi32>",
+                    "tensor<2xf32>, tensor<3xf32>, tensor<3xi32>, tensor<2xi32>", R"(
+    %0 = graph.reduce_min %x over [1] : tensor<2x3xf32> -> tensor<2xf32>
+    %1 = graph.reduce_prod %x over [0] : tensor<2x3xf32> -> tensor<3xf32>
+    %2 = graph.reduce_min %n over [0] : tensor<2x3xi32> -> tensor<3xi32>
+    %3 = graph.reduce_prod %n over [1] : tensor<2x3xi32> -> tensor<2xi32>
+    return %0, %1, %2, %3 : tensor<2xf32>, tensor<3xf32>, tensor<3xi32>, tensor<2xi32>)");
+  auto results = run(f, {{1, -2, 5, 4, NAN, -6}, {1, 2, 3, 4, 65536, 65536}});
+  EXPECT_EQ(results[0].floats[0], -2);
+  EXPECT_TRUE(std::isnan(results[0].floats[1]));
+  EXPECT_EQ(results[1].floats[0], 4);
+  EXPECT_EQ(results[1].floats[2], -30);
+  EXPECT_EQ(results[2].integers, (Integers{1, 2, 3}));
+  EXPECT_EQ(results[3].integers, (Integers{6, 0})); // 2^34, wrapped.
+}
+
+/// What stands in the descriptions of the reductions, and softmax, of axes without entries.
+TEST_F(EvaluatorTest, OfNothing) {
+  auto f = function("%x: tensor<1x0xf32>, %n: tensor<1x0xi32>",
+                    "tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xi32>, tensor<1xi32>", R"(
+    %0 = graph.reduce_sum %x over [1] : tensor<1x0xf32> -> tensor<1xf32>
+    %1 = graph.reduce_max %x over [1] : tensor<1x0xf32> -> tensor<1xf32>
+    %2 = graph.reduce_min %x over [1] : tensor<1x0xf32> -> tensor<1xf32>
+    %3 = graph.reduce_prod %x over [1] : tensor<1x0xf32> -> tensor<1xf32>
+    %4 = graph.reduce_max %n over [1] : tensor<1x0xi32> -> tensor<1xi32>
+    %5 = graph.reduce_min %n over [1] : tensor<1x0xi32> -> tensor<1xi32>
+    %6 = graph.softmax %x along 1 : tensor<1x0xf32>
+    %7 = graph.cumsum %x along 1 : tensor<1x0xf32>
+    %8, %9 = graph.top_k 0 of %x : tensor<1x0xf32> -> tensor<1x0xf32>, tensor<1x0xi32>
+    return %0, %1, %2, %3, %4, %5
+        : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xi32>, tensor<1xi32>)");
+  auto results = run(f, {{}, {}}, Bounds::Declared);
+  Numbers got;
+  for (int i = 0; i < 4; ++i)
+    got.push_back(results[i].floats[0]);
+  EXPECT_EQ(got, (Numbers{0, -INFINITY, INFINITY, 1}));
+  EXPECT_EQ(results[4].integers[0], std::numeric_limits<int32_t>::min());
+  EXPECT_EQ(results[5].integers[0], std::numeric_limits<int32_t>::max());
+}
+
+TEST_F(EvaluatorTest, CumulativeSums) {
+  auto f = function("%x: tensor<2x3xf32>", "tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>", R"(
+    %0 = graph.cumsum %x along 1 : tensor<2x3xf32>
+    %1 = graph.cumsum %x along 1 exclusive : tensor<2x3xf32>
+    %2 = graph.cumsum %x along 0 reverse : tensor<2x3xf32>
+    return %0, %1, %2 : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>)");
+  auto results = run(f, {{1, 2, 3, 4, 5, 6}});
+  EXPECT_EQ(results[0].floats, (Numbers{1, 3, 6, 4, 9, 15}));
+  EXPECT_EQ(results[1].floats, (Numbers{0, 1, 3, 0, 4, 9}));
+  EXPECT_EQ(results[2].floats, (Numbers{5, 7, 9, 4, 5, 6}));
+}
+
+/// Of equal entries the first comes first; NaN comes before all numbers.
+TEST_F(EvaluatorTest, TopKInOrder) {
+  auto f = function("%x: tensor<2x4xf32>", "tensor<2x3xf32>, tensor<2x3xi32>", R"(
+    %0, %1 = graph.top_k 3 of %x : tensor<2x4xf32> -> tensor<2x3xf32>, tensor<2x3xi32>
+    return %0, %1 : tensor<2x3xf32>, tensor<2x3xi32>)");
+  auto results = run(f, {{1, 5, 5, 2, -INFINITY, 3, NAN, INFINITY}});
+  EXPECT_EQ(results[1].integers, (Integers{1, 2, 3, 2, 3, 1}));
+  EXPECT_EQ(results[0].floats[2], 2);
+  EXPECT_TRUE(std::isnan(results[0].floats[3]));
+}
+
+/// A start that would let the box stick out is moved inwards.
+TEST_F(EvaluatorTest, BoxesStayInside) {
+  auto f = function("%x: tensor<5xf32>, %u: tensor<2xf32>, %i: tensor<i32>", "tensor<2xf32>, tensor<5xf32>", R"(
+    %0 = graph.dynamic_slice %x at(%i) sizes [2] : (tensor<5xf32>, tensor<i32>) -> tensor<2xf32>
+    %1 = graph.dynamic_update_slice %x with %u at(%i) : (tensor<5xf32>, tensor<2xf32>, tensor<i32>) -> tensor<5xf32>
+    return %0, %1 : tensor<2xf32>, tensor<5xf32>)");
+  Numbers x = {1, 2, 3, 4, 5}, u = {8, 9};
+  EXPECT_EQ(run(f, {x, u, {1}})[0].floats, (Numbers{2, 3}));
+  EXPECT_EQ(run(f, {x, u, {-7}})[0].floats, (Numbers{1, 2}));
+  EXPECT_EQ(run(f, {x, u, {4}})[0].floats, (Numbers{4, 5}));
+  EXPECT_EQ(run(f, {x, u, {2}})[1].floats, (Numbers{1, 2, 8, 9, 5}));
+  EXPECT_EQ(run(f, {x, u, {9}})[1].floats, (Numbers{1, 2, 3, 8, 9}));
+}
+
+/// The numbers of Philox.h, another stream for another number, and nothing but the operands counts.
+TEST_F(EvaluatorTest, RandomNumbersAreThoseOfPhilox) {
+  auto f = function("%k: tensor<i64>, %c: tensor<i32>", "tensor<2x3xf32>, tensor<2x3xi32>", R"(
+    %0 = graph.random uniform key %k counter %c stream 7 : tensor<i64>, tensor<i32> -> tensor<2x3xf32>
+    %1 = graph.random bits key %k counter %c stream 8 : tensor<i64>, tensor<i32> -> tensor<2x3xi32>
+    return %0, %1 : tensor<2x3xf32>, tensor<2x3xi32>)");
+  auto results = run(f, {{12345678901.0}, {3}});
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(results[0].floats[i], philoxUniform(12345678901, 7, 3, i));
+    EXPECT_EQ(results[1].integers[i], int32_t(philoxBits(12345678901, 8, 3, i)));
+  }
 }
 
 TEST_F(EvaluatorTest, GatherGivesZerosForIdsOutside) {

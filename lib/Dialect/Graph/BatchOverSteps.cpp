@@ -211,9 +211,10 @@ std::optional<Stacked> moru::graph::batchOverSteps(OpBuilder *builder, Operation
       .Case([&](TransposeOp other) { return batchTranspose(builder, other, lookup); })
       .Case([&](SliceOp other) { return batchSlice(builder, other, length, lookup); })
       .Case([&](PadOp other) { return batchPad(builder, other, lookup); })
-      .Case<ConcatOp, SoftmaxOp, LogSoftmaxOp>(
+      .Case<ConcatOp, CumsumOp, SoftmaxOp, LogSoftmaxOp>(
           [&](auto other) { return batchAlongAxis(builder, other, length, lookup); })
-      .Case<ReduceSumOp, ReduceMaxOp>([&](auto other) { return batchReduction(builder, other, lookup); })
+      .Case<ReduceSumOp, ReduceMaxOp, ReduceMinOp, ReduceProdOp>(
+          [&](auto other) { return batchReduction(builder, other, lookup); })
       .Case([&](ContractOp other) { return batchContract(builder, other, lookup); })
       .Case([&](GatherOp other) { return batchGather(builder, other, lookup); })
       .Default(std::nullopt);

@@ -56,10 +56,19 @@ void Cotangents::replace(Value from, Value to) {
     active.insert(to);
   if (Value sum = sums.lookup(from))
     sums[to] = sum;
+  forget(from);
+}
+
+void Cotangents::forget(Value value) {
+  active.erase(value);
+  sums.erase(value);
 }
 
 LogicalResult Cotangents::propagate(Operation *last) {
   for (Operation *op = last; op;) {
+    op = decomposeWithoutRule(op);
+    if (!op)
+      break;
     Operation *previous = op->getPrevNode(); // The rule of a scan replaces the scan.
     if (failed(propagateThrough(op)))
       return failure();
@@ -68,10 +77,37 @@ LogicalResult Cotangents::propagate(Operation *last) {
   return success();
 }
 
+bool Cotangents::mustCross(Operation *op) const {
+  return llvm::any_of(op->getResults(), [&](Value result) { return static_cast<bool>(lookup(result)); }) &&
+         dependsOnTarget(op);
+}
+
+Operation *Cotangents::decomposeWithoutRule(Operation *op) {
+  auto composite = dyn_cast<DecomposableOpInterface>(op);
+  if (!composite || isa<DifferentiableOpInterface>(op) || !mustCross(op))
+    return op;
+  Operation *before = op->getPrevNode();
+  OpBuilder parts(op);
+  SmallVector<Value> values = composite.decompose(parts);
+  Operation *first = before ? before->getNextNode() : &op->getBlock()->front();
+  for (Operation &part : llvm::make_range(first->getIterator(), op->getIterator()))
+    if (!isa<StopGradientOp>(part) && dependsOnTarget(&part))
+      active.insert_range(part.getResults());
+  // What is known of a result holds for the part that it is; that part may be an operand, or have other uses too.
+  for (auto [result, value] : llvm::zip_equal(op->getResults(), values)) {
+    add(value, lookup(result));
+    forget(result);
+  }
+  op->replaceAllUsesWith(values);
+  Operation *last = op->getPrevNode();
+  op->erase();
+  return last;
+}
+
 LogicalResult Cotangents::propagateThrough(Operation *op) {
-  auto cotangents = llvm::map_to_vector(op->getResults(), [&](Value result) { return lookup(result); });
-  if (llvm::none_of(cotangents, [](Value cotangent) { return static_cast<bool>(cotangent); }) || !dependsOnTarget(op))
+  if (!mustCross(op))
     return success();
+  auto cotangents = llvm::map_to_vector(op->getResults(), [&](Value result) { return lookup(result); });
   if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
     if (failed(checkDiscreteOperand(op)))
       return failure();

@@ -26,10 +26,16 @@ struct DecomposeComposites : moru::graph::impl::DecomposeCompositesBase<Decompos
 
 void DecomposeComposites::runOnOperation() {
   SmallVector<DecomposableOpInterface> composites;
-  getOperation().walk([&](DecomposableOpInterface op) { composites.push_back(op); });
-  for (DecomposableOpInterface composite : composites) {
-    OpBuilder builder(composite);
-    composite->replaceAllUsesWith(composite.decompose(builder));
-    composite->erase();
-  }
+  auto collect = [&] {
+    composites.clear();
+    getOperation().walk([&](DecomposableOpInterface op) { composites.push_back(op); });
+    return !composites.empty();
+  };
+  // A decomposition may hold composites.
+  while (collect())
+    for (DecomposableOpInterface composite : composites) {
+      OpBuilder builder(composite);
+      composite->replaceAllUsesWith(composite.decompose(builder));
+      composite->erase();
+    }
 }

@@ -29,6 +29,8 @@ struct Formula {
   mlir::Value exp(mlir::Value x) { return ExpOp::create(builder, loc, x); }
   mlir::Value log(mlir::Value x) { return LogOp::create(builder, loc, x); }
 
+  mlir::Value log1p(mlir::Value x) { return Log1pOp::create(builder, loc, x); }
+
   /// The number `value` in every entry, typed as `like`.
   mlir::Value splat(mlir::Value like, double value) { return createSplat(builder, loc, typeOf(like), value); }
   mlir::Value scale(mlir::Value x, double factor) { return mul(x, splat(x, factor)); }
@@ -55,6 +57,10 @@ struct Formula {
     return x.getType() == type ? x : mlir::Value(ReshapeOp::create(builder, loc, type, x));
   }
 };
+
+/// The place in the flattened `like` of each of `ids`, which number entries along its last axis; -1 where `mayMiss` and
+/// there is no such entry.
+mlir::Value flattenIds(Formula &f, mlir::Value ids, mlir::Value like, bool mayMiss);
 
 /// What softmax_cross_entropy and its gradient share: `[hit]` marks each position's target among the classes, `valid`
 /// the positions that count, `count` their number as a scalar of floating point, 1 if there is none.

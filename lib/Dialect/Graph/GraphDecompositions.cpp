@@ -26,6 +26,26 @@ SmallVector<Value> LogSoftmaxOp::decompose(OpBuilder &builder) {
   return {f.sub(s, f.expand(f.log(f.sum(f.exp(s), axis)), s, axis))};
 }
 
+Value moru::graph::flattenIds(Formula &f, Value ids, Value like, bool mayMiss) {
+  OpBuilder &builder = f.builder;
+  RankedTensorType type = typeOf(like);
+  int64_t size = type.getShape().back(), perRow = typeOf(ids).getShape().back(), entries = type.getNumElements();
+  // Numbers beyond i32 need the wider type.
+  Type element = entries > std::numeric_limits<int32_t>::max() ? builder.getI64Type() : typeOf(ids).getElementType();
+  if (element != typeOf(ids).getElementType())
+    ids = ConvertOp::create(builder, f.loc, RankedTensorType::get(typeOf(ids).getShape(), element), ids);
+  int64_t rows = perRow ? typeOf(ids).getNumElements() / perRow : 0;
+  auto table = RankedTensorType::get({rows, perRow}, element);
+  Value line = ReshapeOp::create(builder, f.loc, table, ids);
+  Value flat = f.add(line, f.scale(IotaOp::create(builder, f.loc, table, 0), static_cast<double>(size)));
+  if (mayMiss) {
+    Value low = f.compare(Direction::Ge, line, f.splat(line, 0));
+    Value high = f.compare(Direction::Lt, line, f.splat(line, static_cast<double>(size)));
+    flat = f.select(AndOp::create(builder, f.loc, low, high), flat, f.splat(flat, -1));
+  }
+  return ReshapeOp::create(builder, f.loc, RankedTensorType::get({rows * perRow}, element), flat);
+}
+
 CrossEntropyTargets::CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op) {
   OpBuilder &builder = f.builder;
   RankedTensorType logits = typeOf(op.getLogits());

@@ -220,14 +220,12 @@ OpFoldResult ConcatOp::fold(FoldAdaptor) {
   return {};
 }
 
-OpFoldResult ReduceSumOp::fold(FoldAdaptor) {
-  if (getAxes().empty())
-    return getOperand();
-  return {};
+/// A reduction over no axes.
+template <typename OpTy> static OpFoldResult foldReduction(OpTy op) {
+  return op.getAxes().empty() ? OpFoldResult(op.getOperand()) : OpFoldResult();
 }
 
-OpFoldResult ReduceMaxOp::fold(FoldAdaptor) {
-  if (getAxes().empty())
-    return getOperand();
-  return {};
-}
+OpFoldResult ReduceSumOp::fold(FoldAdaptor) { return foldReduction(*this); }
+OpFoldResult ReduceMaxOp::fold(FoldAdaptor) { return foldReduction(*this); }
+OpFoldResult ReduceMinOp::fold(FoldAdaptor) { return foldReduction(*this); }
+OpFoldResult ReduceProdOp::fold(FoldAdaptor) { return foldReduction(*this); }

@@ -6,6 +6,8 @@
 #include "Formula.h"
 #include "moru/Dialect/Graph/Cotangents.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace moru::graph;
 
@@ -51,6 +53,22 @@ LogicalResult ExpOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotan
 LogicalResult LogOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   Formula f(builder, *this);
   d.add(getOperand(), [&] { return f.div(dy[0], getOperand()); });
+  return success();
+}
+
+// y = log(1 + x): dx = dy / (1 + x)
+LogicalResult Log1pOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value x = getOperand();
+  d.add(x, [&] { return f.div(dy[0], f.add(x, f.splat(x, 1))); });
+  return success();
+}
+
+// y = erf x: dx = dy * (2 / sqrt(pi) * e^(-x^2))
+LogicalResult ErfOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value x = getOperand();
+  d.add(x, [&] { return f.mul(dy[0], f.scale(f.exp(f.neg(f.mul(x, x))), 2 * std::numbers::inv_sqrtpi)); });
   return success();
 }
 
@@ -315,6 +333,13 @@ LogicalResult ContractOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dz, 
   return success();
 }
 
+/// Zeros of the type of `like`, with `updates` added at the places `flatIds` of their flattened form.
+static Value scatterIntoFlat(Formula &f, Value updates, Value flatIds, Value like) {
+  auto flat = RankedTensorType::get({typeOf(like).getNumElements()}, typeOf(like).getElementType());
+  Value line = f.reshape(updates, flatIds);
+  return f.reshape(ScatterAddOp::create(f.builder, f.loc, flat, line, flatIds), like);
+}
+
 // dx = dy repeated
 LogicalResult ReduceSumOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   Formula f(builder, *this);
@@ -322,15 +347,84 @@ LogicalResult ReduceSumOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy,
   return success();
 }
 
+/// dy / (number of entries equal to the result) where an entry is, 0 elsewhere.
+template <typename OpTy> static void shareAmongEqual(OpTy op, Formula f, Value dy, Cotangents &d) {
+  Value x = op.getOperand();
+  d.add(x, [&] {
+    Value equal = f.compare(Direction::Eq, x, f.expand(op.getResult(), x, op.getAxes()));
+    Value count = f.sum(f.select(equal, f.splat(x, 1), f.splat(x, 0)), op.getAxes());
+    return f.select(equal, f.expand(f.div(dy, count), x, op.getAxes()), f.splat(x, 0));
+  });
+}
+
 // dx = dy / (number of the largest) where x = y, 0 elsewhere
 LogicalResult ReduceMaxOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  shareAmongEqual(*this, Formula(builder, *this), dy[0], d);
+  return success();
+}
+
+// dx = dy / (number of the least) where x = y, 0 elsewhere
+LogicalResult ReduceMinOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  shareAmongEqual(*this, Formula(builder, *this), dy[0], d);
+  return success();
+}
+
+/// The products of the entries of `x` before each along axis 0, or behind it.
+static Value productsBefore(Formula &f, Value x, bool behind) {
+  SmallVector<int64_t> rest(typeOf(x).getShape().drop_front());
+  auto slice = RankedTensorType::get(rest, typeOf(x).getElementType());
+  Value one = createSplat(f.builder, f.loc, slice, 1);
+  auto scan = ScanOp::create(f.builder, f.loc, one, x, typeOf(x).getDimSize(0), ArrayRef<int64_t>{0},
+                             ArrayRef<int64_t>{0}, behind, slice);
+  OpBuilder body = OpBuilder::atBlockEnd(scan.getBodyBlock());
+  Value product = scan.getCarryArgs().front();
+  Value next = MulOp::create(body, f.loc, product, scan.getInputArgs().front());
+  YieldOp::create(body, f.loc, next, product);
+  return scan.getOutputResults().front();
+}
+
+// dx = dy * (product of the entries before x) * (product of those behind it), the reduced axes seen as one
+LogicalResult ReduceProdOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   Formula f(builder, *this);
   Value x = getOperand();
-  d.add(x, [&] {
-    Value largest = f.compare(Direction::Eq, x, f.expand(getResult(), x, getAxes()));
-    Value count = f.sum(f.select(largest, f.splat(x, 1), f.splat(x, 0)), getAxes());
-    return f.select(largest, f.expand(f.div(dy[0], count), x, getAxes()), f.splat(x, 0));
+  RankedTensorType type = typeOf(x);
+  d.add(x, [&]() -> Value {
+    Value spread = f.expand(dy[0], x, getAxes());
+    if (type.getNumElements() == 0 || getAxes().empty())
+      return spread;
+    SmallVector<int64_t> order(getAxes()), inverse(type.getRank()), flat{1};
+    for (int64_t axis : getAxes())
+      flat.front() *= type.getDimSize(axis);
+    for (int64_t axis : llvm::seq<int64_t>(0, type.getRank()))
+      if (!llvm::is_contained(getAxes(), axis)) {
+        order.push_back(axis);
+        flat.push_back(type.getDimSize(axis));
+      }
+    for (auto [index, axis] : llvm::enumerate(order))
+      inverse[axis] = index;
+    Value ordered = TransposeOp::create(builder, f.loc, x, order);
+    auto flatType = RankedTensorType::get(flat, type.getElementType());
+    Value line = ReshapeOp::create(builder, f.loc, flatType, ordered);
+    Value others = f.mul(productsBefore(f, line, false), productsBefore(f, line, true));
+    return f.mul(spread, TransposeOp::create(builder, f.loc, f.reshape(others, ordered), inverse));
   });
+  return success();
+}
+
+// dx = the cumulative sum of dy from the other end
+LogicalResult CumsumOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  d.add(getOperand(), [&] {
+    return CumsumOp::create(builder, getLoc(), dy[0].getType(), dy[0], getAxis(), getExclusive(), !getReverse());
+  });
+  return success();
+}
+
+// dx = dvalues added at the indices
+LogicalResult TopKOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value x = getOperand();
+  if (dy[0])
+    d.add(x, [&] { return scatterIntoFlat(f, dy[0], flattenIds(f, getIndices(), x, false), x); });
   return success();
 }
 
@@ -341,6 +435,26 @@ LogicalResult ReduceMaxOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy,
 // y = table[ids]: dtable = dy added at ids
 LogicalResult GatherOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   d.add(getTable(), [&] { return ScatterAddOp::create(builder, getLoc(), getTable().getType(), dy[0], getIds()); });
+  return success();
+}
+
+// y = the box of x at starts: dx = zeros with dy as their box
+LogicalResult DynamicSliceOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value x = getOperand();
+  d.add(x,
+        [&] { return DynamicUpdateSliceOp::create(builder, f.loc, x.getType(), f.splat(x, 0), dy[0], getStarts()); });
+  return success();
+}
+
+// y = x with the box u at starts: dx = dy with a box of zeros, du = the box of dy
+LogicalResult DynamicUpdateSliceOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value u = getUpdate();
+  d.add(getOperand(), [&] {
+    return DynamicUpdateSliceOp::create(builder, f.loc, dy[0].getType(), dy[0], f.splat(u, 0), getStarts());
+  });
+  d.add(u, [&] { return DynamicSliceOp::create(builder, f.loc, dy[0], getStarts(), typeOf(u).getShape()); });
   return success();
 }
 

@@ -1,5 +1,6 @@
 //===- GraphOps.cpp - shape rules, verifiers and syntax -------------------===//
-// One block per operation. `// C1` … are the constraints of GraphOps.td.
+// One block per operation. `// C1` … are the constraints of GraphOps.td. Those with computed places stand in
+// GraphIndexingOps.cpp.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Dialect/Graph/Graph.h"
@@ -81,6 +82,20 @@ std::optional<double> moru::graph::getSplatValue(Value value) {
 //===----------------------------------------------------------------------===//
 // Shape
 //===----------------------------------------------------------------------===//
+
+LogicalResult RandomOp::verify() {
+  Type element = typeOf(getResult()).getElementType();
+  if (getKey().getType() != RankedTensorType::get({}, IntegerType::get(getContext(), 64)) ||
+      getCounter().getType() != RankedTensorType::get({}, IntegerType::get(getContext(), 32))) // C1
+    return emitOpError() << "expected a key tensor<i64> and a counter tensor<i32>, got " << getKey().getType()
+                         << " and " << getCounter().getType();
+  if (int64_t stream = getStream(); stream < 0 || stream > std::numeric_limits<uint32_t>::max()) // C2
+    return emitOpError() << "expected a stream in [0, 2^32), got " << stream;
+  bool isBits = getDistribution() == Distribution::Bits;
+  if (isBits ? !element.isInteger(32) : !element.isF32() && !element.isF64()) // C3
+    return emitOpError() << "expected " << (isBits ? "i32" : "f32 or f64") << ", got " << element;
+  return success();
+}
 
 LogicalResult IotaOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); } // C1
 
@@ -285,6 +300,31 @@ LogicalResult ReduceMaxOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   return inferReduction(loc, adaptor.getOperand(), adaptor.getAxes(), results);
 }
 
+LogicalResult ReduceMinOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  return inferReduction(loc, adaptor.getOperand(), adaptor.getAxes(), results);
+}
+
+LogicalResult ReduceProdOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
+                                             SmallVectorImpl<Type> &results) {
+  return inferReduction(loc, adaptor.getOperand(), adaptor.getAxes(), results);
+}
+
+LogicalResult CumsumOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); } // C1
+
+LogicalResult TopKOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
+                                       SmallVectorImpl<Type> &results) {
+  RankedTensorType type = typeOf(adaptor.getOperand());
+  int64_t k = adaptor.getK();
+  if (type.getRank() < 1 || k < 0 || k > type.getShape().back()) // C1
+    return emitOptionalError(loc, "expected a last axis of at least ", k, " entries, got ", type);
+  SmallVector<int64_t> shape(type.getShape());
+  shape.back() = k;
+  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
+  return success();
+}
+
 LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
                                          SmallVectorImpl<Type> &results) {
   RankedTensorType type = typeOf(adaptor.getOperand());
@@ -295,34 +335,6 @@ LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + axis);
   results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Indexing
-//===----------------------------------------------------------------------===//
-
-LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                         SmallVectorImpl<Type> &results) {
-  RankedTensorType table = typeOf(adaptor.getTable());
-  if (table.getRank() < 1) // C1
-    return emitOptionalError(loc, "expected a table of rank 1 or more, got rank 0");
-  SmallVector<int64_t> shape(typeOf(adaptor.getIds()).getShape());
-  llvm::append_range(shape, table.getShape().drop_front());
-  results.push_back(RankedTensorType::get(shape, table.getElementType()));
-  return success();
-}
-
-LogicalResult ScatterAddOp::verify() {
-  RankedTensorType updates = typeOf(getUpdates()), result = typeOf(getResult());
-  if (result.getRank() < 1)
-    return emitOpError("expected a result of rank 1 or more, got rank 0");
-  SmallVector<int64_t> shape(typeOf(getIds()).getShape());
-  llvm::append_range(shape, result.getShape().drop_front());
-  if (updates.getShape() != ArrayRef<int64_t>(shape)) // C1
-    return emitOpError() << "expected updates of shape [" << shape << "], got [" << updates.getShape() << "]";
-  if (updates.getElementType() != result.getElementType()) // C2
-    return emitOpError() << "expected element type " << updates.getElementType() << ", got " << result.getElementType();
   return success();
 }
 

@@ -405,3 +405,138 @@ func.func @dynamic_shape(%x: tensor<?xf32>) {
   %0 = graph.tanh %x : tensor<?xf32>
   return
 }
+
+// -----
+
+func.func @reduce_min_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected axes to be increasing and within rank 2, got 2 after -1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.reduce_min %x over [2] : tensor<2x3xf32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_prod_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected axes to be increasing and within rank 2, got 0 after 0}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.reduce_prod %x over [0, 0] : tensor<2x3xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @cumsum_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected an axis within rank 2, got 2}}
+  %0 = graph.cumsum %x along 2 : tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @top_k_c1(%x: tensor<2x3xf32>) {
+  // expected-error @below {{expected a last axis of at least 4 entries, got 'tensor<2x3xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0, %1 = graph.top_k 4 of %x : tensor<2x3xf32> -> tensor<2x4xf32>, tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @top_k_c1_rank(%x: tensor<f32>) {
+  // expected-error @below {{expected a last axis of at least 1 entries, got 'tensor<f32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0, %1 = graph.top_k 1 of %x : tensor<f32> -> tensor<1xf32>, tensor<1xi32>
+  return
+}
+
+// -----
+
+func.func @dynamic_slice_c1(%x: tensor<2x3xf32>, %i: tensor<i32>) {
+  // expected-error @below {{expected one start per axis (2), got 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.dynamic_slice %x at(%i) sizes [1, 1] : (tensor<2x3xf32>, tensor<i32>) -> tensor<1x1xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_slice_c2(%x: tensor<2xf32>, %i: tensor<1xi32>) {
+  // expected-error @below {{expected starts of rank 0, got 'tensor<1xi32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.dynamic_slice %x at(%i) sizes [1] : (tensor<2xf32>, tensor<1xi32>) -> tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_slice_c3(%x: tensor<2xf32>, %i: tensor<i32>) {
+  // expected-error @below {{expected sizes of a box that fits into 'tensor<2xf32>', got [3]}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.dynamic_slice %x at(%i) sizes [3] : (tensor<2xf32>, tensor<i32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_update_slice_c1(%x: tensor<2xf32>, %u: tensor<1xf32>) {
+  // expected-error @below {{expected one start per axis (1), got 0}}
+  %0 = graph.dynamic_update_slice %x with %u at() : (tensor<2xf32>, tensor<1xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_update_slice_c3(%x: tensor<2xf32>, %u: tensor<3xf32>, %i: tensor<i32>) {
+  // expected-error @below {{expected an update that fits into 'tensor<2xf32>', got 'tensor<3xf32>'}}
+  %0 = graph.dynamic_update_slice %x with %u at(%i) : (tensor<2xf32>, tensor<3xf32>, tensor<i32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_update_slice_c3_element(%x: tensor<2xf32>, %u: tensor<1xf64>, %i: tensor<i32>) {
+  // expected-error @below {{expected an update that fits into 'tensor<2xf32>', got 'tensor<1xf64>'}}
+  %0 = graph.dynamic_update_slice %x with %u at(%i) : (tensor<2xf32>, tensor<1xf64>, tensor<i32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @dynamic_update_slice_c4(%x: tensor<2xf32>, %u: tensor<1xf32>, %i: tensor<i32>) {
+  // expected-error @below {{expected a result of type 'tensor<2xf32>', got 'tensor<3xf32>'}}
+  %0 = graph.dynamic_update_slice %x with %u at(%i) : (tensor<2xf32>, tensor<1xf32>, tensor<i32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @random_c1(%key: tensor<i32>, %step: tensor<i32>) {
+  // expected-error @below {{expected a key tensor<i64> and a counter tensor<i32>, got 'tensor<i32>' and 'tensor<i32>'}}
+  %0 = graph.random uniform key %key counter %step stream 0 : tensor<i32>, tensor<i32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @random_c2(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected a stream in [0, 2^32), got -1}}
+  %0 = graph.random uniform key %key counter %step stream -1 : tensor<i64>, tensor<i32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @random_c3(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected f32 or f64, got 'bf16'}}
+  %0 = graph.random uniform key %key counter %step stream 0 : tensor<i64>, tensor<i32> -> tensor<2xbf16>
+  return
+}
+
+// -----
+
+func.func @random_c3_bits(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected i32, got 'f32'}}
+  %0 = graph.random bits key %key counter %step stream 0 : tensor<i64>, tensor<i32> -> tensor<2xf32>
+  return
+}

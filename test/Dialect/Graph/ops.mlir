@@ -37,7 +37,11 @@ func.func @unary(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
   %9 = graph.cos %8 : tensor<2x3xf32>
   // CHECK: graph.stop_gradient %{{.*}} : tensor<2x3xf32>
   %10 = graph.stop_gradient %9 : tensor<2x3xf32>
-  return %10 : tensor<2x3xf32>
+  // CHECK: graph.erf %{{.*}} : tensor<2x3xf32>
+  %11 = graph.erf %10 : tensor<2x3xf32>
+  // CHECK: graph.log1p %{{.*}} : tensor<2x3xf32>
+  %12 = graph.log1p %11 : tensor<2x3xf32>
+  return %12 : tensor<2x3xf32>
 }
 
 // CHECK-LABEL: func.func @binary
@@ -114,6 +118,39 @@ func.func @reductions(%x: tensor<2x3x4xf32>) -> (tensor<3xf32>, tensor<f32>, ten
   // CHECK: graph.argmax %{{.*}} over 1 : tensor<2x3x4xf32> -> tensor<2x4xi32>
   %2 = graph.argmax %x over 1 : tensor<2x3x4xf32> -> tensor<2x4xi32>
   return %0, %1, %2 : tensor<3xf32>, tensor<f32>, tensor<2x4xi32>
+}
+
+// CHECK-LABEL: func.func @more_reductions
+func.func @more_reductions(%x: tensor<2x3x4xi64>) -> (tensor<3xi64>, tensor<2x4xi64>, tensor<2x3x2xi64>, tensor<2x3x2xi32>) {
+  // CHECK: graph.reduce_min %{{.*}} over [0, 2] : tensor<2x3x4xi64> -> tensor<3xi64>
+  %0 = graph.reduce_min %x over [0, 2] : tensor<2x3x4xi64> -> tensor<3xi64>
+  // CHECK: graph.reduce_prod %{{.*}} over [1] : tensor<2x3x4xi64> -> tensor<2x4xi64>
+  %1 = graph.reduce_prod %x over [1] : tensor<2x3x4xi64> -> tensor<2x4xi64>
+  // CHECK: graph.cumsum %{{.*}} along 1 : tensor<2x3x4xi64>
+  %2 = graph.cumsum %x along 1 : tensor<2x3x4xi64>
+  // CHECK: graph.cumsum %{{.*}} along 2 exclusive reverse : tensor<2x3x4xi64>
+  %3 = graph.cumsum %2 along 2 exclusive reverse : tensor<2x3x4xi64>
+  // CHECK: graph.top_k 2 of %{{.*}} : tensor<2x3x4xi64> -> tensor<2x3x2xi64>, tensor<2x3x2xi32>
+  %4, %5 = graph.top_k 2 of %3 : tensor<2x3x4xi64> -> tensor<2x3x2xi64>, tensor<2x3x2xi32>
+  return %0, %1, %4, %5 : tensor<3xi64>, tensor<2x4xi64>, tensor<2x3x2xi64>, tensor<2x3x2xi32>
+}
+
+// CHECK-LABEL: func.func @boxes
+func.func @boxes(%x: tensor<4x8xf32>, %i: tensor<i32>, %j: tensor<i64>) -> tensor<4x8xf32> {
+  // CHECK: graph.dynamic_slice %{{.*}} at(%{{.*}}, %{{.*}}) sizes [1, 3] : (tensor<4x8xf32>, tensor<i32>, tensor<i64>) -> tensor<1x3xf32>
+  %0 = graph.dynamic_slice %x at(%i, %j) sizes [1, 3] : (tensor<4x8xf32>, tensor<i32>, tensor<i64>) -> tensor<1x3xf32>
+  // CHECK: graph.dynamic_update_slice %{{.*}} with %{{.*}} at(%{{.*}}, %{{.*}}) : (tensor<4x8xf32>, tensor<1x3xf32>, tensor<i32>, tensor<i64>) -> tensor<4x8xf32>
+  %1 = graph.dynamic_update_slice %x with %0 at(%i, %j) : (tensor<4x8xf32>, tensor<1x3xf32>, tensor<i32>, tensor<i64>) -> tensor<4x8xf32>
+  return %1 : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @random
+func.func @random(%seed: tensor<i64>, %step: tensor<i32>) -> (tensor<2x3xf32>, tensor<5xi32>) {
+  // CHECK: graph.random uniform key %{{.*}} counter %{{.*}} stream 3 : tensor<i64>, tensor<i32> -> tensor<2x3xf32>
+  %0 = graph.random uniform key %seed counter %step stream 3 : tensor<i64>, tensor<i32> -> tensor<2x3xf32>
+  // CHECK: graph.random bits key %{{.*}} counter %{{.*}} stream 4 : tensor<i64>, tensor<i32> -> tensor<5xi32>
+  %1 = graph.random bits key %seed counter %step stream 4 : tensor<i64>, tensor<i32> -> tensor<5xi32>
+  return %0, %1 : tensor<2x3xf32>, tensor<5xi32>
 }
 
 // CHECK-LABEL: func.func @indexing

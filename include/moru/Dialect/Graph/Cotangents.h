@@ -48,6 +48,13 @@ public:
 
 private:
   bool dependsOnTarget(mlir::Operation *op) const;
+  /// `value` is about to be erased; another may come to lie where it lay.
+  void forget(mlir::Value value);
+  /// A cotangent has to go through `op`.
+  bool mustCross(mlir::Operation *op) const;
+  /// A composite without a rule that a cotangent has to go through is replaced by its decomposition, through which the
+  /// walk goes on: the operation to go on with, which is null where the composite was the first and has no parts.
+  mlir::Operation *decomposeWithoutRule(mlir::Operation *op);
   llvm::LogicalResult propagateThrough(mlir::Operation *op);
   llvm::LogicalResult checkDiscreteOperand(mlir::Operation *op);
 

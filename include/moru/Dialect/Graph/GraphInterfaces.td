@@ -36,7 +36,8 @@ def Graph_NonDifferentiableOpInterface : OpInterface<"NonDifferentiableOpInterfa
 def Graph_DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
   let cppNamespace = "::moru::graph";
   let description = [{
-    A named composite: its decomposition into primitive operations is its definition, its reference and its fallback.
+    A named composite: its decomposition into other operations is its definition, its reference and its fallback. One that has no gradient
+    rule is differentiated through its decomposition, one that has no evaluator is evaluated by it, and none needs a kernel.
   }];
   let methods = [
     InterfaceMethod<[{

@@ -438,3 +438,52 @@ func.func @sums_over_the_steps(%h0: tensor<2x3xf64>, %w: tensor<3x3xf64>, %xs: t
   }
   return %last, %s, %t, %u : tensor<2x3xf64>, tensor<3x3xf64>, tensor<5x3xf64>, tensor<3x3xf64>
 }
+
+func.func @error_function_and_log1p(%x: tensor<2x3xf64>) -> (tensor<2x3xf64>, tensor<2x3xf64>) attributes {test.low = -0.8, test.high = 1.0} {
+  %0 = graph.erf %x : tensor<2x3xf64>
+  %1 = graph.log1p %x : tensor<2x3xf64>
+  return %0, %1 : tensor<2x3xf64>, tensor<2x3xf64>
+}
+
+func.func @reduce_min(%x: tensor<3x4x2xf64>) -> tensor<4xf64> {
+  %0 = graph.reduce_min %x over [0, 2] : tensor<3x4x2xf64> -> tensor<4xf64>
+  %1 = graph.mul %0, %0 : tensor<4xf64>
+  return %1 : tensor<4xf64>
+}
+
+func.func @reduce_prod(%x: tensor<3x4x2xf64>) -> (tensor<4xf64>, tensor<f64>) attributes {test.low = 0.8, test.high = 1.3} {
+  %0 = graph.reduce_prod %x over [0, 2] : tensor<3x4x2xf64> -> tensor<4xf64>
+  %1 = graph.reduce_prod %x over [0, 1, 2] : tensor<3x4x2xf64> -> tensor<f64>
+  return %0, %1 : tensor<4xf64>, tensor<f64>
+}
+
+// The derivatives at zeros, first and second, are right too: rows with one, two and three zeros.
+func.func @reduce_prod_of_zeros(%x: tensor<4x3xf64>) -> tensor<4xf64> attributes {test.low = 0.0, test.high = 0.0} {
+  %base = graph.constant dense<[[1.5, 0.5, 2.0], [0.0, 1.5, 0.5], [0.0, 1.5, 0.0], [0.0, 0.0, 0.0]]> : tensor<4x3xf64>
+  %0 = graph.add %x, %base : tensor<4x3xf64>
+  %1 = graph.reduce_prod %0 over [1] : tensor<4x3xf64> -> tensor<4xf64>
+  return %1 : tensor<4xf64>
+}
+
+func.func @cumulative_sums(%x: tensor<3x4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>) {
+  %0 = graph.cumsum %x along 1 : tensor<3x4xf64>
+  %1 = graph.mul %0, %0 : tensor<3x4xf64>
+  %2 = graph.cumsum %x along 0 exclusive reverse : tensor<3x4xf64>
+  %3 = graph.mul %2, %x : tensor<3x4xf64>
+  return %1, %3 : tensor<3x4xf64>, tensor<3x4xf64>
+}
+
+func.func @top_k(%x: tensor<3x5xf64>) -> tensor<3x2xf64> {
+  %values, %indices = graph.top_k 2 of %x : tensor<3x5xf64> -> tensor<3x2xf64>, tensor<3x2xi32>
+  %0 = graph.mul %values, %values : tensor<3x2xf64>
+  return %0 : tensor<3x2xf64>
+}
+
+func.func @dynamic_slices(%x: tensor<4x5xf64>, %u: tensor<2x3xf64>, %i: tensor<i32>) -> (tensor<2x3xf64>, tensor<4x5xf64>) {
+  %four = graph.constant dense<4> : tensor<i32>
+  %0 = graph.dynamic_slice %x at(%i, %four) sizes [2, 3] : (tensor<4x5xf64>, tensor<i32>, tensor<i32>) -> tensor<2x3xf64>
+  %1 = graph.mul %0, %0 : tensor<2x3xf64>
+  %2 = graph.dynamic_update_slice %x with %u at(%four, %i) : (tensor<4x5xf64>, tensor<2x3xf64>, tensor<i32>, tensor<i32>) -> tensor<4x5xf64>
+  %3 = graph.mul %2, %2 : tensor<4x5xf64>
+  return %1, %3 : tensor<2x3xf64>, tensor<4x5xf64>
+}
