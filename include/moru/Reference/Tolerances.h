@@ -18,6 +18,20 @@ constexpr double kRoundoffBF16 = 0x1p-8;
 /// outside of it.
 constexpr double kTranscendentalRoundoffs = 16;
 
+/// How far the functions of compiled code are from the exact result in f32, in units in the last place: the largest
+/// error over all 2^32 numbers (of pow: over 10^9 pairs), with AVX2 as with AVX-512, rounded up. Denormal results count
+/// in units of 2^-149; zeros, infinities and NaN are C's. ApproximateMathTest measures them.
+constexpr double kExpUlps = 1.1;
+constexpr double kLogUlps = 1.1;
+constexpr double kLog1pUlps = 2;
+constexpr double kTanhUlps = 2;
+constexpr double kSigmoidUlps = 3;
+constexpr double kErfUlps = 2;
+constexpr double kSqrtUlps = 0.5;
+constexpr double kRsqrtUlps = 1.5;
+constexpr double kSineUlps = 2;
+constexpr double kPowUlps = 0.51;
+
 /// A quotient or root may be a reciprocal times a number: three roundings instead of one.
 constexpr double kDivisionRoundoffs = 3;
 

@@ -79,11 +79,13 @@ Value Elementwise::integerDivision() {
   return arith::SelectOp::create(builder, byZero, zero, arith::DivSIOp::create(builder, x, divisor));
 }
 
-/// 1 / (1 + e^-x): e^-x may be infinite, which gives 0; nothing is subtracted, so nothing gives NaN.
+/// (x < 0 ? e^-|x| : 1) / (1 + e^-|x|): nothing overflows, nothing is subtracted, and what is denormal stays so.
 Value Elementwise::sigmoid() {
   Value one = constant(type, 1);
-  Value e = unary<math::ExpOp>(arith::NegFOp::create(builder, x, contract));
-  return arith::DivFOp::create(builder, one, arith::AddFOp::create(builder, one, e, contract), contract);
+  Value e = unary<math::ExpOp>(arith::NegFOp::create(builder, unary<math::AbsFOp>(x), contract));
+  Value isNegative = arith::CmpFOp::create(builder, arith::CmpFPredicate::OLT, x, constant(type, 0));
+  Value share = arith::SelectOp::create(builder, isNegative, e, one);
+  return arith::DivFOp::create(builder, share, arith::AddFOp::create(builder, one, e, contract), contract);
 }
 
 Value Elementwise::compare(Direction direction) {

@@ -1,212 +1,185 @@
-// Polynomials in place of functions of libm. Upstream has most of them; here are an exponential and logarithms that
-// keep denormals.
+//===- ApproximateMath.cpp - polynomials in place of functions of libm ----===//
+// Formulas for f32, in numbers and in vectors. The coefficients are minimax ones for the relative error of the result,
+// found by reweighted least squares, rounded to f32 one after the other. How far each function is from the exact
+// result, over all 2^32 numbers, is stated in Reference/Tolerances.h and tested.
+//===----------------------------------------------------------------------===//
 
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "MathWriter.h"
+
 #include "mlir/Dialect/Math/Transforms/Passes.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 
 namespace moru {
-namespace {
 
-/// Writes arithmetic on f32 and i32 in the shape (scalar or vector) of one value.
-class Writer {
-public:
-  Writer(PatternRewriter &rewriter, Location location, Type type)
-      : builder(location, rewriter), floats(type), integers(withElement(type)) {}
-
-  Value constant(double value) { return splat(floats, builder.getF32FloatAttr(float(value))); }
-  Value integer(int32_t value) { return splat(integers, builder.getI32IntegerAttr(value)); }
-  Value add(Value a, Value b) { return arith::AddFOp::create(builder, a, b); }
-  Value sub(Value a, Value b) { return arith::SubFOp::create(builder, a, b); }
-  Value mul(Value a, Value b) { return arith::MulFOp::create(builder, a, b); }
-  Value fma(Value a, Value b, Value c) { return math::FmaOp::create(builder, a, b, c); }
-  Value addInteger(Value a, Value b) { return arith::AddIOp::create(builder, a, b); }
-  Value subInteger(Value a, Value b) { return arith::SubIOp::create(builder, a, b); }
-  Value shiftLeft(Value a, int32_t bits) { return arith::ShLIOp::create(builder, a, integer(bits)); }
-  Value shiftRight(Value a, int32_t bits) { return arith::ShRSIOp::create(builder, a, integer(bits)); }
-  Value asInteger(Value a) { return arith::BitcastOp::create(builder, integers, a); }
-  Value asFloat(Value a) { return arith::BitcastOp::create(builder, floats, a); }
-  /// `a < b ? x : y`; y where one of them is NaN.
-  Value ifLess(Value a, Value b, Value x, Value y) {
-    return arith::SelectOp::create(builder, arith::CmpFOp::create(builder, arith::CmpFPredicate::OLT, a, b), x, y);
-  }
-  Value bitAnd(Value a, int32_t mask) { return arith::AndIOp::create(builder, a, integer(mask)); }
-  Value bitXor(Value a, Value b) { return arith::XOrIOp::create(builder, a, b); }
-  /// `a == 0 ? x : y` of an integer.
-  Value ifZero(Value a, Value x, Value y) {
-    return arith::SelectOp::create(builder, arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, a, integer(0)), x,
-                                   y);
-  }
-  /// 2^k for k in -126 … 127, by its bits.
-  Value powerOfTwo(Value k) { return asFloat(shiftLeft(addInteger(k, integer(127)), 23)); }
-
-  ImplicitLocOpBuilder builder;
-
-private:
-  Type withElement(Type type) {
-    if (auto vector = dyn_cast<VectorType>(type))
-      return vector.clone(builder.getI32Type());
-    return builder.getI32Type();
-  }
-  Value splat(Type type, TypedAttr value) {
-    if (auto vector = dyn_cast<VectorType>(type))
-      value = DenseElementsAttr::get(vector, ArrayRef<Attribute>(value));
-    return arith::ConstantOp::create(builder, value);
-  }
-  Type floats, integers;
-};
-
-bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }
-
-/// (e^r - 1 - r) / r^2, interpolated at the Chebyshev nodes of |r| <= ln 2 / 2: e^r within 1.1e-8 of its value.
-Value exponentialPolynomial(Writer &w, Value r) {
-  Value p = w.constant(0.0013926184037700295);
-  for (double coefficient : {0.008363178931176662, 0.041666556149721146, 0.16666576266288757, 0.5})
-    p = w.fma(p, r, w.constant(coefficient));
-  return p;
-}
-
-/// `x` within [low, high]; NaN stays NaN.
-Value clamp(Writer &w, Value x, double low, double high) {
-  Value least = w.constant(low), most = w.constant(high);
-  x = w.ifLess(most, x, most, x);
-  return w.ifLess(x, least, least, x);
-}
-
-/// An integer as a float, and its own bits.
-struct Rounded {
-  Value number, bits;
-};
-
-/// a * b rounded to an integer: 1.5 * 2^23 is added, which leaves it in the lowest bits.
-Rounded roundProduct(Writer &w, Value a, double b) {
+Rounded roundProduct(MathWriter &w, Value a, double b) {
   Value magic = w.constant(12582912);
-  Value shifted = w.fma(a, w.constant(b), magic);
+  Value shifted = w.fma(a, b, magic);
   return {w.sub(shifted, magic), w.subInteger(w.asInteger(shifted), w.asInteger(magic))};
 }
 
-/// 2^k e^r = 2^k (1 + r + r^2 p(r)); k from -150 to 129, so in two factors, for results that are denormal or infinite.
-Value scaledExponential(Writer &w, Value k, Value r) {
-  Value y = w.add(w.constant(1), w.fma(w.mul(r, r), exponentialPolynomial(w, r), r));
-  Value half = w.shiftRight(k, 1);
-  return w.mul(w.mul(y, w.powerOfTwo(half)), w.powerOfTwo(w.subInteger(k, half)));
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Exponentials
+//===----------------------------------------------------------------------===//
+
+/// ln 2 in two parts, the first with 12 trailing zeros, so that its product with an exponent is exact.
+constexpr double kLn2High = 0.693115234375, kLn2Low = 3.1946184945309415e-05;
+
+/// e^r for |r| <= ln 2 / 2, within 2^-28: 1 + r + r^2 p(r).
+Value exponentialNearZero(MathWriter &w, Value r) {
+  Value p = w.polynomial(
+      r, {0.0013820743188261986, 0.008368675597012043, 0.04166826605796814, 0.1666652113199234, 0.49999994039535522});
+  return w.add(w.constant(1), w.fma(w.mul(r, r), p, r));
 }
 
-/// exp(x) = 2^k e^r with k = round(x / ln 2) and r = x - k ln 2. Within 1.1 ulp.
-struct ExpandExp : OpRewritePattern<math::ExpOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
-    if (!isF32(op.getType()))
-      return rewriter.notifyMatchFailure(op, "expected f32");
-    Writer w(rewriter, op.getLoc(), op.getType());
-    // Beyond these the result is 0 or infinity anyway.
-    Value x = clamp(w, op.getOperand(), -104, 89);
-    Rounded k = roundProduct(w, x, 1.4426950408889634);
-    // ln 2 in two parts, the first with 12 trailing zeros, so that its product with k is exact.
-    Value r = w.fma(k.number, w.constant(-0.693115234375), x);
-    r = w.fma(k.number, w.constant(-3.1946184945309415e-05), r);
-    rewriter.replaceOp(op, scaledExponential(w, k.bits, r));
-    return success();
-  }
+/// e^x = 2^k e^r with k = round(x / ln 2) and r = x - k ln 2.
+struct SplitExponential {
+  Value bits, factor;
 };
+SplitExponential splitExponential(MathWriter &w, Value x) {
+  Rounded k = roundProduct(w, x, 1.4426950408889634);
+  Value r = w.fma(k.number, -kLn2Low, w.fma(k.number, -kLn2High, x));
+  return {k.bits, exponentialNearZero(w, r)};
+}
 
-/// exp2(x) = 2^k e^r with k = round(x) and r = (x - k) ln 2. Within 1.1 ulp.
-struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
-  using OpRewritePattern::OpRewritePattern;
+/// e^x where it is a normal number.
+Value normalExponential(MathWriter &w, Value x) {
+  SplitExponential e = splitExponential(w, x);
+  return w.mul(e.factor, w.powerOfTwo(e.bits));
+}
 
-  LogicalResult matchAndRewrite(math::Exp2Op op, PatternRewriter &rewriter) const override {
-    if (!isF32(op.getType()))
-      return rewriter.notifyMatchFailure(op, "expected f32");
-    Writer w(rewriter, op.getLoc(), op.getType());
-    Value x = clamp(w, op.getOperand(), -151, 129);
-    Rounded k = roundProduct(w, x, 1);
-    Value r = w.mul(w.sub(x, k.number), w.constant(0.69314718055994531));
-    rewriter.replaceOp(op, scaledExponential(w, k.bits, r));
-    return success();
-  }
+Value writeExponential(MathWriter &w, Value x) {
+  // Beyond these the result is 0 or infinity anyway.
+  SplitExponential e = splitExponential(w, w.clamp(x, -104, 89));
+  // Two factors, as the result may be denormal or infinite.
+  Value half = w.shiftRight(e.bits, 1);
+  return w.mul(w.mul(e.factor, w.powerOfTwo(half)), w.powerOfTwo(w.subInteger(e.bits, half)));
+}
+
+/// |x| < 0.95: x + x^3 p(x^2); beyond: 1 - 2 / (e^2|x| + 1), which is 1 in f32 from 9.02 on.
+Value writeTanh(MathWriter &w, Value x) {
+  Value a = w.absolute(x), square = w.mul(a, a);
+  Value p =
+      w.polynomial(square, {-0.00040579526103101671, 0.0024464996531605721, -0.0081194229423999786,
+                            0.021588042378425598, -0.053909651935100555, 0.13332746922969818, -0.33333313465118408});
+  Value near = w.fma(w.mul(a, square), p, a);
+  Value bounded = w.clamp(a, 0, 10), e = normalExponential(w, w.add(bounded, bounded));
+  Value far = w.sub(w.constant(1), w.div(w.constant(2), w.add(e, w.constant(1))));
+  return w.withSign(w.select(w.less(a, w.constant(0.95)), near, far), x);
+}
+
+/// |x| < 1: x + x p(x^2); beyond: 1 - e^q(|x|) with q = log erfc, which is 1 in f32 from 3.92 on.
+Value writeErf(MathWriter &w, Value x) {
+  Value a = w.absolute(x);
+  Value p = w.polynomial(w.mul(a, a),
+                         {7.8069031587801874e-05, -0.00079978530993685126, 0.0051871621981263161, -0.026853347197175026,
+                          0.11283578723669052, -0.37612625956535339, 0.12837916612625122});
+  Value near = w.fma(a, p, a);
+  Value q = w.polynomial(w.clamp(a, 0, 3.93),
+                         {-2.1688196284230798e-05, 0.00044135298230685294, -0.0042046424932777882, 0.025208454579114914,
+                          -0.10841883718967438, -0.63321971893310547, -1.1295784711837769, 0.00018804035789798945});
+  Value far = w.sub(w.constant(1), normalExponential(w, q));
+  return w.withSign(w.select(w.less(a, w.constant(1)), near, far), x);
+}
+
+//===----------------------------------------------------------------------===//
+// Logarithms
+//===----------------------------------------------------------------------===//
+
+/// A positive normal x = 2^k m with m in [sqrt(1/2), sqrt(2)), by its bits; k is an i32.
+struct Scaled {
+  Value k, m;
 };
-
-/// sin r for |r| <= pi / 4, within 1.3e-8: interpolated at the Chebyshev nodes, as the cosine.
-Value sinePolynomial(Writer &w, Value r, Value square) {
-  Value p = w.fma(w.constant(-0.00019587387214414775), square, w.constant(0.008332746103405952));
-  p = w.fma(p, square, w.constant(-0.166666641831398));
-  return w.fma(w.mul(p, square), r, r);
+Scaled scale(MathWriter &w, Value x) {
+  Value bits = w.asInteger(x);
+  Value k = w.shiftRight(w.subInteger(bits, w.integer(0x3f3504f3)), 23);
+  return {k, w.asFloat(w.subInteger(bits, w.shiftLeft(k, 23)))};
 }
 
-/// cos r for |r| <= pi / 4, within 1e-9.
-Value cosinePolynomial(Writer &w, Value square) {
-  Value p = w.fma(w.constant(2.4547436623834074e-05), square, w.constant(-0.0013888300163671374));
-  p = w.fma(p, square, w.constant(0.0416666641831398));
-  p = w.fma(p, square, w.constant(-0.5));
-  return w.fma(p, square, w.constant(1));
+/// log(1 + f) + k ln 2 + rest for 1 + f in [sqrt(1/2), sqrt(2)) and a small rest: f - f^2 / 2 + f^3 p(f), the smallest
+/// terms first.
+Value logarithmOf(MathWriter &w, Value f, Value k, Value rest) {
+  Value p = w.polynomial(f, {-0.076369404792785645, 0.12762485444545746, -0.13159550726413727, 0.14201539754867554,
+                             -0.16623410582542419, 0.20001243054866791, -0.25000819563865662, 0.33333331346511841});
+  Value square = w.mul(f, f);
+  Value sum = w.fma(w.mul(f, square), p, w.fma(k, kLn2Low, rest));
+  sum = w.add(f, w.fma(square, -0.5, sum));
+  return w.fma(k, kLn2High, sum);
 }
 
-/// sin(x + quarters pi / 2) = (-1)^(q / 2) (q even ? sin r : cos r) with k = round(x / (pi / 2)), q = k + quarters and
-/// r = x - k pi / 2. The error is below 2^-23 up to |x| = 10^5; it grows with |x|, as pi / 2 has three parts only.
-template <typename Op, int32_t quarters> struct ExpandSine : OpRewritePattern<Op> {
+/// `y` where x > pole; minus infinity at the pole, infinity at infinity, otherwise NaN.
+Value withinDomain(MathWriter &w, Value x, double pole, Value y) {
+  Value infinity = w.infinity(w.f32()), minusInfinity = w.constant(-std::numeric_limits<double>::infinity());
+  Value outside = w.select(w.equal(x, pole), minusInfinity, w.nan(w.f32()));
+  return w.select(w.less(w.constant(pole), x), w.select(w.less(x, infinity), y, x), outside);
+}
+
+Value writeLogarithm(MathWriter &w, Value x) {
+  Value isDenormal = w.less(x, w.constant(0x1p-126));
+  Scaled s = scale(w, w.select(isDenormal, w.mul(x, 0x1p24), x));
+  Value k = w.toFloat(w.f32(), w.subInteger(s.k, w.select(isDenormal, w.integer(24), w.integer(0))));
+  Value y = logarithmOf(w, w.sub(s.m, w.constant(1)), k, w.constant(0));
+  return withinDomain(w, x, 0, y);
+}
+
+/// log(u) + (1 + x - u) / u with u = fl(1 + x); where u is not scaled, f = x itself.
+Value writeLog1p(MathWriter &w, Value x) {
+  Value one = w.constant(1), u = w.add(one, x);
+  Scaled s = scale(w, u);
+  // The larger of 1 and x is subtracted first, so that the difference is exact.
+  Value lost = w.select(w.less(one, x), w.sub(one, w.sub(u, x)), w.sub(x, w.sub(u, one)));
+  Value isScaled = w.negate(w.equalInteger(s.k, 0));
+  Value f = w.select(isScaled, w.sub(s.m, one), x);
+  // 1 / m = 1 - f + f^2 - … is good enough for what is below a unit in the last place.
+  Value inverse = w.fma(f, w.sub(f, one), one);
+  // Beyond 2^125 nothing is lost that counts, and 2^-k would not be normal.
+  Value isSmall = w.less(u, w.constant(0x1p100));
+  Value factor = w.powerOfTwo(w.subInteger(w.integer(0), w.select(isSmall, s.k, w.integer(0))));
+  Value rest = w.mul(w.mul(w.select(w.both(isScaled, isSmall), lost, w.constant(0)), factor), inverse);
+  Value y = logarithmOf(w, f, w.toFloat(w.f32(), s.k), rest);
+  return w.select(w.equal(x, 0), x, withinDomain(w, x, -1, y));
+}
+
+//===----------------------------------------------------------------------===//
+// Patterns
+//===----------------------------------------------------------------------===//
+
+/// y = f(x) -> the formula of f.
+template <typename Op, Value (*formula)(MathWriter &, Value)> struct Expand : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    if (!isF32(op.getType()))
+    if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "expected f32");
-    Writer w(rewriter, op.getLoc(), op.getType());
-    Rounded k = roundProduct(w, op.getOperand(), 0.63661977236758134);
-    Value r = op.getOperand();
-    for (double part : {-1.5707963705062866, 4.371138828673793e-08, 1.7151245100058819e-15})
-      r = w.fma(k.number, w.constant(part), r);
-    Value square = w.mul(r, r), quarter = w.addInteger(k.bits, w.integer(quarters));
-    Value y = w.ifZero(w.bitAnd(quarter, 1), sinePolynomial(w, r, square), cosinePolynomial(w, square));
-    Value sign = w.shiftLeft(w.bitAnd(quarter, 2), 30);
-    rewriter.replaceOp(op, w.asFloat(w.bitXor(w.asInteger(y), sign)));
+    MathWriter w(rewriter, op);
+    rewriter.replaceOp(op, formula(w, op.getOperand()));
     return success();
   }
 };
 
-/// Upstream's polynomials take a denormal for the smallest normal number. Here:
-///   log(x)  ->  t = x < 2^-126;  log(t ? x * 2^24 : x) - (t ? log(2^24) : 0)
-/// where the inner logarithm carries a mark, so that it is not expanded again.
-template <typename Op> struct ScaleDenormals : OpRewritePattern<Op> {
-  ScaleDenormals(MLIRContext *context, double correction)
-      : OpRewritePattern<Op>(context, /*benefit=*/10), correction(correction) {}
+/// z = x^y -> the formula.
+struct ExpandPower : OpRewritePattern<math::PowFOp> {
+  using OpRewritePattern::OpRewritePattern;
 
-  static constexpr StringLiteral kNormal = "moru.normal";
-
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    if (!isF32(op.getType()) || op->hasAttr(kNormal))
-      return rewriter.notifyMatchFailure(op, "expected f32 that may be denormal");
-    Writer w(rewriter, op.getLoc(), op.getType());
-    Value x = op.getOperand(), smallest = w.constant(1.17549435e-38);
-    Value scaled = w.ifLess(x, smallest, w.mul(x, w.constant(16777216)), x);
-    auto inner = Op::create(w.builder, scaled);
-    inner->setAttr(kNormal, rewriter.getUnitAttr());
-    rewriter.replaceOp(op, w.sub(inner, w.ifLess(x, smallest, w.constant(correction), w.constant(0))));
+  LogicalResult matchAndRewrite(math::PowFOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "expected f32");
+    MathWriter w(rewriter, op);
+    rewriter.replaceOp(op, writePower(w, op.getLhs(), op.getRhs()));
     return success();
   }
-
-  /// The logarithm of 2^24.
-  double correction;
 };
 
 } // namespace
 
 void populateApproximateMathPatterns(RewritePatternSet &patterns) {
-  MLIRContext *context = patterns.getContext();
-  patterns.add<ExpandExp, ExpandExp2, ExpandSine<math::SinOp, 0>, ExpandSine<math::CosOp, 1>>(context, /*benefit=*/10);
-  patterns.add<ScaleDenormals<math::LogOp>>(context, 16.635532333438686);
-  patterns.add<ScaleDenormals<math::Log2Op>>(context, 24.0);
-  // Functions without a polynomial of their own, in terms of those that have one; and those for which x86 has no
-  // instruction.
-  math::populateExpansionPatterns(patterns,
-                                  {"powf", "fpowi", "sinh", "cosh", "tan", "asinh", "acosh", "atanh", "round"});
-  // f16 and bf16 are computed in f32.
-  populateMathPolynomialApproximationPatterns(patterns);
+  patterns.add<Expand<math::ExpOp, writeExponential>, Expand<math::TanhOp, writeTanh>, Expand<math::ErfOp, writeErf>,
+               Expand<math::LogOp, writeLogarithm>, Expand<math::Log1pOp, writeLog1p>, Expand<math::SinOp, writeSine>,
+               Expand<math::CosOp, writeCosine>, ExpandPower>(patterns.getContext());
 }
 
 } // namespace moru

@@ -19,7 +19,7 @@ def LoopsToLLVM : Pass<"loops-to-llvm", "::mlir::ModuleOp"> {
     parameter is `noalias` where no launch gives the kernel the same buffer in another parameter. Functions of `math` become
     polynomials (`approximate-math`), so that a vector never waits for scalar calls of libm.
 
-    Class: exact, but for `approximate-math`, which approximates within 5 ulp.
+    Class: exact, but for `approximate-math`, which approximates within the ulps of `Reference/Tolerances.h`.
 
     ```mlir
     // before
