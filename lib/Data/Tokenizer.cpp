@@ -8,8 +8,6 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 #include <algorithm>
 #include <set>
@@ -29,6 +27,8 @@ StringRef toString(TokenUnit unit) {
     return "words";
   case TokenUnit::Pieces:
     return "pieces";
+  case TokenUnit::BytePairs:
+    return "byte pairs";
   }
   return "";
 }
@@ -131,6 +131,8 @@ static void visitTokens(TokenUnit unit, StringRef text, TokenVisitor visit) {
     return visitPieces(text, visit);
   case TokenUnit::Words:
     return visitWords(normalizeWords(text), visit);
+  case TokenUnit::BytePairs:
+    assert(false && "no vocabulary is one of byte pairs");
   }
 }
 
@@ -222,19 +224,6 @@ Error Tokenizer::save(StringRef folder, StringRef prefix) const {
     if (Error error = writeFile((folder + "/" + prefix + file.name).str(), file.contents))
       return error;
   return Error::success();
-}
-
-Expected<std::shared_ptr<Tokenizer>> loadTokenizer(StringRef path, StringRef prefix) {
-  std::string file = path.str();
-  if (sys::fs::is_directory(path)) {
-    file = (path + "/" + prefix + kVocabularyName).str();
-    if (!sys::fs::exists(file))
-      return makeError(path + ": expected a tokenizer's folder with " + prefix + kVocabularyName + ", got none");
-  }
-  Expected<std::string> contents = readFile(file);
-  if (!contents)
-    return contents.takeError();
-  return VocabularyTokenizer::parse(*contents, file);
 }
 
 //===----------------------------------------------------------------------===//

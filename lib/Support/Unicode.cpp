@@ -51,6 +51,15 @@ char32_t takeCodePoint(StringRef &text) {
   return char32_t(codePoint);
 }
 
+std::optional<char32_t> takeCodePointIfValid(StringRef &text) {
+  int32_t codePoint;
+  size_t length = text.empty() ? 0 : decodeAt(text, 0, codePoint);
+  if (!length)
+    return std::nullopt;
+  text = text.drop_front(length);
+  return char32_t(codePoint);
+}
+
 void appendUtf8(std::string &text, char32_t codePoint) {
   if (!utf8proc_codepoint_valid(int32_t(codePoint)))
     codePoint = kReplacementCharacter;
@@ -74,6 +83,13 @@ std::string formatCodePoint(char32_t codePoint) {
 //===----------------------------------------------------------------------===//
 
 static utf8proc_category_t categoryOf(char32_t codePoint) { return utf8proc_category(int32_t(codePoint)); }
+
+bool isLetter(char32_t codePoint) {
+  if (codePoint < 0x80)
+    return isAlpha(char(codePoint));
+  utf8proc_category_t category = categoryOf(codePoint);
+  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO;
+}
 
 bool isLetterOrNumber(char32_t codePoint) {
   if (codePoint < 0x80)
@@ -173,24 +189,39 @@ std::string toLowerCase(StringRef text) {
 // Escapes
 //===----------------------------------------------------------------------===//
 
+static void appendEscaped(std::string &line, char32_t codePoint) {
+  if (codePoint == '\n')
+    line += "\\n";
+  else if (codePoint == '\t')
+    line += "\\t";
+  else if (codePoint == '\r')
+    line += "\\r";
+  else if (codePoint == ' ')
+    line += "\\s";
+  else if (codePoint == '\\')
+    line += "\\\\";
+  else if (isVisible(codePoint))
+    appendUtf8(line, codePoint);
+  else
+    line += "\\u{" + utohexstr(codePoint, /*LowerCase=*/true) + "}";
+}
+
 std::string escapeToken(StringRef text) {
   std::string line;
-  while (!text.empty()) {
-    char32_t codePoint = takeCodePoint(text);
-    if (codePoint == '\n')
-      line += "\\n";
-    else if (codePoint == '\t')
-      line += "\\t";
-    else if (codePoint == '\r')
-      line += "\\r";
-    else if (codePoint == ' ')
-      line += "\\s";
-    else if (codePoint == '\\')
-      line += "\\\\";
-    else if (isVisible(codePoint))
-      appendUtf8(line, codePoint);
-    else
-      line += "\\u{" + utohexstr(codePoint, /*LowerCase=*/true) + "}";
+  while (!text.empty())
+    appendEscaped(line, takeCodePoint(text));
+  return line;
+}
+
+std::string escapeBytes(StringRef bytes) {
+  std::string line;
+  while (!bytes.empty()) {
+    if (std::optional<char32_t> codePoint = takeCodePointIfValid(bytes)) {
+      appendEscaped(line, *codePoint);
+      continue;
+    }
+    line += "\\x" + utohexstr(uint8_t(bytes.front()), /*LowerCase=*/true, /*Width=*/2);
+    bytes = bytes.drop_front();
   }
   return line;
 }

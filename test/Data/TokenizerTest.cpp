@@ -118,7 +118,9 @@ TEST_F(TokenizerFiles, LoadWhatWasSaved) {
     }
   }
   EXPECT_EQ(messageOf(loadTokenizer(folder)),
-            (folder + ": expected a tokenizer's folder with vocabulary.txt, got none").str());
+            (folder + ": expected a tokenizer's folder with one of vocabulary.txt, tokenizer.json, vocab.json, "
+                      "encoder.json, got none of them")
+                .str());
 }
 
 TEST_F(TokenizerFiles, ArePeoplesToRead) {

@@ -29,7 +29,7 @@ EXAMPLES:
 static std::vector<std::unique_ptr<Command>> makeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
   for (auto *make : {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand,
-                     makeVerifyCommand, makeImportCommand, makeBenchCommand, makeDoctorCommand})
+                     makeVerifyCommand, makeImportCommand, makeBenchCommand, makeDoctorCommand, makeTokenizeCommand})
     commands.push_back(make());
   return commands;
 }

@@ -28,10 +28,13 @@ enum class TokenUnit : uint8_t {
   Words,
   /// What stands between white space, as it is: texts that are divided already.
   Pieces,
+  /// Frequent runs of bytes (`BytePairTokenizer`); a vocabulary file has none.
+  BytePairs,
 };
 
-/// `characters`, `words`, `pieces`.
+/// `characters`, `words`, `pieces`, `byte pairs`.
 llvm::StringRef toString(TokenUnit unit);
+/// Of a vocabulary: not `byte pairs`.
 std::optional<TokenUnit> parseTokenUnit(llvm::StringRef name);
 
 /// What `encode` does with a token that the vocabulary lacks.
@@ -74,7 +77,8 @@ public:
   llvm::Error save(llvm::StringRef folder, llvm::StringRef prefix = "") const;
 };
 
-/// Loads a tokenizer from its folder, whose files may have a prefix, or from its vocabulary file.
+/// Loads a tokenizer from its folder, whose files may have a prefix, or from one of its files: `vocabulary.txt`,
+/// `tokenizer.json`, or GPT-2's `encoder.json` beside `vocab.bpe` (`vocab.json` beside `merges.txt`).
 llvm::Expected<std::shared_ptr<Tokenizer>> loadTokenizer(llvm::StringRef path, llvm::StringRef prefix = "");
 
 /// A tokenizer of a vocabulary: characters, words or pieces.

@@ -23,6 +23,10 @@ llvm::Error checkUtf8(llvm::StringRef text, llvm::StringRef source);
 /// Takes the first character off well-formed, non-empty text.
 char32_t takeCodePoint(llvm::StringRef &text);
 
+/// Takes the first character off text that may be malformed; nothing, and the text as it was, where it begins with a
+/// byte that belongs to no character, or is empty.
+std::optional<char32_t> takeCodePointIfValid(llvm::StringRef &text);
+
 /// Appends one character. What is no character becomes `kReplacementCharacter`.
 void appendUtf8(std::string &text, char32_t codePoint);
 std::string toUtf8(char32_t codePoint);
@@ -30,6 +34,8 @@ std::string toUtf8(char32_t codePoint);
 /// `U+00E9`.
 std::string formatCodePoint(char32_t codePoint);
 
+/// Category L*.
+bool isLetter(char32_t codePoint);
 /// Categories L* and N*.
 bool isLetterOrNumber(char32_t codePoint);
 /// The property White_Space (so U+00A0, but not U+200B).
@@ -43,6 +49,8 @@ std::string toLowerCase(llvm::StringRef text);
 /// Text as one line of visible characters: `\n`, `\t`, `\r`, `\s` for a space, `\\`, and `\u{200b}` for what else
 /// cannot be seen. `unescapeToken` is the inverse.
 std::string escapeToken(llvm::StringRef text);
+/// As `escapeToken`, of any bytes: one that belongs to no character is `\x` and two hexadecimal digits.
+std::string escapeBytes(llvm::StringRef bytes);
 /// The error says which escape is wrong; it names no file.
 llvm::Expected<std::string> unescapeToken(llvm::StringRef line);
 
