@@ -34,6 +34,12 @@ struct GraphToKernel : moru::impl::GraphToKernelBase<GraphToKernel> {
           llvm::any_of(llvm::concat<const Type>(type.getInputs(), type.getResults()), llvm::IsaPred<RankedTensorType>))
         lowerFunction(func);
     }
+    // A kernel that stores no entry does nothing.
+    getOperation().walk([](ComputeOp op) {
+      auto isEmpty = [](Value buffer) { return llvm::is_contained(cast<BufferType>(buffer.getType()).getShape(), 0); };
+      if (llvm::all_of(op.getWrites(), isEmpty))
+        op.erase();
+    });
   }
 
 private:

@@ -2,6 +2,7 @@
 // Rewrites within the graph dialect, before the cut: see the pass's description for what holds afterwards.
 //===----------------------------------------------------------------------===//
 
+#include "EmptyTensors.h"
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -208,6 +209,7 @@ struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKer
     RewritePatternSet patterns(&getContext());
     patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceMaxOp>, LowerArgmax, LowerDotProduct,
                  StoreSlicedOutputWhole>(&getContext());
+    populateReplaceEmptyTensorsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -150,3 +150,32 @@ func.func @leaves_parts_of_inputs_in_the_loop(%x: tensor<5x2x6xf32>) -> tensor<5
   }
   return %a : tensor<5x2x3xf32>
 }
+
+// CHECK-LABEL: func.func @makes_nothing_of_nothing(
+func.func @makes_nothing_of_nothing(%x: tensor<2x0xf32>, %y: tensor<0x2xf32>) -> tensor<0x2xf32> {
+  // CHECK: %[[C:.*]] = graph.constant dense<0.000000e+00> : tensor<0x2xf32>
+  // CHECK-NEXT: return %[[C]]
+  %t = graph.transpose %x by [1, 0] : tensor<2x0xf32> -> tensor<0x2xf32>
+  %z = graph.mul %t, %y : tensor<0x2xf32>
+  return %z : tensor<0x2xf32>
+}
+
+// CHECK-LABEL: func.func @sums_nothing_to_zero(
+func.func @sums_nothing_to_zero(%x: tensor<2x0xf32>, %y: tensor<0x3xf32>) -> (tensor<2x3xf32>, tensor<2xf32>, tensor<2x2xf32>) {
+  // CHECK-DAG: graph.constant dense<0.000000e+00> : tensor<2x3xf32>
+  // CHECK-DAG: graph.constant dense<0xFF800000> : tensor<2xf32>
+  // CHECK-DAG: graph.constant dense<0.000000e+00> : tensor<2x2xf32>
+  // CHECK-NEXT: return
+  %c = graph.contract %x, %y over [1] with [0] : tensor<2x0xf32>, tensor<0x3xf32> -> tensor<2x3xf32>
+  %m = graph.reduce_max %x over [1] : tensor<2x0xf32> -> tensor<2xf32>
+  %p = graph.pad %x low [0, 1] high [0, 1] interior [0, 0] : tensor<2x0xf32> -> tensor<2x2xf32>
+  return %c, %m, %p : tensor<2x3xf32>, tensor<2xf32>, tensor<2x2xf32>
+}
+
+// CHECK-LABEL: func.func @joins_what_has_entries(
+// CHECK-SAME: %[[X:.*]]: tensor<2x3xf32>, %[[N:.*]]: tensor<2x0xf32>, %[[Y:.*]]: tensor<2x1xf32>
+func.func @joins_what_has_entries(%x: tensor<2x3xf32>, %n: tensor<2x0xf32>, %y: tensor<2x1xf32>) -> tensor<2x4xf32> {
+  // CHECK: graph.concat %[[X]], %[[Y]] along 1
+  %z = graph.concat %x, %n, %y along 1 : (tensor<2x3xf32>, tensor<2x0xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+  return %z : tensor<2x4xf32>
+}

@@ -288,3 +288,11 @@ func.func @takes_no_arguments() -> tensor<3xf32> {
   %c = graph.constant dense<1.0> : tensor<3xf32>
   return %c : tensor<3xf32>
 }
+
+// CHECK-LABEL: func.func @launches_nothing_for_nothing(
+// CHECK-NOT: kernel.compute
+// CHECK: return
+func.func @launches_nothing_for_nothing(%x: tensor<0x3xf32>) -> tensor<0x3xf32> {
+  %y = graph.neg %x : tensor<0x3xf32>
+  return %y : tensor<0x3xf32>
+}
