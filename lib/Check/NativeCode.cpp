@@ -5,6 +5,7 @@
 #include "Native.h"
 
 #include "moru/Compiler/Codegen.h"
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
@@ -103,5 +104,6 @@ OwningOpRef<ModuleOp> check::lowerKernelsPlainly(ModuleOp module) {
     return {};
   for (StringRef name : names)
     addEntry(*copy, copy->lookupSymbol<LLVM::LLVMFuncOp>(name));
+  storeBF16AsBits(*copy);
   return copy;
 }

@@ -41,6 +41,7 @@ struct LoopsToLLVM : impl::LoopsToLLVMBase<LoopsToLLVM> {
     if (failed(runPipeline(pipeline, getOperation())))
       return signalPassFailure();
     finishKernels(getOperation(), *kernels);
+    storeBF16AsBits(getOperation());
   }
 
 private:

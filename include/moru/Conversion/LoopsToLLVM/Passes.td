@@ -17,7 +17,7 @@ def LoopsToLLVM : Pass<"loops-to-llvm", "::mlir::ModuleOp"> {
 
     A kernel's function becomes `void name(ptr…, i64 task)` with bare pointers, inlined by LLVM into `void name_entry(ptr buffers, i64 task)`. A
     parameter is `noalias` where no launch gives the kernel the same buffer in another parameter. Functions of `math` become
-    polynomials (`approximate-math`), so that a vector never waits for scalar calls of libm.
+    polynomials (`approximate-math`), so that a vector never waits for scalar calls of libm. bf16, which loops only move, becomes i16.
 
     Class: exact, but for `approximate-math`, which approximates within the ulps of `Reference/Tolerances.h`.
 
