@@ -23,6 +23,11 @@ SmallVector<Value> moru::graph::getReadValues(Operation *op) {
   return values.takeVector();
 }
 
+Value moru::graph::widenBF16(OpBuilder &builder, Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return ConvertOp::create(builder, value.getLoc(), type.clone(builder.getF32Type()), value);
+}
+
 Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets)
     : builder(builder), active(targets.begin(), targets.end()) {
   for (Operation &op : block)
@@ -42,8 +47,35 @@ void Cotangents::add(Value value, Value cotangent) {
   if (!cotangent || !isWanted(value))
     return;
   assert(cotangent.getType() == value.getType() && "a cotangent has the type of its value");
-  Value &sum = sums[value];
-  sum = sum ? AddOp::create(builder, cotangent.getLoc(), sum, cotangent) : cotangent;
+  Sum &sum = sums[value];
+  if (!sum.value) {
+    sum.value = cotangent;
+    return;
+  }
+  if (sum.isPair && getElementTypeOrSelf(cotangent).isBF16())
+    widen(sum);
+  sum.isPair = !sum.isWide;
+  Value term = sum.isWide ? widenBF16(builder, cotangent) : cotangent;
+  sum.value = AddOp::create(builder, cotangent.getLoc(), sum.value, term);
+}
+
+/// add %a, %b : bf16  ->  add (convert %a), (convert %b) : f32
+void Cotangents::widen(Sum &sum) {
+  auto pair = sum.value.getDefiningOp<AddOp>();
+  Value lhs = widenBF16(builder, pair.getLhs()), rhs = widenBF16(builder, pair.getRhs());
+  sum = {AddOp::create(builder, pair.getLoc(), lhs, rhs), /*isWide=*/true, /*isPair=*/false};
+  if (pair->use_empty())
+    pair->erase();
+}
+
+Value Cotangents::lookup(Value value) {
+  auto found = sums.find(value);
+  if (found == sums.end())
+    return {};
+  Sum &sum = found->second;
+  if (sum.isWide)
+    sum = {ConvertOp::create(builder, sum.value.getLoc(), value.getType(), sum.value)};
+  return sum.value;
 }
 
 void Cotangents::add(Value value, llvm::function_ref<Value()> build) {
@@ -54,8 +86,8 @@ void Cotangents::add(Value value, llvm::function_ref<Value()> build) {
 void Cotangents::replace(Value from, Value to) {
   if (active.contains(from))
     active.insert(to);
-  if (Value sum = sums.lookup(from))
-    sums[to] = sum;
+  if (Value sum = lookup(from))
+    sums[to] = {sum};
   forget(from);
 }
 
@@ -78,8 +110,7 @@ LogicalResult Cotangents::propagate(Operation *last) {
 }
 
 bool Cotangents::mustCross(Operation *op) const {
-  return llvm::any_of(op->getResults(), [&](Value result) { return static_cast<bool>(lookup(result)); }) &&
-         dependsOnTarget(op);
+  return llvm::any_of(op->getResults(), [&](Value result) { return sums.contains(result); }) && dependsOnTarget(op);
 }
 
 Operation *Cotangents::decomposeWithoutRule(Operation *op) {

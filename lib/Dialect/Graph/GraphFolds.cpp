@@ -102,9 +102,20 @@ OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
 }
 
 /// Between floating-point types only: what integers saturate to is the business of the generated code.
+/// From floating point to wider floating point: nothing is lost.
+static bool isWidening(ConvertOp op) {
+  auto from = dyn_cast<FloatType>(getElementTypeOrSelf(op.getOperand()));
+  auto to = dyn_cast<FloatType>(getElementTypeOrSelf(op.getResult()));
+  return from && to && from.getWidth() < to.getWidth();
+}
+
 OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getResult().getType())
     return getOperand();
+  // To a wider type and back.
+  if (auto inner = getOperand().getDefiningOp<ConvertOp>();
+      inner && inner.getOperand().getType() == getType() && isWidening(inner))
+    return inner.getOperand();
   auto elements = dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand());
   auto type = cast<ShapedType>(getType());
   auto to = dyn_cast<FloatType>(type.getElementType());

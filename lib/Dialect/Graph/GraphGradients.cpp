@@ -432,9 +432,16 @@ LogicalResult TopKOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cota
 // Indexing
 //===----------------------------------------------------------------------===//
 
-// y = table[ids]: dtable = dy added at ids
+// y = table[ids]: dtable = dy added at ids; rows of bf16, of which many may meet, in f32
 LogicalResult GatherOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
-  d.add(getTable(), [&] { return ScatterAddOp::create(builder, getLoc(), getTable().getType(), dy[0], getIds()); });
+  Value table = getTable();
+  d.add(table, [&]() -> Value {
+    if (!typeOf(table).getElementType().isBF16())
+      return ScatterAddOp::create(builder, getLoc(), table.getType(), dy[0], getIds());
+    Value sums = ScatterAddOp::create(builder, getLoc(), typeOf(table).clone(builder.getF32Type()),
+                                      widenBF16(builder, dy[0]), getIds());
+    return ConvertOp::create(builder, getLoc(), table.getType(), sums);
+  });
   return success();
 }
 

@@ -230,6 +230,10 @@ bool ScanHoister::canSum(Value value) {
   return TypeSwitch<Operation *, bool>(op)
       .Case<ContractOp, ReduceSumOp, ScatterAddOp>([](auto) { return true; })
       .Case<TransposeOp, ReshapeOp, NegOp, PadOp, SliceOp>([&](auto linear) { return canSum(linear.getOperand()); })
+      // Rounding the sum once is better than rounding its terms.
+      .Case([&](ConvertOp convert) {
+        return isa<FloatType>(typeOf(convert.getOperand()).getElementType()) && canSum(convert.getOperand());
+      })
       .Case<AddOp, SubOp>([&](auto sum) { return canSum(sum.getLhs()) && canSum(sum.getRhs()); })
       .Case([&](MulOp product) {
         return (isInvariant(product.getLhs()) && canSum(product.getRhs())) ||

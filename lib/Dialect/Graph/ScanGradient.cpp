@@ -239,8 +239,11 @@ LogicalResult ScanReverser::build() {
     Value cotangent = inner.lookup(value);
     if (!cotangent || !outer.isWanted(value))
       continue;
-    Value sum = body->insertArgument(static_cast<unsigned>(inits.size()), value.getType(), loc);
-    inits.push_back(createSplat(builder, loc, typeOf(value), 0));
+    // Many terms of bf16 are added in f32.
+    if (typeOf(cotangent).getElementType().isBF16())
+      cotangent = widenBF16(bodyBuilder, cotangent);
+    Value sum = body->insertArgument(static_cast<unsigned>(inits.size()), cotangent.getType(), loc);
+    inits.push_back(createSplat(builder, loc, typeOf(cotangent), 0));
     nextCarries.push_back(AddOp::create(bodyBuilder, cotangent.getLoc(), sum, cotangent));
     captured.push_back(value);
   }
@@ -269,7 +272,8 @@ LogicalResult ScanReverser::build() {
   for (auto [index, result] : llvm::zip(carries, reverse.getCarryResults()))
     outer.add(scan.getInits()[index], Value(result));
   for (auto [value, result] : llvm::zip(captured, reverse.getCarryResults().drop_front(carries.size())))
-    outer.add(value, Value(result));
+    outer.add(value, result.getType() == value.getType() ? Value(result)
+                                                         : ConvertOp::create(builder, loc, value.getType(), result));
   for (auto [index, result] : llvm::zip(inputIndices, reverse.getOutputResults()))
     outer.add(scan.getInputs()[index], Value(result));
   return success();

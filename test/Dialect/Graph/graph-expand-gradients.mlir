@@ -144,3 +144,20 @@ func.func @keeps_residuals_few(%xs: tensor<5x2x3xf32>, %b: tensor<3xf32>) -> ten
   %d = graph.gradient %loss wrt(%xs) : tensor<f32>, (tensor<5x2x3xf32>)
   return %d : tensor<5x2x3xf32>
 }
+
+// Three terms of bf16 are added in f32; two would gain nothing.
+// CHECK-LABEL: func.func @adds_many_terms_of_bf16_in_f32(
+func.func @adds_many_terms_of_bf16_in_f32(%x: tensor<bf16>, %a: tensor<bf16>, %b: tensor<bf16>) -> (tensor<bf16>, tensor<bf16>) {
+  %0 = graph.mul %x, %a : tensor<bf16>
+  %1 = graph.mul %x, %b : tensor<bf16>
+  %2 = graph.add %0, %1 : tensor<bf16>
+  %loss = graph.add %2, %x : tensor<bf16>
+  // CHECK-COUNT-2: graph.add {{.*}} : tensor<f32>
+  // CHECK: graph.convert {{.*}} : tensor<f32> -> tensor<bf16>
+  %g = graph.gradient %loss wrt(%x) : tensor<bf16>, (tensor<bf16>)
+  // CHECK: graph.add {{.*}} : tensor<bf16>
+  // CHECK-NOT: f32
+  // CHECK: return
+  %h = graph.gradient %2 wrt(%x) : tensor<bf16>, (tensor<bf16>)
+  return %g, %h : tensor<bf16>, tensor<bf16>
+}

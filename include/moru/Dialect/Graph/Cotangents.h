@@ -34,7 +34,7 @@ public:
   void add(mlir::Value value, llvm::function_ref<mlir::Value()> build);
 
   /// The sum of what was added to `value`, null for none.
-  mlir::Value lookup(mlir::Value value) const { return sums.lookup(value); }
+  mlir::Value lookup(mlir::Value value);
 
   /// Everything known of `from` now holds for `to`, by which it was replaced.
   void replace(mlir::Value from, mlir::Value to);
@@ -58,11 +58,25 @@ private:
   llvm::LogicalResult propagateThrough(mlir::Operation *op);
   llvm::LogicalResult checkDiscreteOperand(mlir::Operation *op);
 
+  /// What was added to a value. Three terms or more of bf16 are added in f32 and rounded once: in bf16 a small term
+  /// beside a sum 256 times as large would be lost.
+  struct Sum {
+    mlir::Value value;
+    /// Of f32, where the terms are of bf16.
+    bool isWide = false;
+    /// `value` is an addition of two terms that was built here.
+    bool isPair = false;
+  };
+  void widen(Sum &sum);
+
   mlir::OpBuilder &builder;
   /// The values that depend on a target, of any type.
   llvm::DenseSet<mlir::Value> active;
-  llvm::DenseMap<mlir::Value, mlir::Value> sums;
+  llvm::DenseMap<mlir::Value, Sum> sums;
 };
+
+/// `value` in f32.
+mlir::Value widenBF16(mlir::OpBuilder &builder, mlir::Value value);
 
 /// The values from above that `op` reads: its operands, and what its regions capture, each once.
 llvm::SmallVector<mlir::Value> getReadValues(mlir::Operation *op);
