@@ -9,14 +9,13 @@
 // row of each type for both instruction sets, otherwise f64 and bf16 take turns.
 //===----------------------------------------------------------------------===//
 
+#include "Differences.h"
 #include "GradientRows.h"
 
 #include "moru/Compiler/CompileModule.h"
 #include "moru/DSL/ProgramModule.h"
 #include "moru/Dialect/Graph/Graph.h"
 #include "moru/Pipeline/Pipeline.h"
-#include "moru/Reference/Evaluator.h"
-#include "moru/Reference/Tolerances.h"
 #include "moru/Support/Philox.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -25,18 +24,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <numeric>
 
 using namespace mlir;
 using namespace moru;
+using moru::test::Flat;
 using Numbers = std::vector<reference::Tensor>;
 
 namespace {
 
-/// The largest of three steps h, h/2, h/4. A power of two: x ± h is exact. Extrapolated, what is left of the error is
-/// of order h^6 = 1e-13; the rounding of the quotients is of order 1e-16 / h.
-constexpr double kStep = 0x1p-7;
 /// A comparison within more than this, for values of size one in f64, would say nothing about a rule.
 constexpr double kLoosest = 1e-6;
 
@@ -81,21 +77,6 @@ private:
   uint64_t seed;
   int64_t count = 0, next = 0;
   std::vector<int64_t> order;
-};
-
-/// All floating-point entries of some tensors one after the other, with bounds on their errors.
-struct Flat {
-  std::vector<double> values, errors;
-
-  Flat() = default;
-  explicit Flat(ArrayRef<reference::Tensor> tensors) {
-    for (const reference::Tensor &tensor : tensors)
-      for (int64_t i = 0; tensor.isFloat() && i != tensor.size(); ++i) {
-        values.push_back(tensor.floats[i]);
-        errors.push_back(tensor.bound(i));
-      }
-  }
-  size_t size() const { return values.size(); }
 };
 
 /// A sum of products, one side exact, with its error in f64.
@@ -214,26 +195,6 @@ protected:
 /// d result / d argument for all entries, by differences; `columns[i]` belongs to entry i of the arguments.
 using Jacobian = std::vector<Flat>;
 
-/// (64 D(h/4) - 20 D(h/2) + D(h)) / 45, D the central quotient: the errors of order h^2 and h^4 cancel. What the last
-/// extrapolation still changed bounds what is left; to it comes the rounding of the six values.
-Flat extrapolate(ArrayRef<Flat> above, ArrayRef<Flat> below) {
-  constexpr double kWeights[] = {1.0 / 45, -20.0 / 45, 64.0 / 45};
-  Flat result;
-  for (size_t i = 0; i != above[0].size(); ++i) {
-    double quotients[3], value = 0, error = 0;
-    for (int k = 0; k != 3; ++k) {
-      double width = std::ldexp(2 * kStep, -k);
-      quotients[k] = (above[k].values[i] - below[k].values[i]) / width;
-      value += kWeights[k] * quotients[k];
-      error += std::abs(kWeights[k]) * (above[k].errors[i] + below[k].errors[i]) / width;
-    }
-    double former = (4 * quotients[2] - quotients[1]) / 3;
-    result.values.push_back(value);
-    result.errors.push_back(std::abs(value - former) + error + 4 * reference::kRoundoffF64 * std::abs(value));
-  }
-  return result;
-}
-
 class Derivatives : public Table, public ::testing::WithParamInterface<ElementType> {
 protected:
   Jacobian differentiate(func::FuncOp function, Numbers arguments, size_t count) {
@@ -241,15 +202,11 @@ protected:
     for (reference::Tensor &argument : llvm::MutableArrayRef(arguments).take_front(count))
       for (double &entry : argument.floats) {
         const double at = entry;
-        std::vector<Flat> above, below;
-        for (int k = 0; k != 3; ++k) {
-          entry = at + std::ldexp(kStep, -k);
-          above.emplace_back(evaluate(function, arguments, reference::Bounds::Double));
-          entry = at - std::ldexp(kStep, -k);
-          below.emplace_back(evaluate(function, arguments, reference::Bounds::Double));
-        }
+        columns.push_back(test::differentiate([&](double step) {
+          entry = at + step;
+          return Flat(evaluate(function, arguments, reference::Bounds::Double));
+        }));
         entry = at;
-        columns.push_back(extrapolate(above, below));
       }
     return columns;
   }
