@@ -57,6 +57,87 @@ TEST(CheckGradientTest, NamesTheOperationThatLiesAboutItsGradient) {
 }
 
 TEST(CheckGradientTest, FailsWithTheMistakesOfTheTrace) {
-  auto check = checkGradient([](Function &f) { return f.input("x", f32({2})) + f.input("y", f32({3})); }, {});
+  nn::Module model;
+  Tensor w = model.parameter("w", {3}, init::ones());
+  auto check = checkGradient([](Function &f) { return f.input("x", f32({2})) + f.input("y", f32({3})); }, {w});
   EXPECT_NE(check.message().find("shapes do not broadcast"), std::string::npos);
+}
+
+TEST(CheckGradientTest, NamesTheOperationWithinALoop) {
+  nn::Module model;
+  Tensor w = model.parameter("w", {3}, init::ones());
+  unsigned line = 0;
+  auto check = checkGradient(
+      [&](Function &f) {
+        Tensor xs = f.input("xs", f32({4, 3}));
+        auto body = [&](Carry s, Tensor x) {
+          line = Here::current().line() + 1;
+          Tensor gate = stopGradient(sigmoid(s[0] * w));
+          return Step{.carry = {tanh(gate * x + s[0])}};
+        };
+        return sum(scan(Carry{exp(w)}, xs, 0, body).last[0]);
+      },
+      {w});
+  ASSERT_TRUE(check) << check.message();
+  EXPECT_FALSE(check->passed);
+  EXPECT_NE(check->text.find("w["), std::string::npos) << check->text;
+  EXPECT_NE(check->text.find(", in it graph.stop_gradient at "), std::string::npos) << check->text;
+  EXPECT_NE(check->text.find("test/DSL/CheckGradientTest.cpp:" + std::to_string(line)), std::string::npos)
+      << check->text;
+}
+
+TEST(CheckGradientTest, NamesTheOperationBelowADerivative) {
+  nn::Module model;
+  Tensor w = model.parameter("w", {3}, init::ones());
+  unsigned line = 0;
+  auto check = checkGradient(
+      [&](Function &f) {
+        Tensor g = gradient(sum(exp(f.input("x", f32({3})) * w)), {w})[0];
+        line = Here::current().line() + 1;
+        Tensor y = stopGradient(g) * g;
+        return sum(y);
+      },
+      {w});
+  ASSERT_TRUE(check) << check.message();
+  EXPECT_FALSE(check->passed);
+  EXPECT_NE(check->text.find("graph.stop_gradient at "), std::string::npos) << check->text;
+  EXPECT_NE(check->text.find("CheckGradientTest.cpp:" + std::to_string(line)), std::string::npos) << check->text;
+}
+
+TEST(CheckGradientTest, ComparesInDoublePrecisionWhateverTheElementType) {
+  for (ElementType type : {ElementType::F32, ElementType::F64, ElementType::BF16}) {
+    nn::Module model;
+    Tensor w = model.parameter("w", {3, 2}, init::normal(1), type);
+    auto check = checkGradient(
+        [&](Function &f) {
+          Tensor x = f.input("x", {type, {4, 3}, {}});
+          return mean(square(tanh(matmul(x, w))));
+        },
+        {w});
+    ASSERT_TRUE(check) << check.message();
+    EXPECT_TRUE(check->passed) << toString(type) << ": " << check->text;
+    EXPECT_LT(check->worst, 1e-8) << toString(type);
+  }
+}
+
+TEST(CheckGradientTest, DoesNotPassWhereNothingWasCompared) {
+  nn::Module model;
+  Tensor w = model.parameter("w", {3}, init::ones());
+  // Many waves within a step.
+  auto check = checkGradient([&](Function &) { return sum(sin(w * 1e4)); }, {w});
+  ASSERT_TRUE(check) << check.message();
+  EXPECT_FALSE(check->passed);
+  EXPECT_NE(check->text.find("nothing was compared"), std::string::npos) << check->text;
+}
+
+TEST(CheckGradientTest, AsksForParametersAndALoss) {
+  auto none = checkGradient([](Function &f) { return sum(f.input("x", f32({2}))); }, {});
+  EXPECT_NE(none.message().find("expected parameters"), std::string::npos) << none.message();
+  nn::Module model;
+  Tensor w = model.parameter("w", {3}, init::ones());
+  auto vector = checkGradient([&](Function &) { return w * 2; }, {w});
+  EXPECT_NE(vector.message().find("expected a loss that is a scalar"), std::string::npos) << vector.message();
+  auto discrete = checkGradient([&](Function &) { return convert(sum(argmax(w)), ElementType::F32); }, {w});
+  EXPECT_NE(discrete.message().find("CheckGradientTest.cpp:"), std::string::npos) << discrete.message();
+  EXPECT_NE(discrete.message().find("gradient through graph.argmax"), std::string::npos) << discrete.message();
 }

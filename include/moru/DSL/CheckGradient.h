@@ -27,13 +27,15 @@ struct GradientCheck {
   double worst = 0;
   bool passed = true;
   /// `lstm.cpp:9: l0.Wh[3, 17]: derivative 0.5, difference quotient 0.25 (relative difference 0.5); wrong from
-  /// graph.tanh at lstm.cpp:14 on`. The operation is the one whose gradient rule is at fault.
+  /// graph.tanh at lstm.cpp:14 on`. The operation is the one whose gradient rule is at fault; of a loop, those of its
+  /// body whose rules are wrong are named too: `graph.scan at lstm.cpp:12, in it graph.tanh at lstm.cpp:14`.
   std::string text;
 };
 
 /// Traces a loss, which declares its inputs on the function, and compares its derivatives with respect to parameters
-/// with central differences, both computed in f64 by the Reference on drawn numbers. Entries at a kink (max, relu) are
-/// passed over. Fails with the mistakes of the trace.
+/// with central differences, both computed in f64 by the Reference on drawn numbers, whatever the element types are.
+/// Entries at a kink (max, relu) are passed over; a check that had to pass over all is not passed. Fails with the
+/// mistakes of the trace.
 Result<GradientCheck> checkGradient(const std::function<Tensor(Function &)> &loss,
                                     const std::vector<Tensor> &parameters, const GradientCheckOptions &options = {},
                                     Here at = Here::current());
