@@ -221,10 +221,31 @@ Expected<std::string> Way::emitCode(Emit emit) {
   return emit == Emit::Assembly ? codegen->emitAssembly() : codegen->emitObject();
 }
 
+/// The parser calls itself for every bracket, and would take bytecode, whose reader trusts what it reads.
+static llvm::Error checkText(StringRef text, StringRef path) {
+  constexpr size_t kMaxDepth = 256; // several times that of any program
+  if (text.starts_with("ML\xEFR"))
+    return makeError(path +
+                     ": expected the text of a module, got bytecode; write it with moru-opt without --emit-bytecode");
+  size_t depth = 0;
+  for (size_t offset = 0; offset < text.size(); ++offset) {
+    char character = text[offset];
+    if (StringRef("([{<").contains(character) && ++depth > kMaxDepth)
+      return makeError(path + ": byte " + Twine(offset) + ": expected brackets nested at most " + Twine(kMaxDepth) +
+                       " deep, got more");
+    bool isArrow = character == '>' && offset && text[offset - 1] == '-';
+    if (StringRef(")]}>").contains(character) && !isArrow && depth)
+      --depth;
+  }
+  return llvm::Error::success();
+}
+
 Expected<std::unique_ptr<ModuleFile>> ModuleFile::read(StringRef path) {
   Expected<std::string> text = readFile(path);
   if (!text)
     return text.takeError();
+  if (llvm::Error error = checkText(*text, path))
+    return error;
   auto file = std::make_unique<ModuleFile>();
   DialectRegistry registry;
   registerDialects(registry);

@@ -4,6 +4,8 @@
 
 #include "moru/DSL/Config.h"
 
+#include "moru/Support/Json.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -37,12 +39,9 @@ static std::optional<Config::Value> fromJsonValue(const llvm::json::Value &value
 
 Result<Config> Config::parse(std::string_view json, std::string_view origin) {
   std::string where(origin);
-  llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(llvm::StringRef(json));
-  if (!parsed)
-    return Failure{where + ": not JSON: " + llvm::toString(parsed.takeError())};
-  llvm::json::Object *object = parsed->getAsObject();
+  llvm::Expected<llvm::json::Object> object = parseJsonObject(llvm::StringRef(json), where);
   if (!object)
-    return Failure{where + ": expected a JSON object of keys and values"};
+    return Failure{llvm::toString(object.takeError())};
   // In the order of names: JSON objects have none of their own.
   std::vector<std::string> keys;
   for (const auto &entry : *object)

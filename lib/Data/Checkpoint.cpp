@@ -4,6 +4,7 @@
 
 #include "moru/Support/Files.h"
 #include "moru/Support/Hash.h"
+#include "moru/Support/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -60,6 +61,11 @@ static std::string formatState(const TrainState &state, const FileRecords &recor
   return formatv("{0:2}\n", json::Value(std::move(object))).str();
 }
 
+/// Names lead nowhere but into the checkpoint.
+static bool isFileName(StringRef name) {
+  return !name.empty() && !name.contains('/') && !name.contains('\0') && name != "." && name != "..";
+}
+
 static bool fromJSON(const json::Value &value, FileRecord &record, json::Path path) {
   json::ObjectMapper map(value, path);
   return map && map.map("bytes", record.bytes) && map.map("xxh3", record.hash);
@@ -71,24 +77,19 @@ static bool fromJSON(const json::Value &value, FileRecords &records, json::Path 
     path.report("expected object");
     return false;
   }
-  for (const auto &[name, record] : *object)
+  for (const auto &[name, record] : *object) {
+    if (!isFileName(name)) {
+      path.field(name).report("expected the name of a file in the folder");
+      return false;
+    }
     if (!fromJSON(record, records[name.str()], path.field(name)))
       return false;
+  }
   return true;
 }
 
-/// Parses a file that is one JSON object.
-static Expected<json::Object> parseObject(StringRef contents, StringRef path) {
-  Expected<json::Value> value = json::parse(contents);
-  if (!value)
-    return makeError(path + ": expected JSON: " + toString(value.takeError()));
-  if (json::Object *object = value->getAsObject())
-    return std::move(*object);
-  return makeError(path + ": expected a JSON object");
-}
-
 static Error parseState(StringRef contents, StringRef path, TrainState &state, FileRecords &records) {
-  Expected<json::Object> object = parseObject(contents, path);
+  Expected<json::Object> object = parseJsonObject(contents, path);
   if (!object)
     return object.takeError();
   std::string hash = hashOfState(*object);
@@ -240,7 +241,7 @@ Error CheckpointReader::readConfig(json::Object &config) const {
   Expected<std::unique_ptr<MemoryBuffer>> file = openVerified(kConfigName);
   if (!file)
     return file.takeError();
-  Expected<json::Object> object = parseObject((*file)->getBuffer(), join(folder, kConfigName));
+  Expected<json::Object> object = parseJsonObject((*file)->getBuffer(), join(folder, kConfigName));
   if (!object)
     return object.takeError();
   config = std::move(*object);

@@ -129,7 +129,13 @@ Expected<std::vector<NamedTensor>> parseNpz(StringRef bytes, StringRef source) {
   if (!members)
     return members.takeError();
   std::vector<NamedTensor> tensors;
+  // Entries that share their bytes could make terabytes of a small file.
+  uint64_t total = 0;
   for (const Member &member : *members) {
+    total += member.size;
+    if (total > bytes.size())
+      return makeError(source + ": byte " + Twine(member.localOffset) + ": expected arrays of at most " +
+                       Twine(bytes.size()) + " bytes together, got more: members overlap");
     if (Error error = checkUtf8(member.name, source))
       return error;
     Expected<StringRef> contents = archive.readStored(member);

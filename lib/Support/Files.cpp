@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -12,6 +13,8 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <map>
+#include <mutex>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -45,6 +48,10 @@ static StringRef adviceFor(std::error_code reason) {
     return "; expected a file, got a folder";
   case ENOTDIR:
     return "; expected a folder, got a file";
+  case ELOOP:
+    return "; expected a file, got links that lead in a circle";
+  case EFBIG:
+    return "; raise the limit on the size of files (ulimit -f); what was there before is unchanged";
   default:
     return "";
   }
@@ -60,30 +67,71 @@ static std::error_code lastError() { return std::error_code(errno, std::generic_
 // Reading
 //===----------------------------------------------------------------------===//
 
-static Error checkReadable(StringRef path, uint64_t limit) {
-  sys::fs::file_status status;
+static Error makeSizeError(StringRef path, uint64_t limit, const Twine &size) {
+  return makeError("cannot read " + path + ": expected at most " + Twine(limit) + " bytes, got " + size);
+}
+
+/// What a path leads to; an error for what cannot be read to its end.
+static Error checkReadable(StringRef path, bool pipes, sys::fs::file_status &status) {
+  using sys::fs::file_type;
   if (std::error_code reason = sys::fs::status(path, status))
     return makeFileError("read", path, reason);
-  if (status.type() == sys::fs::file_type::directory_file)
+  if (status.type() == file_type::directory_file)
     return makeFileError("read", path, std::make_error_code(std::errc::is_a_directory));
-  if (status.getSize() > limit)
-    return makeError("cannot read " + path + ": expected at most " + Twine(limit) + " bytes, got " +
-                     Twine(status.getSize()));
-  return Error::success();
+  if (status.type() == file_type::regular_file || (pipes && status.type() == file_type::fifo_file))
+    return Error::success();
+  StringRef got = status.type() == file_type::fifo_file ? "a pipe" : "a device or a socket";
+  return makeError("cannot read " + path + ": expected a file, got " + got);
+}
+
+/// Reads to the end, or until there are more than `limit` bytes.
+static Expected<std::string> readStream(int descriptor, StringRef path, uint64_t limit) {
+  std::string contents;
+  SmallVector<char, 0> chunk(1 << 16);
+  while (true) {
+    ssize_t count = sys::RetryAfterSignal(-1, ::read, descriptor, chunk.data(), chunk.size());
+    if (count < 0)
+      return makeFileError("read", path, lastError());
+    if (count == 0)
+      return contents;
+    if (contents.size() + size_t(count) > limit)
+      return makeSizeError(path, limit, "more");
+    contents.append(chunk.data(), size_t(count));
+  }
+}
+
+/// A pipe that nobody has open for writing must not keep the reader waiting.
+static Expected<std::string> readPipe(StringRef path, uint64_t limit) {
+  int descriptor = open(path.str().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0)
+    return makeFileError("read", path, lastError());
+  scope_exit closing([&] { close(descriptor); });
+  fcntl(descriptor, F_SETFL, 0); // blocks from now on, while there is a writer
+  Expected<std::string> contents = readStream(descriptor, path, limit);
+  if (contents && contents->empty())
+    return makeError("cannot read " + path + ": expected a file, got a pipe that nobody writes to");
+  return contents;
 }
 
 Expected<std::string> readFile(StringRef path, uint64_t limit) {
-  if (path != "-")
-    if (Error error = checkReadable(path, limit))
-      return error;
-  auto buffer = MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (path == "-")
+    return readStream(STDIN_FILENO, "standard input", limit);
+  sys::fs::file_status status;
+  if (Error error = checkReadable(path, /*pipes=*/true, status))
+    return error;
+  if (status.type() == sys::fs::file_type::fifo_file)
+    return readPipe(path, limit);
+  if (status.getSize() > limit)
+    return makeSizeError(path, limit, Twine(status.getSize()));
+  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
     return makeFileError("read", path, buffer.getError());
   return (*buffer)->getBuffer().str();
 }
 
 Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
-  if (Error error = checkReadable(path, UINT64_MAX))
+  sys::fs::file_status status;
+  if (Error error = checkReadable(path, /*pipes=*/false, status))
     return error;
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
@@ -94,6 +142,45 @@ Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
 //===----------------------------------------------------------------------===//
 // Durable names
 //===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The temporary names of this process.
+struct Temporaries {
+  std::timed_mutex mutex;
+  std::map<std::string, TemporaryKind> paths;
+};
+
+} // namespace
+
+/// Never destroyed: the thread that ends the program may need it last.
+static Temporaries &temporaries() {
+  static Temporaries &list = *new Temporaries;
+  return list;
+}
+
+void noteTemporary(StringRef path, TemporaryKind kind) {
+  std::lock_guard<std::timed_mutex> lock(temporaries().mutex);
+  temporaries().paths[path.str()] = kind;
+}
+
+void forgetTemporary(StringRef path) {
+  std::lock_guard<std::timed_mutex> lock(temporaries().mutex);
+  temporaries().paths.erase(path.str());
+}
+
+void removeTemporaries() {
+  // Whoever holds the list may be the one who found no memory; what stays then is removed by the next writer.
+  if (!temporaries().mutex.try_lock_for(std::chrono::milliseconds(200)))
+    return;
+  for (const auto &[path, kind] : temporaries().paths)
+    if (kind == TemporaryKind::Tree && unlink(path.c_str()) != 0)
+      sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+  // Innermost first: a folder comes before those inside it.
+  for (auto entry = temporaries().paths.rbegin(); entry != temporaries().paths.rend(); ++entry)
+    if (entry->second == TemporaryKind::EmptyFolder)
+      rmdir(entry->first.c_str());
+}
 
 static std::string folderOf(StringRef path) {
   StringRef folder = sys::path::parent_path(path);
@@ -148,6 +235,8 @@ Error createFolder(StringRef path) {
 Error removeFolder(StringRef path) {
   path = path.rtrim('/');
   std::string temporary = temporaryNameFor(path);
+  noteTemporary(temporary, TemporaryKind::Tree);
+  scope_exit forgetting([&] { forgetTemporary(temporary); });
   if (rename(path.str().c_str(), temporary.c_str()) != 0)
     return makeFileError("remove", path, lastError());
   if (std::error_code reason = sys::fs::remove_directories(temporary, /*IgnoreErrors=*/false))
@@ -157,6 +246,8 @@ Error removeFolder(StringRef path) {
 
 Error replaceLink(StringRef link, StringRef target) {
   std::string temporary = temporaryNameFor(link);
+  noteTemporary(temporary, TemporaryKind::Tree);
+  scope_exit forgetting([&] { forgetTemporary(temporary); });
   if (symlink(target.str().c_str(), temporary.c_str()) != 0)
     return makeFileError("create the link", link, lastError());
   if (rename(temporary.c_str(), link.str().c_str()) != 0) {
@@ -211,6 +302,8 @@ static Error writeAndSync(const std::string &temporary, StringRef path, mode_t m
 static Error replaceFile(StringRef path, mode_t mode, Writer write) {
   removeLeftovers(path);
   std::string temporary = temporaryNameFor(path);
+  noteTemporary(temporary, TemporaryKind::Tree);
+  scope_exit forgetting([&] { forgetTemporary(temporary); });
   scope_exit removing([&] { unlink(temporary.c_str()); });
   if (Error error = writeAndSync(temporary, path, mode, write))
     return error;
@@ -256,18 +349,27 @@ Expected<StagedFolder> StagedFolder::create(StringRef finalPath) {
     return error;
   removeLeftovers(finalPath);
   std::string staged = temporaryNameFor(finalPath);
-  if (std::error_code reason = sys::fs::create_directory(staged, /*IgnoreExisting=*/false))
+  noteTemporary(staged, TemporaryKind::Tree);
+  if (std::error_code reason = sys::fs::create_directory(staged, /*IgnoreExisting=*/false)) {
+    forgetTemporary(staged);
     return makeFileError("create the folder", finalPath, reason);
+  }
   return StagedFolder(std::move(staged), finalPath.str());
 }
 
 StagedFolder::StagedFolder(StagedFolder &&other) noexcept
     : stagedPath(std::exchange(other.stagedPath, {})), finalPath(std::move(other.finalPath)) {}
 
-StagedFolder::~StagedFolder() {
-  if (!stagedPath.empty())
-    sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true);
+/// The staged folder, or what it has been exchanged for, is gone or in its place.
+void StagedFolder::finish() {
+  if (stagedPath.empty())
+    return;
+  sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true);
+  forgetTemporary(stagedPath);
+  stagedPath.clear();
 }
+
+StagedFolder::~StagedFolder() { finish(); }
 
 /// Swaps two names in one step, so that neither is ever missing. False where the system cannot.
 static bool exchangeNames(const std::string &a, const std::string &b) {
@@ -286,15 +388,14 @@ Error StagedFolder::commit() {
   if (exists && exchangeNames(stagedPath, finalPath)) {
     if (Error error = syncFolder(folderOf(finalPath)))
       return error;
-    sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true); // now the former contents
-    stagedPath.clear();
+    finish(); // now the former contents
     return Error::success();
   }
   if (exists)
     sys::fs::remove_directories(finalPath, /*IgnoreErrors=*/true);
   if (rename(stagedPath.c_str(), finalPath.c_str()) != 0)
     return makeFileError("create the folder", finalPath, lastError());
-  stagedPath.clear();
+  finish();
   return syncFolder(folderOf(finalPath));
 }
 

@@ -5,6 +5,7 @@
 #include "moru/DSL/Import.h"
 #include "moru/Data/Safetensors.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/Json.h"
 #include "moru/Support/Unicode.h"
 #include "moru/Train/LoadedModel.h"
 
@@ -32,12 +33,10 @@ static Expected<std::shared_ptr<Tokenizer>> readCharacters(StringRef path) {
   Expected<std::string> text = readFile(path);
   if (!text)
     return text.takeError();
-  Expected<json::Value> parsed = json::parse(*text);
+  Expected<json::Object> parsed = parseJsonObject(*text, path);
   if (!parsed)
-    return makeError(path + ": expected JSON: " + toString(parsed.takeError()));
-  if (!parsed->getAsObject())
-    return makeError(path + ": expected an object from character to id");
-  Expected<std::vector<std::string>> characters = charactersById(*parsed->getAsObject(), path);
+    return parsed.takeError();
+  Expected<std::vector<std::string>> characters = charactersById(*parsed, path);
   if (!characters)
     return characters.takeError();
   Vocabulary vocabulary;

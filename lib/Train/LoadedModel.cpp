@@ -4,9 +4,13 @@
 
 #include "moru/DSL/Compile.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/Format.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
+#include <optional>
 
 using namespace llvm;
 
@@ -128,13 +132,27 @@ static std::string compare(const Executable &executable, const std::vector<Named
   return wrong;
 }
 
+/// The first element that is infinite or not a number.
+static std::optional<int64_t> findNotFinite(const HostTensor &tensor) {
+  if (isFloat(tensor.type()))
+    for (int64_t i = 0; i < tensor.numElements(); ++i)
+      if (!std::isfinite(tensor.at(i)))
+        return i;
+  return std::nullopt;
+}
+
 static Error setValues(Executable &executable, const std::vector<NamedTensor> &values, Filter filter,
                        StringRef source) {
   if (std::string wrong = compare(executable, values, filter); !wrong.empty())
     return makeError(source + ": the tensors are not those of this model and configuration:" + wrong);
-  for (const NamedTensor &value : values)
+  for (const NamedTensor &value : values) {
+    if (std::optional<int64_t> index = findNotFinite(value.tensor))
+      return makeError(source + ": tensor '" + value.name + "', element " + Twine(*index) +
+                       ": expected a finite number, got " + formatNumber(value.tensor.at(*index)) +
+                       "; the run that wrote it had gone astray, take an earlier checkpoint");
     if (Result<void> set = executable.set(value.name, value.tensor); !set)
       return makeError(source + ": " + set.message());
+  }
   return Error::success();
 }
 

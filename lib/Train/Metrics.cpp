@@ -3,11 +3,15 @@
 #include "moru/Train/Metrics.h"
 
 #include "moru/Support/Files.h"
+#include "moru/Support/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cerrno>
 #include <cmath>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -20,7 +24,7 @@ static size_t findEnd(StringRef text, int64_t step) {
     size_t newline = text.find('\n', end);
     if (newline == StringRef::npos)
       break;
-    Expected<json::Value> line = json::parse(text.slice(end, newline));
+    Expected<json::Value> line = parseJson(text.slice(end, newline), "");
     if (!line) {
       consumeError(line.takeError());
       break;
@@ -46,20 +50,27 @@ Expected<MetricsFile> MetricsFile::open(StringRef path, int64_t step) {
   }
   if (Error error = writeFile(path, kept))
     return error;
-  std::error_code reason;
-  auto stream =
-      std::make_unique<raw_fd_ostream>(path, reason, sys::fs::CD_OpenExisting, sys::fs::FA_Write, sys::fs::OF_Append);
-  if (reason)
-    return makeFileError("append to", path, reason);
-  return MetricsFile(path.str(), std::move(stream));
+  int descriptor = ::open(path.str().c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor < 0)
+    return makeFileError("append to", path, std::error_code(errno, std::generic_category()));
+  return MetricsFile(path.str(), Stream(new raw_fd_ostream(descriptor, /*shouldClose=*/false), Closer{descriptor}));
+}
+
+void MetricsFile::Closer::operator()(raw_fd_ostream *stream) const {
+  stream->flush();
+  stream->clear_error(); // else the destructor ends the program
+  delete stream;
+  close(descriptor);
 }
 
 void MetricsFile::add(json::Object line) { *stream << json::Value(std::move(line)) << "\n"; }
 
 Error MetricsFile::flush() {
   stream->flush();
-  if (!stream->has_error())
+  if (!stream->has_error() && fsync(stream.get_deleter().descriptor) == 0)
     return Error::success();
+  if (!stream->has_error())
+    return makeFileError("write to", path, std::error_code(errno, std::generic_category()));
   std::error_code reason = stream->error();
   stream->clear_error();
   return makeFileError("write to", path, reason);

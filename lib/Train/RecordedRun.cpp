@@ -7,6 +7,7 @@
 #include "moru/DSL/Ops.h"
 #include "moru/Data/Safetensors.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/Json.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Optimizers.h"
 
@@ -101,13 +102,12 @@ Error Case::read() {
   Expected<std::string> text = readFile(path);
   if (!text)
     return text.takeError();
-  Expected<json::Value> parsed = json::parse(*text);
+  Expected<json::Object> parsed = parseJsonObject(*text, path);
   if (!parsed)
-    return makeError(path + ": expected JSON: " + toString(parsed.takeError()));
-  if (!parsed->getAsObject() || !parsed->getAsObject()->getString("model") ||
-      !parsed->getAsObject()->getObject("config"))
+    return parsed.takeError();
+  if (!parsed->getString("model") || !parsed->getObject("config"))
     return makeError(path + ": expected \"model\" and \"config\": is this the folder of a recorded run?");
-  expected = std::move(*parsed->getAsObject());
+  expected = std::move(*parsed);
   report.name = sys::path::filename(StringRef(folder).rtrim('/')).str();
   for (auto [name, list] : {std::pair("init", &initial), {"batch", &batches}, {"expected", &values}})
     if (Error error = readSafetensors(folder + "/" + name + ".safetensors").moveInto(*list))

@@ -4,6 +4,7 @@
 
 #include "moru/Data/Checkpoint.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/FolderLock.h"
 #include "moru/Support/Format.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Metrics.h"
@@ -81,6 +82,7 @@ private:
   TrainOptions options;
   const CompileOptions &compileOptions;
   TrainObserver &observer;
+  std::optional<FolderLock> lock;
   ModelDescription description;
   std::optional<Checkpoint> start;
   TrainingData data;
@@ -236,6 +238,10 @@ Error Trainer::prepare() {
   endless.steps = endless.warmup + 1;
   if (Error error = makeOptimizer(endless).takeError())
     return error;
+  Expected<FolderLock> locked = FolderLock::acquire(options.outputFolder);
+  if (!locked)
+    return locked.takeError();
+  lock.emplace(std::move(*locked));
   if (Error error = findCheckpoint())
     return error;
   if (Error error = readData())
@@ -243,8 +249,6 @@ Error Trainer::prepare() {
   if (Error error = compileModel())
     return error;
   if (Error error = fillModel())
-    return error;
-  if (Error error = createFolder(options.outputFolder))
     return error;
   Expected<MetricsFile> file = MetricsFile::open(options.outputFolder + "/metrics.jsonl", state.step);
   if (!file)

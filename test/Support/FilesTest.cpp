@@ -71,7 +71,10 @@ TEST_F(Files, KeepsTheOldFileWhenTheDiskIsFull) {
   std::string message = messageOf(writeFile(at("a"), std::string(100000, 'x')));
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
-  EXPECT_EQ(message, "cannot write " + at("a") + ": File too large");
+  EXPECT_EQ(
+      message,
+      "cannot write " + at("a") +
+          ": File too large; raise the limit on the size of files (ulimit -f); what was there before is unchanged");
   EXPECT_EQ(cantFail(readFile(at("a"))), "old");
   EXPECT_EQ(names(), std::vector<std::string>{"a"});
 }

@@ -26,10 +26,11 @@ llvm::Error makeFileError(llvm::StringRef action, llvm::StringRef path, std::err
 /// mapped.
 constexpr uint64_t kMaxReadSize = uint64_t(4) << 30;
 
-/// The contents of a file; `-` is standard input. A folder, or a file above `limit` bytes, is an error.
+/// The contents of a file, a pipe that somebody writes to, or standard input (`-`). A folder, a device, a pipe without
+/// a writer, or more than `limit` bytes are errors.
 llvm::Expected<std::string> readFile(llvm::StringRef path, uint64_t limit = kMaxReadSize);
 
-/// A file mapped into memory (a small one is read). The view lives as long as the buffer.
+/// A regular file mapped into memory (a small one is read). The view lives as long as the buffer.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> mapFile(llvm::StringRef path);
 
 /// Writes a file atomically and durably. `-` is standard output; what is no regular file (a pipe, /dev/null) is written
@@ -42,6 +43,14 @@ llvm::Error createFolder(llvm::StringRef path);
 
 /// Makes renames and new names in a folder durable.
 llvm::Error syncFolder(llvm::StringRef path);
+
+/// What is to be removed if the program must end before its writer is done with it.
+enum class TemporaryKind { Tree, EmptyFolder };
+void noteTemporary(llvm::StringRef path, TemporaryKind kind);
+void forgetTemporary(llvm::StringRef path);
+
+/// Removes what writers at work have begun, from a thread that then ends the program: no writer begins anything more.
+void removeTemporaries();
 
 /// Removes what killed writers of the file or folder `path` left beside it. Writers do so themselves before they begin.
 void removeLeftovers(llvm::StringRef path);
@@ -66,6 +75,7 @@ public:
   llvm::Error commit();
 
 private:
+  void finish();
   StagedFolder(std::string stagedPath, std::string finalPath)
       : stagedPath(std::move(stagedPath)), finalPath(std::move(finalPath)) {}
   std::string stagedPath, finalPath;

@@ -28,10 +28,17 @@ public:
   llvm::Error flush();
 
 private:
-  MetricsFile(std::string path, std::unique_ptr<llvm::raw_fd_ostream> stream)
-      : path(std::move(path)), stream(std::move(stream)) {}
+  /// Closes the file; lines that were not flushed and cannot be written are lost, which is no reason to end the
+  /// program.
+  struct Closer {
+    int descriptor = -1;
+    void operator()(llvm::raw_fd_ostream *stream) const;
+  };
+  using Stream = std::unique_ptr<llvm::raw_fd_ostream, Closer>;
+
+  MetricsFile(std::string path, Stream stream) : path(std::move(path)), stream(std::move(stream)) {}
   std::string path;
-  std::unique_ptr<llvm::raw_fd_ostream> stream;
+  Stream stream;
 };
 
 } // namespace moru
