@@ -3,7 +3,7 @@
 #include "Command.h"
 #include "Options.h"
 
-#include "moru/Support/Files.h"
+#include "moru/Support/FolderLock.h"
 #include "moru/Support/Format.h"
 #include "moru/Train/ImportCheckpoint.h"
 
@@ -42,8 +42,9 @@ Error ImportCommand::run() {
   Expected<Checkpoint> checkpoint = importCheckpoint(folder);
   if (!checkpoint)
     return checkpoint.takeError();
-  if (Error error = createFolder(output))
-    return error;
+  Expected<FolderLock> lock = FolderLock::acquire(output);
+  if (!lock)
+    return lock.takeError();
   Expected<std::string> path = saveCheckpoint(output, *checkpoint);
   if (!path)
     return path.takeError();

@@ -130,7 +130,6 @@ Error TrainCommand::run() {
   Expected<TrainOptions> trainOptions = options();
   if (!trainOptions)
     return trainOptions.takeError();
-  TrainWatcher::catchSignals();
   TrainWatcher watcher(verbose, json);
   Expected<TrainResult> result = train(*trainOptions, *compileOptions, watcher);
   watcher.clear();

@@ -3,32 +3,23 @@
 #include "TrainWatcher.h"
 
 #include "moru/Support/Format.h"
+#include "moru/Support/Interrupt.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <atomic>
 #include <cmath>
-#include <csignal>
 
 using namespace llvm;
 
 namespace moru {
 
-static std::atomic<bool> interrupted = false;
-
-void TrainWatcher::catchSignals() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = true; };
-  action.sa_flags = SA_RESETHAND;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-bool TrainWatcher::shouldStop() { return interrupted; }
+bool TrainWatcher::shouldStop() { return isInterrupted(); }
 
 void TrainWatcher::began(const TrainFacts &newFacts) {
   facts = newFacts;
+  // From here on there is something to save.
+  deferInterrupt();
   start = shown = std::chrono::steady_clock::now();
   for (const std::string &warning : facts.warnings)
     errs() << "warning: " << warning << "\n";

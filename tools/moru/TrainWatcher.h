@@ -14,9 +14,6 @@ namespace moru {
 /// The progress line, and the lines that stay.
 class TrainWatcher : public TrainObserver {
 public:
-  /// From now on the first SIGINT or SIGTERM ends the run after its step; the second one ends the process.
-  static void catchSignals();
-
   TrainWatcher(bool verbose, bool json) : verbose(verbose), json(json), line(llvm::errs()) {}
   void began(const TrainFacts &facts) override;
   void stepDone(const StepReport &report) override;

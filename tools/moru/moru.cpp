@@ -1,6 +1,9 @@
-// moru: the driver. Its subcommands are listed here and written one to a file.
+// moru: the driver. Its subcommands are written one to a file and listed in CommandLine.cpp.
 
-#include "Command.h"
+#include "CommandLine.h"
+
+#include "moru/Support/Files.h"
+#include "moru/Support/Interrupt.h"
 
 #include "models/Models.h"
 #include "llvm/Config/llvm-config.h"
@@ -13,10 +16,6 @@
 using namespace llvm;
 using namespace moru;
 
-char SilentFailure::ID = 0;
-
-static constexpr StringLiteral kOverview =
-    "Moru compiles, trains and runs models written in a small C++ graph language\n";
 static constexpr StringLiteral kExamples = R"(
 EXAMPLES:
 
@@ -26,25 +25,17 @@ EXAMPLES:
   moru <subcommand> --help
 )";
 
-static std::vector<std::unique_ptr<Command>> makeCommands() {
-  std::vector<std::unique_ptr<Command>> commands;
-  for (auto *make : {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand,
-                     makeVerifyCommand, makeImportCommand, makeBenchCommand, makeDoctorCommand, makeTokenizeCommand})
-    commands.push_back(make());
-  return commands;
-}
-
 static void printVersion(raw_ostream &stream) {
   stream << "moru " MORU_VERSION ", LLVM " LLVM_VERSION_STRING "\n";
   TargetRegistry::printRegisteredTargetsForVersion(stream);
 }
 
-/// The command that the first argument names, if it is one.
-static Command *findCommand(ArrayRef<std::unique_ptr<Command>> commands, int argc, char **argv) {
+/// What `--help` shows below the options, of the command that the first argument names.
+static StringRef examplesFor(ArrayRef<std::unique_ptr<Command>> commands, int argc, char **argv) {
   for (const std::unique_ptr<Command> &command : commands)
     if (argc > 1 && command->sub.getName() == argv[1])
-      return command.get();
-  return nullptr;
+      return command->examples;
+  return kExamples;
 }
 
 /// Prints an error as a diagnostic; `file:line: error:` stays as it is.
@@ -57,24 +48,33 @@ static int report(Error error) {
   return EXIT_FAILURE;
 }
 
+/// The exit status of a command; what could not be written to standard output is an error, too.
+static int finish(Error error) {
+  outs().flush();
+  std::error_code reason = outs().error();
+  outs().clear_error();
+  int status = error ? report(std::move(error)) : EXIT_SUCCESS;
+  return reason ? report(makeFileError("write", "standard output", reason)) : status;
+}
+
 int main(int argc, char **argv) {
-  InitLLVM init(argc, argv);
+  InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  endCleanlyWhenInterrupted();
   InitializeAllTargetInfos();
   models::registerAll();
   std::vector<std::unique_ptr<Command>> commands = makeCommands();
-  Command *command = findCommand(commands, argc, argv);
   // LLVM's own options are not for users of this tool.
   cl::OptionCategory none("Options of moru");
   cl::HideUnrelatedOptions(none, cl::SubCommand::getTopLevel());
-  cl::extrahelp examples(command ? command->examples : StringRef(kExamples));
+  cl::extrahelp examples(examplesFor(commands, argc, argv));
   cl::SetVersionPrinter(printVersion);
-  cl::ParseCommandLineOptions(argc, argv, kOverview);
-  if (!command) {
+  Expected<Command *> command = parseCommandLine(commands, ArrayRef(argv, size_t(argc)));
+  if (!command)
+    return report(command.takeError());
+  if (!*command) {
     cl::PrintHelpMessage();
     outs() << kExamples;
-    return EXIT_FAILURE;
+    return finish(make_error<SilentFailure>());
   }
-  if (Error error = command->run())
-    return report(std::move(error));
-  return EXIT_SUCCESS;
+  return finish((*command)->run());
 }
