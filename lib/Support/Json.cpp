@@ -1,93 +1,33 @@
-// The look at JSON before it is parsed: how deep it nests, and whether a key comes twice.
+// The look at JSON before it is parsed into a tree: well-formed, not too deep, no key twice.
 
 #include "moru/Support/Json.h"
 
 #include "moru/Support/Files.h"
+#include "moru/Support/JsonCursor.h"
 
 #include "llvm/ADT/StringSet.h"
-
-#include <vector>
 
 using namespace llvm;
 
 namespace moru {
 
-namespace {
-
-/// Walks over the text once, string by string and bracket by bracket. What is no JSON is left to the parser.
-class JsonScanner {
-public:
-  JsonScanner(StringRef text, StringRef source) : text(text), source(source) {}
-  Error scan();
-
-private:
-  Error fail(size_t offset, const Twine &message) const {
-    return makeError(source + ": byte " + Twine(offset) + ": " + message);
-  }
-  Error open(bool isObject);
-  void close();
-  Error readString();
-  bool isKey() const;
-
-  StringRef text, source;
-  size_t place = 0;
-  /// The keys of each open object; those of an array stay empty.
-  struct Level {
-    bool isObject;
-    StringSet<> keys;
-  };
-  std::vector<Level> levels;
-};
-
-} // namespace
-
-Error JsonScanner::open(bool isObject) {
-  if (levels.size() == kMaxJsonDepth)
-    return fail(place, "expected JSON of at most " + Twine(kMaxJsonDepth) + " levels, got more");
-  levels.push_back({isObject, {}});
-  return Error::success();
-}
-
-void JsonScanner::close() {
-  if (!levels.empty())
-    levels.pop_back();
-}
-
-/// Whether what follows makes the string before it a key.
-bool JsonScanner::isKey() const {
-  return !levels.empty() && levels.back().isObject && text.substr(place + 1).ltrim(" \t\r\n").starts_with(":");
-}
-
-/// From a quotation mark to its partner, at which it stops.
-Error JsonScanner::readString() {
-  size_t start = place++;
-  while (place < text.size() && text[place] != '"')
-    place += text[place] == '\\' ? 2 : 1;
-  if (place >= text.size())
-    return Error::success();
-  StringRef key = text.slice(start + 1, place);
-  if (isKey() && !levels.back().keys.insert(key).second)
-    return fail(start, "expected each key once, got \"" + key.take_front(200) + "\" twice");
-  return Error::success();
-}
-
-Error JsonScanner::scan() {
-  for (; place < text.size(); ++place) {
-    char character = text[place];
-    if (character == '}' || character == ']')
-      close();
-    if (character == '{' || character == '[')
-      if (Error error = open(character == '{'))
-        return error;
-    if (character == '"')
-      if (Error error = readString())
-        return error;
-  }
-  return Error::success();
+/// Takes one value off; the cursor limits the nesting, and so the calls.
+static Error checkValue(JsonCursor &cursor) {
+  if (cursor.peek() == '[')
+    return cursor.readArray([&] { return checkValue(cursor); });
+  if (cursor.peek() != '{')
+    return cursor.skip();
+  StringSet<> keys;
+  return cursor.readObject([&](StringRef key) -> Error {
+    if (!keys.insert(key).second)
+      return cursor.failAt(cursor.offset(), "expected each key once, got \"" + key.take_front(200) + "\" again");
+    return checkValue(cursor);
+  });
 }
 
 Expected<json::Value> parseJson(StringRef text, StringRef source) {
-  if (Error error = JsonScanner(text, source).scan())
+  JsonCursor cursor(text, source);
+  if (Error error = checkValue(cursor))
     return error;
   Expected<json::Value> value = json::parse(text);
   if (!value)

@@ -307,14 +307,34 @@ TEST_F(HostileFiles, Vocabularies) {
   check(readVocabulary, kinds);
 }
 
+TEST_F(HostileFiles, BytePairs) {
+  const std::string merges = put("merges.txt", "#version: 0.2\na b\n");
+  auto read = [&](StringRef name, StringRef contents) { return messageOf(loadTokenizer(put(name, contents))); };
+  const Kind kinds[] = {
+      {"empty", "", "vocab.json: byte 0: expected"},
+      {"deep", times("[", 1000000), "vocab.json: byte 0: expected an object"},
+      {"negative id", R"({"a":-1})", "vocab.json: byte 5: "},
+      {"id beyond the others", R"({"a":0,"b":4000000000})", "vocab.json: "},
+      {"the same id", R"({"a":0,"b":0,"ab":1})", "vocab.json: "},
+      {"the same token", R"({"a":0,"a":1})", "vocab.json: "},
+      {"merge of what is no token", R"({"a":0,"c":1})", "merges.txt"},
+  };
+  for (const Kind &kind : kinds)
+    EXPECT_TRUE(contains(read("vocab.json", kind.contents), kind.message))
+        << kind.name << ": " << read("vocab.json", kind.contents);
+  EXPECT_TRUE(contains(read("tokenizer.json", times("{\"a\":", 100000)), "levels of nesting"))
+      << read("tokenizer.json", times("{\"a\":", 100000));
+  EXPECT_TRUE(contains(read("tokenizer.json", "{}"), "tokenizer.json: "));
+}
+
 TEST_F(HostileFiles, Configurations) {
   const Kind kinds[] = {
-      {"empty", "", "expected JSON"},
-      {"deep arrays", times("[", 1000000), "byte 128: expected JSON of at most 128 levels"},
-      {"deep objects", times("{\"a\":", 1000000), "expected JSON of at most 128 levels"},
+      {"empty", "", "byte 0: expected"},
+      {"deep arrays", times("[", 1000000), "byte 64: expected at most 64 levels of nesting"},
+      {"deep objects", times("{\"a\":", 1000000), "expected at most 64 levels of nesting"},
       {"array", "[1]", "expected a JSON object"},
-      {"cut", "{\"V\": 5", "expected JSON"},
-      {"duplicate key", "{\"V\": 5, \"V\": 6}", "byte 9: expected each key once, got \"V\" twice"},
+      {"cut", "{\"V\": 5", "byte 7: expected ',' or '}', got the end of the file"},
+      {"duplicate key", "{\"V\": 5, \"V\": 6}", "byte 14: expected each key once, got \"V\" again"},
       {"object as value", "{\"V\": {}}", "key \"V\": expected a number"},
       {"invalid UTF-8", "{\"\xFF\": 1}", "expected JSON"},
       {"text behind", "{} {}", "expected JSON"},
@@ -407,8 +427,8 @@ TEST_F(HostileFiles, Checkpoints) {
   checkpoint.model.push_back({"w", HostTensor::scalar(1.0f)});
   std::string saved = cantFail(saveCheckpoint(folder, checkpoint)), state = cantFail(readFile(saved + "/state.json"));
   const Kind kinds[] = {
-      {"empty", "", "state.json: expected JSON"},
-      {"deep", times("[", 1000000), "expected JSON of at most 128 levels"},
+      {"empty", "", "state.json: byte 0: expected"},
+      {"deep", times("[", 1000000), "expected at most 64 levels of nesting"},
       {"changed", state.substr(0, state.find("\"seed\"")) + "\"seed\": 7}", "the file was changed or damaged"},
       {"path in place of a name", stateWith(state, "config.json", "../../etc/passwd"), "state.json: expected"},
       {"text as seed", stateWith(state, "\"seed\": 0", "\"seed\": \"0\""), "state.json: expected"},

@@ -10,9 +10,6 @@
 
 namespace moru {
 
-/// Deeper nesting is an error: several times that of any file of ours, and little enough stack.
-constexpr size_t kMaxJsonDepth = 128;
-
 /// Parses JSON; `source` names it in errors.
 llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef text, llvm::StringRef source);
 
