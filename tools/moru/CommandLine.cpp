@@ -99,16 +99,17 @@ static Error reword(StringRef message, const Command &command) {
   StringRef text = message.trim().split('\n').first;
   text = text.split(": ").second.trim(); // after the program's name
   SmallVector<StringRef> parts;
-  if (Regex("^for the (--?[^ ]+) option: '(.*)' value invalid for ([a-z ]+) argument!$").match(text, &parts)) {
-    StringRef what = parts[3].starts_with("floating") ? "a number" : parts[3] == "boolean" ? "true or false" : "a whole number";
-    if (parts[3] == "ulong" || parts[3] == "uint")
+  if (Regex("^for the (--?[^ ]+) option: '(.*)' (value invalid|is invalid value) for ([a-z ]+) argument!")
+          .match(text, &parts)) {
+    StringRef what = parts[4].starts_with("floating") ? "a number"
+                     : parts[4] == "boolean"          ? "true or false"
+                                                      : "a whole number";
+    if (parts[4] == "ulong" || parts[4] == "uint")
       what = "a whole number from 0 on";
     return makeError(parts[1] + ": expected " + what + ", got \"" + parts[2] + "\"");
   }
   if (Regex("^for the (--?[^ ]+) option: requires a value!").match(text, &parts))
     return makeError(parts[1] + ": expected a value, got none");
-  if (Regex("^for the (--?[^ ]+) option: may only occur zero or one times!").match(text, &parts))
-    return makeError(parts[1] + ": expected once, got it twice");
   std::string help = ("; see moru " + command.sub.getName() + " --help").str();
   std::string positional =
       join(map_range(command.sub.PositionalOpts, [](cl::Option *option) { return option->HelpStr.str(); }), " ");
