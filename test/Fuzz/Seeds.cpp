@@ -1,6 +1,7 @@
 // Writes small inputs that the fuzz targets begin with: FuzzSeeds FOLDER FILE.mlir…. Files of tensors and vocabularies
 // are made by our own writers; each function of the modules given becomes an input of its own.
 
+#include "moru/Data/BytePairs.h"
 #include "moru/Data/Npy.h"
 #include "moru/Data/Tokenizer.h"
 #include "moru/Support/Files.h"
@@ -63,6 +64,13 @@ static Error writeTokenizers(const std::string &root) {
   std::vector<std::string> words = VocabularyTokenizer::split(TokenUnit::Words, "We'd go, \"and\" go - on.");
   if (Error error =
           put("words", *VocabularyTokenizer::fromTokens(TokenUnit::Words, words, 9), "Go on, \"we\u2019d\" said"))
+    return error;
+  BytePairTraining small;
+  small.vocabularySize = 270;
+  if (Error error = put("byte-pairs", *BytePairTokenizer::train({"the sea, the sea, the seas"}, small), "the sea"))
+    return error;
+  if (Error error = writeFile(root + "/Tokenizer/vocab-and-merges",
+                              StringRef("{\"a\":0,\"b\":1,\"ab\":2}\n---\n#version: 0.2\na b\n\0ab ab", 49)))
     return error;
   return put("pieces", *VocabularyTokenizer::fromTokens(TokenUnit::Pieces, words, 6), "a  go\t,");
 }
