@@ -131,9 +131,6 @@ static EvaluatorResult evaluateDynamicUpdateSlice(const Evaluation &e) {
 // Order
 //===----------------------------------------------------------------------===//
 
-/// NaN is larger than every number.
-static bool isLarger(double x, double y) { return std::isnan(x) ? !std::isnan(y) : x > y; }
-
 /// The j-th largest of inexact numbers is off by their largest error; where it comes from is undecided if another entry
 /// is as near.
 static void addOrderBounds(const Tensor &operand, int64_t base, ArrayRef<int64_t> order, int64_t k, Tensor &values,

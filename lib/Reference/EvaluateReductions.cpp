@@ -299,7 +299,7 @@ static EvaluatorResult evaluateArgmax(const Evaluation &e) {
   forEachLine(operand.shape(), axis, [&](int64_t line, int64_t base, int64_t stride) {
     int64_t best = 0;
     for (int64_t k = 1; k < size; ++k)
-      if (operand.at(base + k * stride) > operand.at(base + best * stride))
+      if (isLarger(operand.at(base + k * stride), operand.at(base + best * stride)))
         best = k;
     result.integers[line] = best;
     int64_t top = base + best * stride;

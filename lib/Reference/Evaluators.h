@@ -44,6 +44,9 @@ template <typename OpTy> void addEvaluator(EvaluatorTable &table, EvaluatorFunct
   table.insert({OpTy::getOperationName(), function});
 }
 
+/// The order of argmax and top_k: NaN is larger than every number.
+inline bool isLarger(double x, double y) { return std::isnan(x) ? !std::isnan(y) : x > y; }
+
 /// One result.
 inline EvaluatorResult single(Tensor tensor) {
   llvm::SmallVector<Tensor> results;

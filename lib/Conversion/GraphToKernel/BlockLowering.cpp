@@ -34,7 +34,7 @@ static int64_t countFlops(Block &body) {
       for (int64_t axis : contract.getLhsOver())
         depth *= typeOf(contract.getLhs()).getDimSize(axis);
       flops += 2 * depth * typeOf(contract.getResult()).getNumElements();
-    } else if (isa<ReduceSumOp, ReduceMaxOp, ScatterAddOp>(op)) {
+    } else if (isReduction(&op) || isa<ScatterAddOp, CumsumOp, TopKOp>(op)) {
       flops += typeOf(op.getOperand(0)).getNumElements();
     } else if (op.hasTrait<OpTrait::Elementwise>()) {
       flops += typeOf(op.getResult(0)).getNumElements();
@@ -43,18 +43,32 @@ static int64_t countFlops(Block &body) {
   return flops;
 }
 
-/// Bytes of the logical tensors that a kernel reads and writes, each once; of a gathered table the rows that are read.
+/// `tensor` is an operand of which a box is replaced where it lies.
+static bool isUpdatedInPlace(ComputeOp op, Value tensor) {
+  auto argument = dyn_cast<BlockArgument>(tensor);
+  return argument && argument.hasOneUse() && isa<DynamicUpdateSliceOp>(*argument.user_begin()) &&
+         argument.user_begin()->getOperand(0) == argument &&
+         llvm::is_contained(op.getWrites(), op.getReads()[argument.getArgNumber()]);
+}
+
+/// Bytes of the logical tensors that a kernel reads and writes, each once; of a gathered table the rows that are read,
+/// of a box its own.
 static int64_t countBytes(ComputeOp op) {
   auto bytesOf = [](RankedTensorType type) {
     return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
   };
   int64_t bytes = 0;
   for (BlockArgument argument : op.getBodyBlock()->getArguments()) {
-    auto gather = argument.hasOneUse() ? dyn_cast<GatherOp>(*argument.user_begin()) : GatherOp();
-    bytes += bytesOf(gather && gather.getTable() == argument ? typeOf(gather.getResult()) : typeOf(argument));
+    Operation *user = argument.hasOneUse() ? *argument.user_begin() : nullptr;
+    if (user && isa<GatherOp, DynamicSliceOp>(user) && user->getOperand(0) == argument)
+      bytes += bytesOf(typeOf(user->getResult(0)));
+    else if (!isUpdatedInPlace(op, argument))
+      bytes += bytesOf(typeOf(argument));
   }
-  for (Value value : op.getYield().getValues())
-    bytes += bytesOf(typeOf(value));
+  for (Value value : op.getYield().getValues()) {
+    auto update = value.getDefiningOp<DynamicUpdateSliceOp>();
+    bytes += bytesOf(typeOf(update && isUpdatedInPlace(op, update.getOperand()) ? update.getUpdate() : value));
+  }
   return bytes;
 }
 
@@ -123,19 +137,43 @@ bool BlockLowering::forceHome(Value value, Value buffer, Value overwritten) {
   Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
   if (!node || node->kind == Node::Kind::Scan || node->kind == Node::Kind::Pack || state.homes.count(value))
     return false;
-  if (overwritten) {
-    if (node->kind != Node::Kind::Compute || !clusters.readsInPlace(node, overwritten))
+  if (overwritten)
+    if (node->kind != Node::Kind::Compute || !clusters.readsInPlace(node, overwritten) ||
+        !runReadersBefore(overwritten, node))
       return false;
-    SmallVector<Node *> readers;
-    for (const std::unique_ptr<Node> &other : clusters.getNodes())
-      if (other.get() != node && clusters.reads(other.get(), overwritten))
-        readers.push_back(other.get());
-    if (llvm::any_of(readers, [&](Node *reader) { return clusters.reaches(node, reader); }))
-      return false;
-    node->after.insert(readers.begin(), readers.end());
-  }
   state.homes[value] = buffer;
   return true;
+}
+
+/// Puts the other nodes that read `value` before `node`; false if one of them needs what `node` makes.
+bool BlockLowering::runReadersBefore(Value value, Node *node) {
+  SmallVector<Node *> readers;
+  for (const std::unique_ptr<Node> &other : clusters.getNodes())
+    if (other.get() != node && clusters.reads(other.get(), value))
+      readers.push_back(other.get());
+  if (llvm::any_of(readers, [&](Node *reader) { return clusters.reaches(node, reader); }))
+    return false;
+  node->after.insert(readers.begin(), readers.end());
+  return true;
+}
+
+/// The block's terminator reads `value`, or a view of it.
+static bool isYielded(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    return user->hasTrait<OpTrait::IsTerminator>() || (isView(user) && isYielded(user->getResult(0)));
+  });
+}
+
+void BlockLowering::forceHomeOfUpdates(Value value, Value buffer, Value overwritten) {
+  for (auto update = value.getDefiningOp<DynamicUpdateSliceOp>(); update;) {
+    Value operand = update.getOperand();
+    Node *node = clusters.getOwner(update);
+    if (operand == overwritten || isYielded(operand) || !clusters.readsInPlace(node, operand) ||
+        !operand.getDefiningOp<DynamicUpdateSliceOp>() || !runReadersBefore(operand, node) ||
+        !forceHome(operand, buffer, overwritten))
+      return;
+    update = operand.getDefiningOp<DynamicUpdateSliceOp>();
+  }
 }
 
 Value BlockLowering::getView(Value value) {

@@ -37,6 +37,9 @@ public:
   /// Wants `value` in `buffer`; false if somebody must copy it there once it is made. If the buffer is an argument's,
   /// readers of the argument go first.
   bool forceHome(mlir::Value value, mlir::Value buffer, mlir::Value overwritten = {});
+  /// After `forceHome`: where `value` is the last of several updates of `overwritten` (of any tensor, if there is
+  /// none), those before it are made in the same place.
+  void forceHomeOfUpdates(mlir::Value value, mlir::Value buffer, mlir::Value overwritten);
   /// Emits everything.
   void run();
   /// The buffer that holds `value`, made on the spot if it has none.
@@ -46,6 +49,7 @@ public:
   void saveBeforehand(mlir::Value value);
 
 private:
+  bool runReadersBefore(mlir::Value value, Node *node);
   void prepareConcats();
   void writeAlso(mlir::Value value, mlir::Value part, bool isOverwritten);
   bool isHome(mlir::Value value, mlir::Value buffer);

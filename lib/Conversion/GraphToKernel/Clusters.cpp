@@ -72,14 +72,17 @@ Packing moru::getPacking(ContractOp op) {
 //===----------------------------------------------------------------------===//
 
 /// Each entry of the result from few entries of the operands.
-static bool isMapLike(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<GatherOp, PadOp>(op); }
+static bool isMapLike(Operation *op) {
+  return op->hasTrait<OpTrait::Elementwise>() || isa<GatherOp, PadOp, DynamicSliceOp, RandomOp>(op);
+}
 
-static bool isReduction(Operation *op) { return isa<ReduceSumOp, ReduceMaxOp>(op); }
+/// The family of an operation that starts a kernel of its own kind; none for what is map-like.
+static std::optional<Family> getSeedFamily(Operation *op);
 
 static bool isRowReduction(Operation *op) {
   if (!isReduction(op))
     return false;
-  auto axes = op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
+  ArrayRef<int64_t> axes = getReducedAxes(op);
   return axes.size() == 1 && axes.front() == typeOf(op->getOperand(0)).getRank() - 1;
 }
 
@@ -87,7 +90,21 @@ static bool isRowReduction(Operation *op) {
 static bool isLocalOperand(Operation *op, unsigned index) {
   if (isa<ScatterAddOp>(op))
     return index == 0;
+  if (isa<DynamicUpdateSliceOp>(op))
+    return index == 1;
+  if (isa<CumsumOp>(op))
+    return true;
   return op->hasTrait<OpTrait::Elementwise>() || isReduction(op);
+}
+
+static std::optional<Family> getSeedFamily(Operation *op) {
+  if (isa<ScatterAddOp, DynamicUpdateSliceOp>(op))
+    return Family::GatherScatter;
+  if (isa<TopKOp>(op) || isRowReduction(op))
+    return Family::RowReduce;
+  if (isa<CumsumOp>(op) || isReduction(op))
+    return Family::ColumnReduce;
+  return std::nullopt;
 }
 
 /// `broadcast` spreads one number per row over the row.
@@ -180,12 +197,12 @@ void Clusters::addSeeds() {
       Node *node = addNode(Node::Kind::Compute, &op);
       node->family = Family::Contract;
       node->shape.assign(shapeOf(op.getResult(0)).begin(), shapeOf(op.getResult(0)).end());
-    } else if (isReduction(&op) || isa<ScatterAddOp>(op)) {
+    } else if (std::optional<Family> family = getSeedFamily(&op)) {
       Node *node = addNode(Node::Kind::Compute, &op);
-      node->family = isa<ScatterAddOp>(op) ? Family::GatherScatter
-                     : isRowReduction(&op) ? Family::RowReduce
-                                           : Family::ColumnReduce;
-      node->shape.assign(shapeOf(op.getOperand(0)).begin(), shapeOf(op.getOperand(0)).end());
+      node->family = *family;
+      // What an update writes are the entries of the box.
+      ArrayRef<int64_t> shape = shapeOf(op.getOperand(isa<DynamicUpdateSliceOp>(op) ? 1 : 0));
+      node->shape.assign(shape.begin(), shape.end());
     }
   }
 }
@@ -230,6 +247,8 @@ bool Clusters::accepts(Node *node, Operation *op) const {
   case Family::Contract:
     return isFull && op->hasTrait<OpTrait::Elementwise>() && !keepsOutOfEpilogue.contains(op);
   case Family::RowReduce:
+    if (isa<TopKOp>(node->ops.front()))
+      return false;
     if (isReduction(op))
       return isFull && isRowReduction(op);
     return isMapLike(op) && (isFull || shapeOf(op->getResult(0)) == full.drop_back());
@@ -258,7 +277,7 @@ void Clusters::growKernels() {
   };
   SmallVector<Candidate> candidates;
   for (auto [position, op] : llvm::enumerate(block.without_terminator())) {
-    if (isView(&op) || op.getNumResults() != 1 || isInlined(op.getResult(0)))
+    if (isView(&op) || op.getNumResults() == 0 || isInlined(op.getResult(0)))
       continue;
     if (!getOwner(&op)) {
       Node *node = addNode(Node::Kind::Compute, &op);
@@ -442,11 +461,19 @@ SmallVector<Node *> Clusters::getOrder() const {
 
 SmallVector<Value> Clusters::getOutputs(Node *node) const {
   SmallVector<Value> outputs;
-  for (Operation *op : node->ops)
+  for (Operation *op : node->ops) {
+    // What makes several results makes them all.
+    if (llvm::all_of(op->getResults(), [&](Value result) { return isUsedOnlyIn(result, node->ops); }))
+      continue;
     for (Value result : op->getResults())
-      if (!isUsedOnlyIn(result, node->ops))
+      if (op->getNumResults() > 1 || !isUsedOnlyIn(result, node->ops))
         outputs.push_back(result);
-  llvm::sort(outputs, [](Value a, Value b) { return a.getDefiningOp()->isBeforeInBlock(b.getDefiningOp()); });
+  }
+  llvm::sort(outputs, [](Value a, Value b) {
+    if (a.getDefiningOp() == b.getDefiningOp())
+      return cast<OpResult>(a).getResultNumber() < cast<OpResult>(b).getResultNumber();
+    return a.getDefiningOp()->isBeforeInBlock(b.getDefiningOp());
+  });
   return outputs;
 }
 
@@ -463,9 +490,21 @@ bool Clusters::reads(Node *node, Value value) const {
 }
 
 bool Clusters::readsInPlace(Node *node, Value value) const {
-  for (Operation *op : node->ops)
-    for (Edge edge : getEdges(op))
-      if (edge.source == value && (!edge.fusible || edge.perRow || shapeOf(value) != ArrayRef<int64_t>(node->shape)))
+  unsigned updates = 0;
+  for (Operation *op : node->ops) {
+    // An update leaves what it does not replace where it is.
+    auto update = dyn_cast<DynamicUpdateSliceOp>(op);
+    bool isUpdated = update && update.getOperand() == value;
+    for (auto [index, edge] : llvm::enumerate(getEdges(op))) {
+      if (edge.source != value)
+        continue;
+      if (isUpdated && index == 0)
+        ++updates;
+      else if (updates || !edge.fusible || edge.perRow || shapeOf(value) != ArrayRef<int64_t>(node->shape))
         return false;
-  return true;
+    }
+  }
+  return updates == 0 || llvm::count_if(node->ops, [&](Operation *op) {
+                           return llvm::any_of(getEdges(op), [&](const Edge &edge) { return edge.source == value; });
+                         }) == 1;
 }

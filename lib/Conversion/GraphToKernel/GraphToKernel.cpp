@@ -185,7 +185,11 @@ void GraphToKernel::lowerFunction(func::FuncOp func) {
     Value argument;
     if (auto donated = func.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr))
       argument = func.getArgument(donated.getInt());
-    if (value != argument && !lowering.forceHome(value, destination, argument))
+    if (value == argument)
+      continue;
+    if (lowering.forceHome(value, destination, argument))
+      lowering.forceHomeOfUpdates(value, destination, argument);
+    else
       copies.push_back({value, destination});
   }
   // What is returned of an argument is saved before another result overwrites it.

@@ -18,8 +18,29 @@ static RankedTensorType stackType(RankedTensorType type, int64_t slots) {
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-/// A carried value that is also an output lives in the output's buffer, which then has one slot more: what one step
-/// writes is what the next reads. Other carried values take turns in two slots.
+/// `next` is `argument` with boxes of it replaced, and neither it nor what lies between leaves the body otherwise.
+static bool isUpdated(Value argument, Value next) {
+  auto isYieldedOnce = [](Value value) {
+    return llvm::count_if(value.getUses(), [](OpOperand &use) {
+             return use.getOwner()->hasTrait<OpTrait::IsTerminator>() || isView(use.getOwner());
+           }) == 1;
+  };
+  if (!isYieldedOnce(next))
+    return false;
+  for (Value value = next; value != argument;) {
+    auto update = value.getDefiningOp<DynamicUpdateSliceOp>();
+    if (!update || update->getBlock() != argument.getParentBlock())
+      return false;
+    value = update.getOperand();
+    if (llvm::any_of(value.getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); }))
+      return false;
+  }
+  return next != argument;
+}
+
+/// A carried value of which boxes are replaced stays in its place. One that is also an output lives in the output's
+/// buffer, which then has one slot more: what one step writes is what the next reads. Other carried values take turns
+/// in two slots.
 BlockLowering::ScanPlan BlockLowering::planScan(ScanOp op) {
   ScanPlan plan;
   int64_t length = op.getLength();
@@ -41,7 +62,9 @@ BlockLowering::ScanPlan BlockLowering::planScan(ScanOp op) {
     }
     Carry carry;
     RankedTensorType type = typeOf(argument);
-    if (stacked)
+    if (!stacked && isUpdated(argument, next))
+      carry = {{}, 1, 1, 1, 0, 0, 0, 0};
+    else if (stacked)
       carry = {{},
                length + 1,
                0,
@@ -110,12 +133,18 @@ void BlockLowering::emitScan(ScanOp op) {
   BlockLowering inner(*op.getBodyBlock(), body, state);
   graph::YieldOp yield = op.getYield();
   SmallVector<std::pair<Value, Value>> copies;
-  auto want = [&](Value value, Value slot) {
-    if (!inner.forceHome(value, slot))
+  auto want = [&](Value value, Value slot, Value overwritten = {}) {
+    if (inner.forceHome(value, slot, overwritten))
+      inner.forceHomeOfUpdates(value, slot, overwritten);
+    else
       copies.push_back({value, slot});
   };
-  for (auto [next, carry] : llvm::zip(yield.getCarries(), plan.carries))
-    want(next, createSlot(inner.builder, carry.buffer, loop.getStep(), carry.scale, carry.out, carry.modulus, 0, loc));
+  for (auto [argument, next, carry] : llvm::zip(op.getCarryArgs(), yield.getCarries(), plan.carries))
+    if (carry.slots == 1)
+      want(next, state.homes[argument], argument);
+    else
+      want(next,
+           createSlot(inner.builder, carry.buffer, loop.getStep(), carry.scale, carry.out, carry.modulus, 0, loc));
   for (auto [position, output] : llvm::enumerate(yield.getOutputs()))
     if (plan.aliased[position] < 0)
       want(output, createSlot(inner.builder, plan.outputs[position], loop.getStep(), reverse ? -1 : 1,

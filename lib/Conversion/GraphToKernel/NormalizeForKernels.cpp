@@ -62,7 +62,8 @@ template <typename ReduceOp> struct SplitReduction : OpRewritePattern<ReduceOp> 
   }
 };
 
-/// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry.
+/// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry. NaN is larger than
+/// every number: where the largest is NaN, those entries that are.
 struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
   using OpRewritePattern<ArgmaxOp>::OpRewritePattern;
 
@@ -75,6 +76,11 @@ struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
     Value spread = broadcastAlongRemoved(rewriter, loc, largest, type.getShape(), axis);
     Value isLargest =
         CompareOp::create(rewriter, loc, type.clone(rewriter.getI1Type()), Direction::Eq, op.getOperand(), spread);
+    if (isa<FloatType>(type.getElementType())) {
+      Value isNan = CompareOp::create(rewriter, loc, isLargest.getType(), Direction::Ne, op.getOperand(),
+                                      op.getOperand());
+      isLargest = OrOp::create(rewriter, loc, isLargest, isNan);
+    }
     Value index = NegOp::create(rewriter, loc, IotaOp::create(rewriter, loc, indexType, axis));
     Value none = createSplat(rewriter, loc, indexType, -static_cast<double>(type.getDimSize(axis)));
     Value candidates = SelectOp::create(rewriter, loc, isLargest, index, none);
@@ -207,7 +213,8 @@ private:
 struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKernels> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceMaxOp>, LowerArgmax, LowerDotProduct,
+    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceProdOp>, SplitReduction<ReduceMaxOp>,
+                 SplitReduction<ReduceMinOp>, LowerArgmax, LowerDotProduct,
                  StoreSlicedOutputWhole>(&getContext());
     populateReplaceEmptyTensorsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

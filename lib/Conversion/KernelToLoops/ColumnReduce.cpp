@@ -15,7 +15,7 @@ static constexpr int64_t kGroup = 4;
 FailureOr<int64_t> emitColumnReduce(KernelJob &job) {
   SmallVector<Operation *> reductions;
   for (Operation &op : job.emitter.kernel.getBodyBlock()->without_terminator())
-    if (isa<graph::ReduceSumOp, graph::ReduceMaxOp>(op))
+    if (graph::isReduction(&op))
       reductions.push_back(&op);
   if (reductions.size() != 1)
     return job.emitter.kernel.emitOpError()

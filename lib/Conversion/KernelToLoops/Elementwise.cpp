@@ -166,6 +166,8 @@ Value Elementwise::emit() {
       })
       .Case([&](ExpOp) { return unary<math::ExpOp>(x); })
       .Case([&](LogOp) { return unary<math::LogOp>(x); })
+      .Case([&](Log1pOp) { return unary<math::Log1pOp>(x); })
+      .Case([&](ErfOp) { return unary<math::ErfOp>(x); })
       .Case([&](TanhOp) { return unary<math::TanhOp>(x); })
       .Case([&](SigmoidOp) { return sigmoid(); })
       .Case([&](SqrtOp) { return unary<math::SqrtOp>(x); })
@@ -231,6 +233,10 @@ Value roundToBF16(ImplicitLocOpBuilder &builder, Value value) {
   rounded = arith::SelectOp::create(builder, isNan, arith::OrIOp::create(builder, high, number(0x40)), rounded);
   return arith::BitcastOp::create(builder, shaped(builder.getBF16Type()),
                                   arith::TruncIOp::create(builder, narrow, rounded));
+}
+
+bool isTranscendental(Operation *op) {
+  return isa<ExpOp, LogOp, Log1pOp, ErfOp, TanhOp, SigmoidOp, SinOp, CosOp, PowOp, RandomOp>(op);
 }
 
 bool isElementwise(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp>(op); }

@@ -28,11 +28,13 @@ struct KernelJob {
   PointEmitter &emitter;
   llvm::ArrayRef<KernelOutput> outputs;
   LoopOptions options;
+  /// All of it in one task, whatever it is worth.
+  bool isOneTask = false;
 
   /// The number of the task, in [0, tasks).
   IndexExpr getTask(int64_t tasks);
   /// How many tasks so many entries of work are worth: a function of shapes, never of the machine's threads.
-  static int64_t getNumTasks(int64_t entries);
+  int64_t getNumTasks(int64_t entries) const;
   static Chunks splitTasks(int64_t size, int64_t tasks);
   /// The items of one chunk.
   void loopChunk(const Chunks &chunks, IndexExpr chunk, llvm::function_ref<void(IndexExpr)> body);
@@ -49,6 +51,12 @@ mlir::FailureOr<int64_t> emitRowReduce(KernelJob &job);
 mlir::FailureOr<int64_t> emitColumnReduce(KernelJob &job);
 mlir::FailureOr<int64_t> emitContract(KernelJob &job);
 mlir::FailureOr<int64_t> emitScatter(KernelJob &job);
+
+/// Kernels of one operation that has loops of its own, each in the family of what it resembles: a cumsum is a
+/// column_reduce with all sums on the way, a top_k a row_reduce, a dynamic_update_slice a gather_scatter.
+mlir::FailureOr<int64_t> emitCumsum(KernelJob &job);
+mlir::FailureOr<int64_t> emitTopK(KernelJob &job);
+mlir::FailureOr<int64_t> emitUpdateSlice(KernelJob &job);
 
 /// The entries [lead…, 0 … columns) of the outputs.
 void emitColumns(KernelJob &job, llvm::ArrayRef<KernelOutput> outputs, const Position &lead, int64_t columns);

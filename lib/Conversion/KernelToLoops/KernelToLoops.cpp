@@ -147,16 +147,26 @@ private:
   }
 
   FailureOr<int64_t> emitFamily(KernelJob &job, Family family) {
+    auto has = [&](auto op) {
+      using Op = decltype(op);
+      return !job.emitter.kernel.getBodyBlock()->getOps<Op>().empty();
+    };
     switch (family) {
     case Family::Map:
       return emitMap(job);
     case Family::RowReduce:
+      if (has(graph::TopKOp()))
+        return emitTopK(job);
       return emitRowReduce(job);
     case Family::ColumnReduce:
+      if (has(graph::CumsumOp()))
+        return emitCumsum(job);
       return emitColumnReduce(job);
     case Family::Contract:
       return emitContract(job);
     case Family::GatherScatter:
+      if (has(graph::DynamicUpdateSliceOp()))
+        return emitUpdateSlice(job);
       return emitScatter(job);
     }
     llvm_unreachable("every family has a generator");

@@ -33,7 +33,9 @@ int64_t KernelJob::count(ArrayRef<int64_t> shape) {
   return entries;
 }
 
-int64_t KernelJob::getNumTasks(int64_t entries) {
+int64_t KernelJob::getNumTasks(int64_t entries) const {
+  if (isOneTask)
+    return 1;
   int64_t tasks = std::clamp<int64_t>(entries / kEntriesPerTask, 1, kMaxTasks);
   // Three tasks take two workers as long as four would: 1, 2, 4, then multiples of eight.
   return tasks <= 2 ? tasks : tasks <= 4 ? 4 : static_cast<int64_t>(llvm::alignTo(tasks, 8));
@@ -44,7 +46,7 @@ int64_t KernelJob::getWork(int64_t entries) {
   // moving three entries takes.
   int64_t weight = 2 * (emitter.kernel.getReads().size() + emitter.kernel.getWrites().size());
   for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
-    if (isa<graph::ExpOp, graph::LogOp, graph::TanhOp, graph::SigmoidOp, graph::SinOp, graph::CosOp, graph::PowOp>(op))
+    if (isTranscendental(&op))
       weight += 3;
   return entries * std::max<int64_t>(weight, 6) / 6;
 }

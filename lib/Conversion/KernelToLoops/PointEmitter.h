@@ -76,6 +76,9 @@ public:
   /// Loads from a buffer.
   mlir::Value load(const KernelBuffer &buffer, const Position &position);
   mlir::Value loadFlat(const KernelBuffer &buffer, const IndexExpr &address);
+  /// Where the box of `shape` begins along an axis of a tensor of `sizes`: a start at run time, moved so that the box
+  /// lies inside.
+  Position getBoxStart(mlir::ValueRange starts, llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<int64_t> shape);
   /// Where an entry lies, in elements.
   IndexExpr getAddress(const KernelBuffer &buffer, const Position &position);
   /// The sums (maxima) of one reduction at several positions in one loop; afterwards `emit` knows them.
@@ -155,6 +158,8 @@ private:
     std::map<std::pair<const void *, Position>, mlir::Value> entries;
     std::map<IndexExpr, mlir::Value> indices;
     std::map<std::pair<const void *, const void *>, mlir::Value> constants;
+    /// Where boxes begin, by the start and the number of places that it may be.
+    std::map<std::pair<const void *, int64_t>, IndexExpr> boxes;
     /// Rows that a gather reads, and whether the id is within the table.
     std::map<std::pair<const void *, Position>, std::pair<IndexExpr, mlir::Value>> rows;
   };
@@ -172,6 +177,8 @@ private:
   mlir::Value computePad(graph::PadOp op, const Position &position);
   mlir::Value computeConcat(graph::ConcatOp op, const Position &position);
   mlir::Value computeGather(graph::GatherOp op, const Position &position);
+  mlir::Value computeDynamicSlice(graph::DynamicSliceOp op, const Position &position);
+  mlir::Value computeRandom(graph::RandomOp op, const Position &position);
   mlir::Value computeArgmax(graph::ArgmaxOp op, const Position &position);
   mlir::Value computeReduction(mlir::Operation *op, const Position &position);
   /// Each lane on its own, then put together.
@@ -203,6 +210,8 @@ mlir::Value extendBF16(mlir::ImplicitLocOpBuilder &builder, mlir::Value value);
 mlir::Value roundToBF16(mlir::ImplicitLocOpBuilder &builder, mlir::Value value);
 /// True for the operations that `emitElementwise` knows.
 bool isElementwise(mlir::Operation *op);
+/// True for those that take many more instructions than an addition.
+bool isTranscendental(mlir::Operation *op);
 
 } // namespace moru
 

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moru::graph;
@@ -18,38 +19,47 @@ static constexpr int64_t kAccumulators = 4;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
-static ArrayRef<int64_t> getReducedAxes(Operation *op) {
-  if (auto sum = dyn_cast<ReduceSumOp>(op))
-    return sum.getAxes();
-  return cast<ReduceMaxOp>(op).getAxes();
-}
-
 //===----------------------------------------------------------------------===//
 // Parts of a sum
 //===----------------------------------------------------------------------===//
 
 Value PointEmitter::combine(Operation *reduction, Value a, Value b) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
-  if (isa<ReduceMaxOp>(reduction))
-    return isFloat ? Value(arith::MaximumFOp::create(builder, a, b)) : Value(arith::MaxSIOp::create(builder, a, b));
-  if (!isFloat)
-    return arith::AddIOp::create(builder, a, b);
   auto contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
-  return arith::AddFOp::create(builder, a, b, contract);
+  return llvm::TypeSwitch<Operation *, Value>(reduction)
+      .Case([&](ReduceMaxOp) -> Value {
+        return isFloat ? Value(arith::MaximumFOp::create(builder, a, b)) : Value(arith::MaxSIOp::create(builder, a, b));
+      })
+      .Case([&](ReduceMinOp) -> Value {
+        return isFloat ? Value(arith::MinimumFOp::create(builder, a, b)) : Value(arith::MinSIOp::create(builder, a, b));
+      })
+      .Case([&](ReduceProdOp) -> Value {
+        return isFloat ? Value(arith::MulFOp::create(builder, a, b, contract))
+                       : Value(arith::MulIOp::create(builder, a, b));
+      })
+      .Default([&](Operation *) -> Value {
+        return isFloat ? Value(arith::AddFOp::create(builder, a, b, contract))
+                       : Value(arith::AddIOp::create(builder, a, b));
+      });
 }
 
 Value PointEmitter::neutral(Operation *reduction, Type type) {
-  if (isa<ReduceSumOp>(reduction))
+  if (isa<ReduceProdOp>(reduction))
+    return number(type, 1);
+  if (!isa<ReduceMaxOp, ReduceMinOp>(reduction))
     return zero(type);
+  // The least or the largest number of all.
+  bool isLeast = isa<ReduceMaxOp>(reduction);
   Type element = getElementTypeOrSelf(type);
-  TypedAttr least;
+  unsigned bits = element.getIntOrFloatBitWidth();
+  TypedAttr extreme;
   if (auto floatType = dyn_cast<FloatType>(element))
-    least = FloatAttr::get(element, APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/true));
+    extreme = FloatAttr::get(element, APFloat::getInf(floatType.getFloatSemantics(), /*Negative=*/isLeast));
   else
-    least = IntegerAttr::get(element, APInt::getSignedMinValue(element.getIntOrFloatBitWidth()));
+    extreme = IntegerAttr::get(element, isLeast ? APInt::getSignedMinValue(bits) : APInt::getSignedMaxValue(bits));
   if (auto vector = dyn_cast<VectorType>(type))
-    least = DenseElementsAttr::get(vector, Attribute(least));
-  return typedConstant(least);
+    extreme = DenseElementsAttr::get(vector, Attribute(extreme));
+  return typedConstant(extreme);
 }
 
 Value PointEmitter::reduceLanes(Operation *reduction, Value value) {
@@ -208,12 +218,18 @@ Value PointEmitter::computeArgmax(ArgmaxOp op, const Position &position) {
   SmallVector<Value> start{at(0), zero(getVectorType(integer, width))};
   if (size == 1)
     return start[1];
-  // Only what is larger than everything before it: the least index wins.
+  // Only what is larger than everything before it: the least index wins. NaN is larger than every number.
   return loop(index(0), index(size - 1), size - 1, start, [&](IndexExpr counter, ValueRange best) {
     Value value = at(counter + 1);
     bool isFloat = isa<FloatType>(getElementTypeOrSelf(value.getType()));
-    Value larger = isFloat ? Value(arith::CmpFOp::create(builder, arith::CmpFPredicate::OGT, value, best[0]))
-                           : Value(arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, value, best[0]));
+    Value larger;
+    if (isFloat) {
+      Value isAbove = arith::CmpFOp::create(builder, arith::CmpFPredicate::UGT, value, best[0]);
+      Value isNumber = arith::CmpFOp::create(builder, arith::CmpFPredicate::ORD, best[0], best[0]);
+      larger = arith::AndIOp::create(builder, isAbove, isNumber);
+    } else {
+      larger = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, value, best[0]);
+    }
     Value place = broadcast(arith::IndexCastOp::create(builder, integer, materialize(counter + 1)), width);
     return SmallVector<Value>{arith::SelectOp::create(builder, larger, value, best[0]),
                               arith::SelectOp::create(builder, larger, place, best[1])};
@@ -229,7 +245,7 @@ static FailureOr<SmallVector<int64_t>> findReducedShape(kernel::ComputeOp kernel
   SmallVector<int64_t> shape;
   bool found = false;
   for (Operation &op : kernel.getBodyBlock()->without_terminator()) {
-    if (!isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
+    if (!isReduction(&op) && !isa<ArgmaxOp>(op))
       continue;
     ArrayRef<int64_t> own = getShape(op.getOperand(0));
     if (found && own != ArrayRef<int64_t>(shape))
@@ -254,7 +270,7 @@ public:
   RowPasses(KernelJob &job, ArrayRef<int64_t> shape, ArrayRef<KernelOutput> wide)
       : job(job), emitter(job.emitter), shape(shape), wide(wide) {
     for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
-      if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op)) {
+      if (isReduction(&op) || isa<ArgmaxOp>(op)) {
         size_t pass = getDepth(op.getOperand(0));
         passes.resize(std::max(passes.size(), pass + 1));
         passes[pass].push_back(&op);
@@ -297,7 +313,7 @@ private:
     size_t depth = 0;
     for (Value operand : op->getOperands())
       depth = std::max(depth, getDepth(operand));
-    if (isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op))
+    if (isReduction(op) || isa<ArgmaxOp>(op))
       ++depth;
     return depths[tensor] = depth;
   }
@@ -330,8 +346,8 @@ private:
         continue;
       for (Value tensor : here) {
         Operation *op = tensor.getDefiningOp();
-        if (!op || !isa<ExpOp, LogOp, TanhOp, SigmoidOp, SinOp, CosOp, PowOp>(op) || getShape(tensor) != shape ||
-            stored.contains(tensor) || output.buffer.type.getElementType() != emitter.getComputeType(tensor) ||
+        if (!op || !isTranscendental(op) || getShape(tensor) != shape || stored.contains(tensor) ||
+            output.buffer.type.getElementType() != emitter.getComputeType(tensor) ||
             !isNeededLater(tensor, output, done))
           continue;
         stored.insert(tensor);
@@ -346,7 +362,7 @@ private:
   /// Whether each entry of a row is needed at its own position alone, and nothing beyond the row.
   bool usesRowsEntryByEntry() {
     return llvm::all_of(emitter.kernel.getBodyBlock()->without_terminator(), [&](Operation &op) {
-      return isElementwise(&op) || isa<ReduceSumOp, ReduceMaxOp, ArgmaxOp>(op) ||
+      return isElementwise(&op) || isReduction(&op) || isa<ArgmaxOp>(op) ||
              llvm::none_of(op.getOperands(), [&](Value operand) { return getShape(operand) == shape; });
     });
   }

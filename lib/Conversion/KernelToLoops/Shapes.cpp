@@ -55,7 +55,10 @@ Value PointEmitter::computeShape(Operation *op, const Position &position) {
       .Case([&](ConcatOp op) { return computeConcat(op, position); })
       .Case([&](GatherOp op) { return computeGather(op, position); })
       .Case([&](ArgmaxOp op) { return computeArgmax(op, position); })
-      .Case<ReduceSumOp, ReduceMaxOp>([&](Operation *op) { return computeReduction(op, position); })
+      .Case([&](DynamicSliceOp op) { return computeDynamicSlice(op, position); })
+      .Case([&](RandomOp op) { return computeRandom(op, position); })
+      .Case<ReduceSumOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp>(
+          [&](Operation *op) { return computeReduction(op, position); })
       .Default([&](Operation *op) {
         return fail(op, Twine("cannot be generated in a kernel of family ") + stringifyFamily(kernel.getFamily()),
                     getVectorType(getComputeType(op->getResult(0)), getWidth(position)));
@@ -292,6 +295,34 @@ Value PointEmitter::computeGather(graph::GatherOp op, const Position &position) 
   return arith::SelectOp::create(builder, isRow, value, zero(value.getType()));
 }
 
+Position PointEmitter::getBoxStart(ValueRange starts, ArrayRef<int64_t> sizes, ArrayRef<int64_t> shape) {
+  Position position;
+  for (auto [start, size, length] : llvm::zip_equal(starts, sizes, shape)) {
+    int64_t last = size - length;
+    // Known once per start, in the outermost scope.
+    auto [place, isNew] = scopes.front().boxes.try_emplace({start.getAsOpaquePointer(), last}, IndexExpr(0));
+    if (isNew && last > 0) {
+      Value number = emit(start, {});
+      inScope(0, [&]() -> Value {
+        // Compared before it is narrowed to an index: an i64 may be anything.
+        Value low = arith::MaxSIOp::create(builder, number, zero(number.getType()));
+        Value inside = arith::MinSIOp::create(builder, low, this->number(number.getType(), last));
+        return number = arith::IndexCastOp::create(builder, builder.getIndexType(), inside);
+      });
+      scopes.front().boxes.at({start.getAsOpaquePointer(), last}) = space.addValue(number, 0, last, 0);
+    }
+    position.push_back(scopes.front().boxes.at({start.getAsOpaquePointer(), last}));
+  }
+  return position;
+}
+
+Value PointEmitter::computeDynamicSlice(graph::DynamicSliceOp op, const Position &position) {
+  Position place = getBoxStart(op.getStarts(), getShape(op.getOperand()), op.getSizes());
+  for (auto [start, own] : llvm::zip_equal(place, position))
+    start = start + own;
+  return emit(op.getOperand(), place);
+}
+
 //===----------------------------------------------------------------------===//
 // Pieces of an axis
 //===----------------------------------------------------------------------===//
@@ -361,7 +392,12 @@ void PointEmitter::collectCuts(Value tensor, int64_t axis, int64_t offset, int64
         if (axis >= idsRank)
           follow(op.getTable(), axis - idsRank + 1);
       })
-      .Case<ReduceSumOp, ReduceMaxOp>([&](auto op) {
+      .Case([&](DynamicSliceOp op) {
+        // Where the box begins is not known: a cut of the operand is somewhere.
+        if (op.getSizes()[axis] == getShape(op.getOperand())[axis])
+          follow(op.getOperand(), axis);
+      })
+      .Case<ReduceSumOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp>([&](auto op) {
         // The result's axes are the operand's without the reduced ones.
         int64_t kept = 0;
         for (int64_t k = 0, rank = getShape(op.getOperand()).size(); k < rank; ++k)

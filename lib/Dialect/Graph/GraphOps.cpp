@@ -67,6 +67,13 @@ Value moru::graph::broadcastAlongRemoved(OpBuilder &builder, Location loc, Value
   return BroadcastOp::create(builder, loc, RankedTensorType::get(shape, typeOf(value).getElementType()), value, axes);
 }
 
+bool moru::graph::isReduction(Operation *op) { return isa<ReduceSumOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp>(op); }
+
+ArrayRef<int64_t> moru::graph::getReducedAxes(Operation *reduction) {
+  assert(isReduction(reduction) && "only these have axes");
+  return reduction->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
+}
+
 std::optional<double> moru::graph::getSplatValue(Value value) {
   DenseElementsAttr elements;
   auto constant = value.getDefiningOp<ConstantOp>();

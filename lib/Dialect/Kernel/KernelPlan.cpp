@@ -45,14 +45,22 @@ private:
 static bool isReadInPlace(BlockArgument argument) {
   return llvm::all_of(argument.getUsers(), [](Operation *user) {
     return user->hasTrait<OpTrait::Elementwise>() ||
-           isa<graph::ReduceSumOp, graph::ReduceMaxOp, moru::kernel::YieldOp>(user);
+           isa<graph::ReduceSumOp, graph::ReduceProdOp, graph::ReduceMaxOp, graph::ReduceMinOp, moru::kernel::YieldOp>(
+               user);
   });
+}
+
+/// A box of `argument` is replaced, and nothing else is done with it.
+static bool isUpdated(BlockArgument argument) {
+  auto update = argument.hasOneUse() ? dyn_cast<graph::DynamicUpdateSliceOp>(*argument.user_begin()) : nullptr;
+  return update && update.getOperand() == argument;
 }
 
 /// %b = f(%a), %a not read again -> %a = f(%a)
 void KernelPlan::reuseOperands() {
   getOperation().walk([&](ComputeOp op) {
-    if (op.getFamily() != Family::Map && op.getFamily() != Family::RowReduce)
+    bool isUpdate = op.getFamily() == Family::GatherScatter;
+    if (!isUpdate && op.getFamily() != Family::Map && op.getFamily() != Family::RowReduce)
       return;
     for (OpOperand &write : op.getWritesMutable()) {
       auto target = write.get().getDefiningOp<AllocOp>();
@@ -67,7 +75,7 @@ void KernelPlan::reuseOperands() {
         auto source = read.getDefiningOp<AllocOp>();
         if (!source || source == target || source.getType() != target.getType() ||
             source->getBlock() != op->getBlock() || llvm::is_contained(op.getWrites(), read) ||
-            !isReadInPlace(argument) || llvm::count(op.getReads(), read) != 1)
+            !(isUpdate ? isUpdated(argument) : isReadInPlace(argument)) || llvm::count(op.getReads(), read) != 1)
           continue;
         auto isLater = [&](Operation *user) {
           return op->isBeforeInBlock(source->getBlock()->findAncestorOpInBlock(*user));

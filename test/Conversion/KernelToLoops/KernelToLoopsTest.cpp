@@ -342,7 +342,11 @@ TEST_P(KernelToLoopsTest, knowsEveryElementwiseOperation) {
       %neg = graph.neg %b : tensor<3x37xf32>
       %max = graph.maximum %a, %neg : tensor<3x37xf32>
       %min = graph.minimum %max, %b : tensor<3x37xf32>
-      %pow = graph.pow %positive, %b : tensor<3x37xf32>
+      %pow0 = graph.pow %positive, %b : tensor<3x37xf32>
+      %erf = graph.erf %b : tensor<3x37xf32>
+      %log1p = graph.log1p %abs : tensor<3x37xf32>
+      %e = graph.add %erf, %log1p : tensor<3x37xf32>
+      %pow = graph.add %pow0, %e : tensor<3x37xf32>
       %u = graph.div %pow, %positive : tensor<3x37xf32>
       %v = graph.add %min, %u : tensor<3x37xf32>
       kernel.yield %log, %s, %t, %v : tensor<3x37xf32>, tensor<3x37xf32>, tensor<3x37xf32>, tensor<3x37xf32>)"));
@@ -620,6 +624,119 @@ TEST_P(KernelToLoopsTest, scattersRows) {
                  "%0 = graph.neg %u : tensor<4x6x" + c + "xf32>\n%1 = graph.scatter_add %0 at %i : tensor<4x6x" + c +
                      "xf32>, tensor<4x6xi32> -> tensor<9x" + c + "xf32>\nkernel.yield %1 : tensor<9x" + c + "xf32>"));
   }
+}
+
+TEST_P(KernelToLoopsTest, findsTheLeastAndTheProduct) {
+  for (const std::string element : {"f32", "f64", "bf16", "i32", "i64"})
+    for (int64_t columns : {1, 9, 53}) {
+      std::string c = str(columns), wide = "tensor<7x" + c + "x" + element + ">", rows = "tensor<7x" + element + ">",
+                  narrow = "tensor<" + c + "x" + element + ">";
+      check(kernel("row_reduce", {{"a", "7x" + c + "x" + element}}, {"7x" + element, "7x" + element},
+                   "%0 = graph.reduce_min %a over [1] : " + wide + " -> " + rows +
+                       "\n%1 = graph.reduce_prod %a over [1] : " + wide + " -> " + rows +
+                       "\nkernel.yield %0, %1 : " + rows + ", " + rows));
+      for (const std::string kind : {"min", "prod"})
+        check(kernel("column_reduce", {{"a", "7x" + c + "x" + element}}, {c + "x" + element},
+                     "%0 = graph.reduce_" + kind + " %a over [0] : " + wide + " -> " + narrow +
+                         "\nkernel.yield %0 : " + narrow));
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// cumsum, top_k, boxes, random
+//===----------------------------------------------------------------------===//
+
+TEST_P(KernelToLoopsTest, sumsUpAlongAnyAxis) {
+  for (const std::string element : {"f32", "f64", "bf16", "i32"})
+    for (const std::string shape : {"5x37x20x", "1x1x1x", "3x70x1x", "2x300x5x"})
+      for (int64_t axis : {0, 1, 2})
+        for (const std::string kind : {"", " exclusive", " reverse", " exclusive reverse"}) {
+          std::string type = shape + element;
+          check(kernel("column_reduce", {{"a", type}}, {type},
+                       "%0 = graph.neg %a : tensor<" + type + ">\n%1 = graph.cumsum %0 along " + str(axis) + kind +
+                           " : tensor<" + type + ">\nkernel.yield %1 : tensor<" + type + ">"));
+        }
+}
+
+TEST_P(KernelToLoopsTest, ordersTheLargest) {
+  for (const std::string element : {"f32", "f64", "bf16", "i32", "i64"})
+    for (int64_t columns : {1, 5, 16, 37, 300})
+      for (int64_t k : {1, 4, 37}) {
+        if (k > columns)
+          continue;
+        std::string c = str(columns), wide = "6x" + c + "x" + element, values = "6x" + str(k) + "x" + element,
+                    indices = "6x" + str(k) + "xi32";
+        check(kernel("row_reduce", {{"a", wide}}, {values, indices},
+                     "%0, %1 = graph.top_k " + str(k) + " of %a : tensor<" + wide + "> -> tensor<" + values +
+                         ">, tensor<" + indices + ">\nkernel.yield %0, %1 : tensor<" + values + ">, tensor<" + indices +
+                         ">"));
+      }
+}
+
+TEST_P(KernelToLoopsTest, ordersNaNBeforeEveryNumberAndZerosAsEqual) {
+  // 0 / 0 where a is small, -0 where it is negative.
+  check(kernel("row_reduce", {{"a", "8x90xf32"}}, {"8x70xf32", "8x70xi32"}, R"(
+      %zero = graph.constant dense<0.0> : tensor<8x90xf32>
+      %half = graph.constant dense<0.5> : tensor<8x90xf32>
+      %one = graph.constant dense<1.0> : tensor<8x90xf32>
+      %n = graph.div %zero, %zero : tensor<8x90xf32>
+      %small = graph.abs %a : tensor<8x90xf32>
+      %isSmall = graph.compare lt %small, %half : tensor<8x90xf32> -> tensor<8x90xi1>
+      %isLarge = graph.compare gt %small, %one : tensor<8x90xf32> -> tensor<8x90xi1>
+      %signed = graph.mul %a, %zero : tensor<8x90xf32>
+      %0 = graph.select %isSmall, %n, %signed : tensor<8x90xi1>, tensor<8x90xf32>
+      %1 = graph.select %isLarge, %a, %0 : tensor<8x90xi1>, tensor<8x90xf32>
+      %v, %i = graph.top_k 70 of %1 : tensor<8x90xf32> -> tensor<8x70xf32>, tensor<8x70xi32>
+      kernel.yield %v, %i : tensor<8x70xf32>, tensor<8x70xi32>)"));
+  check(kernel("map", {{"a", "8x90xf32"}}, {"8xi32"}, R"(
+      %zero = graph.constant dense<0.0> : tensor<8x90xf32>
+      %n = graph.div %zero, %zero : tensor<8x90xf32>
+      %isSmall = graph.compare lt %a, %zero : tensor<8x90xf32> -> tensor<8x90xi1>
+      %1 = graph.select %isSmall, %n, %a : tensor<8x90xi1>, tensor<8x90xf32>
+      %i = graph.argmax %1 over 1 : tensor<8x90xf32> -> tensor<8xi32>
+      kernel.yield %i : tensor<8xi32>)"));
+}
+
+TEST_P(KernelToLoopsTest, takesBoxesFromComputedPlaces) {
+  // Starts are random in -2 … 9: some lie outside.
+  for (const std::string element : {"f32", "bf16", "i64", "i1"})
+    for (int64_t columns : {1, 7, 33}) {
+      std::string box = "3x" + str(columns) + "x" + element;
+      check(kernel("map", {{"a", "6x40x" + element}, {"i", "i32"}, {"j", "i64"}}, {box},
+                   "%0 = graph.dynamic_slice %a at(%i, %j) sizes [3, " + str(columns) + "] : (tensor<6x40x" + element +
+                       ">, tensor<i32>, tensor<i64>) -> tensor<" + box + ">\nkernel.yield %0 : tensor<" + box + ">"));
+    }
+}
+
+TEST_P(KernelToLoopsTest, replacesBoxes) {
+  for (const std::string element : {"f32", "bf16", "i64", "i1"})
+    for (int64_t columns : {1, 7, 33})
+      // In place, and elsewhere.
+      for (const std::string result : {"@a", "apart"}) {
+        std::string box = "3x" + str(columns) + "x" + element, whole = "6x40x" + element;
+        check(kernel(
+            "gather_scatter", {{"a", whole}, {"u", box}, {"i", "i32"}, {"j", "i64"}}, {result == "@a" ? result : whole},
+            "%0 = graph.dynamic_update_slice %a with %u at(%i, %j) : (tensor<" + whole + ">, tensor<" + box +
+                ">, tensor<i32>, tensor<i64>) -> tensor<" + whole + ">\nkernel.yield %0 : tensor<" + whole + ">"));
+      }
+}
+
+TEST_P(KernelToLoopsTest, countsOutRandomNumbers) {
+  for (const std::string shape : {"1x1x", "9x37x", "3x2000x"}) {
+    std::string reals = shape + "f32", bits = shape + "i32", wide = shape + "f64";
+    check(kernel("map", {{"k", "i64"}, {"c", "i32"}}, {reals, bits, wide},
+                 "%0 = graph.random uniform key %k counter %c stream 3 : tensor<i64>, tensor<i32> -> tensor<" + reals +
+                     ">\n%1 = graph.random bits key %k counter %c stream 4294967295 : tensor<i64>, tensor<i32> -> "
+                     "tensor<" +
+                     bits + ">\n%2 = graph.random uniform key %k counter %c stream 0 : tensor<i64>, tensor<i32> -> " +
+                     "tensor<" + wide + ">\nkernel.yield %0, %1, %2 : tensor<" + reals + ">, tensor<" + bits +
+                     ">, tensor<" + wide + ">"));
+  }
+  // Along another axis than the last: the numbers do not lie beside each other.
+  check(kernel("map", {{"k", "i64"}, {"c", "i32"}}, {"37x20xf32"}, R"(
+      %0 = graph.random uniform key %k counter %c stream 1 : tensor<i64>, tensor<i32> -> tensor<20x37xf32>
+      %1 = graph.transpose %0 by [1, 0] : tensor<20x37xf32> -> tensor<37x20xf32>
+      kernel.yield %1 : tensor<37x20xf32>)"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Vectors, KernelToLoopsTest, testing::Values(256, 512),

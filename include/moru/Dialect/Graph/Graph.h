@@ -46,6 +46,10 @@ mlir::Value broadcastTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Valu
 mlir::Value broadcastAlongRemoved(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value,
                                   llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> removed);
 
+/// The sum, product, least or largest along axes; and these axes.
+bool isReduction(mlir::Operation *op);
+llvm::ArrayRef<int64_t> getReducedAxes(mlir::Operation *reduction);
+
 /// The number that `value` holds in every entry, if it is a splat constant.
 std::optional<double> getSplatValue(mlir::Value value);
 

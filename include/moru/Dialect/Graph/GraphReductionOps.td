@@ -68,7 +68,7 @@ def Graph_ReduceProdOp : Graph_ReduceOp<"reduce_prod", "the product along axes",
 def Graph_ArgmaxOp : Graph_PureOp<"argmax", [Graph_NotDifferentiable, InferTypeOpAdaptor]> {
   let summary = "the index of the largest entry along an axis";
   let description = [{
-    The least such index where several are equal, as i32.
+    The least such index where several are equal, as i32. NaN counts as larger than every number.
 
     Constraints:
     - (C1) `axis` is within the rank and its size is not 0.
