@@ -111,27 +111,32 @@ private:
 
   /// The entries first … first + active - 1 of a row, behind those whose sum is `before`; returns the sum of all.
   Value emitVector(const Position &row, IndexExpr first, int64_t active, Value before) {
-    int64_t lanes = emitter.getLanes();
-    Position place = at(row, first + emitter.space.addLane(lanes, active, emitter.getLevel()));
-    Value values = emitter.emitVector(op.getOperand(), place, lanes), zero = emitter.zero(values.getType());
-    if (active < lanes)
-      values = arith::SelectOp::create(builder, emitter.mask(lanes, active), values, zero);
+    int64_t width = emitter.getTailWidth(active);
+    Position place = at(row, first + emitter.space.addLane(width, active, emitter.getLevel()));
+    Value values = emitter.emitVector(op.getOperand(), place, width), zero = emitter.zero(values.getType());
+    if (width == 1) {
+      Value all = add(values, before);
+      store(op.getExclusive() ? before : all, place);
+      return all;
+    }
+    if (active < width)
+      values = arith::SelectOp::create(builder, emitter.mask(width, active), values, zero);
     Value sums = values;
-    for (int64_t distance = 1; distance < lanes; distance *= 2)
+    for (int64_t distance = 1; distance < width; distance *= 2)
       sums = add(sums, shift(sums, zero, distance));
-    Value spread = emitter.broadcast(before, lanes);
+    Value spread = emitter.broadcast(before, width);
     Value all = add(sums, spread);
     store(op.getExclusive() ? add(shift(sums, zero, 1), spread) : all, place);
-    return vector::ExtractOp::create(builder, all, op.getReverse() ? 0 : lanes - 1);
+    return vector::ExtractOp::create(builder, all, op.getReverse() ? 0 : width - 1);
   }
 
   /// The entries `distance` lanes further on (back, for a reverse sum), zeros behind them.
   Value shift(Value values, Value zero, int64_t distance) {
-    int64_t lanes = emitter.getLanes();
+    int64_t width = cast<VectorType>(values.getType()).getNumElements();
     SmallVector<int64_t> from;
-    for (int64_t i = 0; i < lanes; ++i) {
+    for (int64_t i = 0; i < width; ++i) {
       int64_t source = op.getReverse() ? i + distance : i - distance;
-      from.push_back(source < 0 || source >= lanes ? lanes : source);
+      from.push_back(source < 0 || source >= width ? width : source);
     }
     return vector::ShuffleOp::create(builder, values, zero, from);
   }

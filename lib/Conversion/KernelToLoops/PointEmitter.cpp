@@ -335,7 +335,10 @@ void PointEmitter::store(Value value, const KernelBuffer &buffer, const Position
   value = toStorage(broadcast(value, width), buffer.type.getElementType());
   if (space.getLaneFactor(address) == 1) {
     Value first = materialize(space.fixLane(address, 0));
-    if (active == width)
+    // One lane as a number: LLVM 22 makes a wider store of a narrowed vector's single lane.
+    if (active == 1)
+      memref::StoreOp::create(builder, vector::ExtractOp::create(builder, value, 0), buffer.flat, ValueRange{first});
+    else if (active == width)
       vector::StoreOp::create(builder, value, buffer.flat, ValueRange{first});
     else
       vector::MaskedStoreOp::create(builder, buffer.flat, ValueRange{first}, mask(width, active), value);

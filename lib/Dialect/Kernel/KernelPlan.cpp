@@ -44,9 +44,7 @@ private:
 /// stored.
 static bool isReadInPlace(BlockArgument argument) {
   return llvm::all_of(argument.getUsers(), [](Operation *user) {
-    return user->hasTrait<OpTrait::Elementwise>() ||
-           isa<graph::ReduceSumOp, graph::ReduceProdOp, graph::ReduceMaxOp, graph::ReduceMinOp, moru::kernel::YieldOp>(
-               user);
+    return user->hasTrait<OpTrait::Elementwise>() || graph::isReduction(user) || isa<moru::kernel::YieldOp>(user);
   });
 }
 

@@ -46,7 +46,9 @@ func.func @lowers_argmax(%x: tensor<8x4xf32>) -> tensor<8xi32> {
   // CHECK-DAG: %[[NONE:.*]] = graph.constant dense<-4> : tensor<8x4xi32>
   // CHECK-DAG: %[[MAX:.*]] = graph.reduce_max %[[X]] over [1]
   // CHECK-DAG: %[[SPREAD:.*]] = graph.broadcast %[[MAX]] along [0] : tensor<8xf32> -> tensor<8x4xf32>
-  // CHECK-DAG: %[[IS:.*]] = graph.compare eq %[[X]], %[[SPREAD]]
+  // CHECK-DAG: %[[EQUAL:.*]] = graph.compare eq %[[X]], %[[SPREAD]]
+  // CHECK-DAG: %[[NAN:.*]] = graph.compare ne %[[X]], %[[X]]
+  // CHECK-DAG: %[[IS:.*]] = graph.or %[[EQUAL]], %[[NAN]]
   // CHECK-DAG: %[[IOTA:.*]] = graph.iota along 1 : tensor<8x4xi32>
   // CHECK-DAG: %[[INDEX:.*]] = graph.neg %[[IOTA]]
   // CHECK: %[[SELECT:.*]] = graph.select %[[IS]], %[[INDEX]], %[[NONE]]

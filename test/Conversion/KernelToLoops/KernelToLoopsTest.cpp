@@ -647,22 +647,24 @@ TEST_P(KernelToLoopsTest, findsTheLeastAndTheProduct) {
 //===----------------------------------------------------------------------===//
 
 TEST_P(KernelToLoopsTest, sumsUpAlongAnyAxis) {
-  for (const std::string element : {"f32", "f64", "bf16", "i32"})
-    for (const std::string shape : {"5x37x20x", "1x1x1x", "3x70x1x", "2x300x5x"})
-      for (int64_t axis : {0, 1, 2})
-        for (const std::string kind : {"", " exclusive", " reverse", " exclusive reverse"}) {
-          std::string type = shape + element;
-          check(kernel("column_reduce", {{"a", type}}, {type},
-                       "%0 = graph.neg %a : tensor<" + type + ">\n%1 = graph.cumsum %0 along " + str(axis) + kind +
-                           " : tensor<" + type + ">\nkernel.yield %1 : tensor<" + type + ">"));
-        }
+  auto checkSum = [&](const std::string &type, int64_t axis, const std::string &kind) {
+    check(kernel("column_reduce", {{"a", type}}, {type},
+                 "%0 = graph.neg %a : tensor<" + type + ">\n%1 = graph.cumsum %0 along " + str(axis) + kind +
+                     " : tensor<" + type + ">\nkernel.yield %1 : tensor<" + type + ">"));
+  };
+  for (int64_t axis : {0, 1, 2}) {
+    for (const std::string kind : {"", " exclusive", " reverse", " exclusive reverse"})
+      checkSum("5x37x20xf32", axis, kind);
+    for (const std::string type : {"1x1x1xbf16", "3x70x1xbf16", "2x5x300xf64", "3x70x5xi32"})
+      checkSum(type, axis, axis == 1 ? " exclusive reverse" : "");
+  }
 }
 
 TEST_P(KernelToLoopsTest, ordersTheLargest) {
   for (const std::string element : {"f32", "f64", "bf16", "i32", "i64"})
-    for (int64_t columns : {1, 5, 16, 37, 300})
+    for (int64_t columns : {1, 16, 37, 300})
       for (int64_t k : {1, 4, 37}) {
-        if (k > columns)
+        if (k > columns || (k == 1 && columns == 37))
           continue;
         std::string c = str(columns), wide = "6x" + c + "x" + element, values = "6x" + str(k) + "x" + element,
                     indices = "6x" + str(k) + "xi32";
