@@ -16,7 +16,7 @@ Embedding::Embedding(Module &parent, std::string_view name, int64_t count, int64
                      const init::Initializer &initializer, Here at)
     : weight(parent.parameter(name, {count, dim}, initializer, ElementType::F32, at)) {}
 
-Tensor Embedding::operator()(const Tensor &ids, Here at) const { return gather(weight, ids, at); }
+Tensor Embedding::operator()(const Tensor &ids, Here at) const { return gather(weight, ids, 0, at); }
 
 Linear::Linear(Module &parent, const LinearNames &names, int64_t in, int64_t out,
                std::optional<init::Initializer> initializer, Here at) {

@@ -220,13 +220,15 @@ Tensor where(const Tensor &condition, const Operand &x, const Operand &y, Here a
 // One operand
 //===----------------------------------------------------------------------===//
 
-template <typename OpTy> static Tensor floatUnary(StringRef name, const Tensor &x, Here at) {
+/// `attributes` stand before the operand.
+template <typename OpTy, typename... Attributes>
+static Tensor floatUnary(StringRef name, const Tensor &x, Here at, Attributes... attributes) {
   OpBuilding op(name, at, {&x});
   if (!op)
     return op.poison();
   if (!isFloat(x.type()))
     return op.fail("expected floating point: " + op.describe(x, "x"));
-  return op.result(OpTy::create(op.builder(), op.loc(), op[0]), detail::namesOf(x));
+  return op.result(OpTy::create(op.builder(), op.loc(), op[0].getType(), attributes..., op[0]), detail::namesOf(x));
 }
 
 template <typename OpTy> static Tensor numberUnary(StringRef name, const Tensor &x, Here at) {
@@ -242,6 +244,8 @@ Tensor operator-(const Operand &x) { return numberUnary<graph::NegOp>("-", x.ten
 Tensor abs(const Tensor &x, Here at) { return numberUnary<graph::AbsOp>("abs", x, at); }
 Tensor exp(const Tensor &x, Here at) { return floatUnary<graph::ExpOp>("exp", x, at); }
 Tensor log(const Tensor &x, Here at) { return floatUnary<graph::LogOp>("log", x, at); }
+Tensor log1p(const Tensor &x, Here at) { return floatUnary<graph::Log1pOp>("log1p", x, at); }
+Tensor erf(const Tensor &x, Here at) { return floatUnary<graph::ErfOp>("erf", x, at); }
 Tensor tanh(const Tensor &x, Here at) { return floatUnary<graph::TanhOp>("tanh", x, at); }
 Tensor sigmoid(const Tensor &x, Here at) { return floatUnary<graph::SigmoidOp>("sigmoid", x, at); }
 Tensor sqrt(const Tensor &x, Here at) { return floatUnary<graph::SqrtOp>("sqrt", x, at); }
@@ -249,10 +253,12 @@ Tensor rsqrt(const Tensor &x, Here at) { return floatUnary<graph::RsqrtOp>("rsqr
 Tensor sin(const Tensor &x, Here at) { return floatUnary<graph::SinOp>("sin", x, at); }
 Tensor cos(const Tensor &x, Here at) { return floatUnary<graph::CosOp>("cos", x, at); }
 Tensor square(const Tensor &x, Here at) { return Operand(x, at) * Operand(x, at); }
-Tensor relu(const Tensor &x, Here at) {
-  return where(Operand(x, at) > Operand(0, at), Operand(x, at), Operand(0, at), at);
+Tensor relu(const Tensor &x, Here at) { return floatUnary<graph::ReluOp>("relu", x, at); }
+Tensor silu(const Tensor &x, Here at) { return floatUnary<graph::SiluOp>("silu", x, at); }
+Tensor gelu(const Tensor &x, Approximate approximate, Here at) {
+  return floatUnary<graph::GeluOp>(
+      "gelu", x, at, approximate == Approximate::Tanh ? graph::Approximation::Tanh : graph::Approximation::None);
 }
-Tensor silu(const Tensor &x, Here at) { return Operand(x, at) * Operand(sigmoid(x, at), at); }
 
 Tensor stopGradient(const Tensor &x, Here at) {
   OpBuilding op("stopGradient", at, {&x});
@@ -281,27 +287,33 @@ static Tensor contract(OpBuilding &op, Value x, Value y, ArrayRef<int64_t> xOver
                    std::move(names));
 }
 
-Tensor matmul(const Tensor &x, const Tensor &y, Here at) {
+Tensor matmul(const Tensor &x, const Tensor &y, MatmulOptions options, Here at) {
   OpBuilding op("matmul", at, {&x, &y});
   if (!op)
     return op.poison();
   auto both = [&] { return op.describe(x, "x") + ", " + op.describe(y, "y"); };
-  if (x.rank() == 0 || y.rank() == 0)
+  int64_t xRank = x.rank(), yRank = y.rank();
+  if (xRank == 0 || yRank == 0)
     return op.fail("expected operands of rank 1 or more: " + both());
   if (x.type() != y.type() || !isFloat(x.type()))
     return op.fail("expected floating point of one type: " + both());
-  int64_t xRank = x.rank(), yRank = y.rank(), yOver = std::max<int64_t>(yRank - 2, 0);
-  if (x.size(-1) != y.size(yOver))
+  if ((options.transposeA && xRank < 2) || (options.transposeB && yRank < 2))
+    return op.fail("expected a matrix to transpose, not a vector: " + both());
+  int64_t xOver = xRank - (options.transposeA ? 2 : 1), yOver = yRank - (options.transposeB || yRank == 1 ? 1 : 2);
+  if (x.size(xOver) != y.size(yOver))
     return op.fail("contracting dimensions differ: " + both());
 
-  const AxisNames &xNames = detail::namesOf(x), &yNames = detail::namesOf(y);
-  AxisNames names(xNames.begin(), xNames.end() - 1);
+  auto addNames = [](AxisNames &names, const Tensor &tensor, int64_t first, int64_t over) {
+    for (int64_t axis = first; axis < tensor.rank(); ++axis)
+      if (axis != over)
+        names.push_back(detail::namesOf(tensor)[axis]);
+  };
   // A matrix or a vector on the right, or a vector on the left: no axes run together.
   if (yRank <= 2 || xRank == 1) {
-    for (int64_t axis = 0; axis < yRank; ++axis)
-      if (axis != yOver)
-        names.push_back(yNames[axis]);
-    return contract(op, op[0], op[1], {xRank - 1}, {yOver}, {}, {}, names);
+    AxisNames names;
+    addNames(names, x, 0, xOver);
+    addNames(names, y, 0, yOver);
+    return contract(op, op[0], op[1], {xOver}, {yOver}, {}, {}, names);
   }
 
   ArrayRef<int64_t> xLead(x.shape().data(), xRank - 2), yLead(y.shape().data(), yRank - 2);
@@ -316,11 +328,13 @@ Tensor matmul(const Tensor &x, const Tensor &y, Here at) {
   };
   int64_t batch = lead->size();
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, batch));
+  const AxisNames &xNames = detail::namesOf(x), &yNames = detail::namesOf(y);
   AxisNames xLeadNames(xNames.begin(), xNames.end() - 2), yLeadNames(yNames.begin(), yNames.end() - 2);
-  names = mergeNames(batch, {&xLeadNames, &yLeadNames});
-  names.push_back(xNames[xRank - 2]);
-  names.push_back(yNames[yRank - 1]);
-  return contract(op, spread(op[0], x), spread(op[1], y), {batch + 1}, {batch}, axes, axes, names);
+  AxisNames names = mergeNames(batch, {&xLeadNames, &yLeadNames});
+  addNames(names, x, xRank - 2, xOver);
+  addNames(names, y, yRank - 2, yOver);
+  return contract(op, spread(op[0], x), spread(op[1], y), {xOver - xRank + 2 + batch}, {yOver - yRank + 2 + batch},
+                  axes, axes, names);
 }
 
 namespace {
@@ -478,6 +492,14 @@ Tensor max(const Tensor &x, const Axes &axes, bool keepDims, Here at) {
   return reduce<graph::ReduceMaxOp>("max", x, axes, keepDims, at);
 }
 
+Tensor min(const Tensor &x, const Axes &axes, bool keepDims, Here at) {
+  return reduce<graph::ReduceMinOp>("min", x, axes, keepDims, at);
+}
+
+Tensor prod(const Tensor &x, const Axes &axes, bool keepDims, Here at) {
+  return reduce<graph::ReduceProdOp>("prod", x, axes, keepDims, at);
+}
+
 Tensor mean(const Tensor &x, const Axes &axes, bool keepDims, Here at) {
   OpBuilding op("mean", at, {&x});
   if (!op)
@@ -503,34 +525,18 @@ Tensor argmax(const Tensor &x, int64_t axis, Here at) {
   return op.result(graph::ArgmaxOp::create(op.builder(), op.loc(), op[0], *place), names);
 }
 
-template <typename OpTy> static Tensor softmaxLike(StringRef name, const Tensor &x, int64_t axis, Here at) {
-  OpBuilding op(name, at, {&x});
+Tensor cumsum(const Tensor &x, int64_t axis, CumsumOptions options, Here at) {
+  OpBuilding op("cumsum", at, {&x});
   if (!op)
     return op.poison();
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
     return op.poison();
-  if (!isFloat(x.type()))
-    return op.fail("expected floating point: " + op.describe(x, "x"));
-  return op.result(OpTy::create(op.builder(), op.loc(), op[0], *place), detail::namesOf(x));
-}
-
-Tensor softmax(const Tensor &x, int64_t axis, Here at) { return softmaxLike<graph::SoftmaxOp>("softmax", x, axis, at); }
-
-Tensor logSoftmax(const Tensor &x, int64_t axis, Here at) {
-  return softmaxLike<graph::LogSoftmaxOp>("logSoftmax", x, axis, at);
-}
-
-Tensor crossEntropy(const Tensor &logits, const Tensor &targets, int64_t ignoreIndex, Here at) {
-  OpBuilding op("crossEntropy", at, {&logits, &targets});
-  if (!op)
-    return op.poison();
-  auto both = [&] { return op.describe(logits, "logits") + ", " + op.describe(targets, "targets"); };
-  if (!isFloat(logits.type()) || isFloat(targets.type()) || targets.type() == ElementType::I1)
-    return op.fail("expected logits of floating point and targets of integers: " + both());
-  if (logits.rank() == 0 || Shape(logits.shape().begin(), logits.shape().end() - 1) != targets.shape())
-    return op.fail("expected targets of the logits' shape without the last axis: " + both());
-  return op.result(graph::SoftmaxCrossEntropyOp::create(op.builder(), op.loc(), op[0], op[1], ignoreIndex));
+  if (x.type() == ElementType::I1)
+    return op.fail("expected numbers: " + op.describe(x, "x"));
+  return op.result(graph::CumsumOp::create(op.builder(), op.loc(), op[0].getType(), op[0], *place, options.exclusive,
+                                           options.reverse),
+                   detail::namesOf(x));
 }
 
 } // namespace moru

@@ -166,19 +166,51 @@ Tensor broadcastTo(const Tensor &x, const Dims &dims, Here at) {
 // Place
 //===----------------------------------------------------------------------===//
 
-Tensor slice(const Tensor &x, int64_t axis, int64_t begin, std::optional<int64_t> end, int64_t step, Here at) {
+/// `begin` and `end` of one axis counted from its start; records a mistake where they do not fit.
+static bool resolveRange(OpBuilding &op, const Tensor &x, int64_t axis, int64_t &begin, int64_t &end, int64_t step) {
+  int64_t size = x.size(axis), first = begin + (begin < 0 ? size : 0), last = end + (end < 0 ? size : 0);
+  if (first < 0 || first > last || last > size || step < 1) {
+    op.fail("expected 0 <= begin <= end <= " + Twine(size) + " and step >= 1, got " + Twine(begin) + " to " +
+            Twine(end) + " by " + Twine(step) + " along axis " + Twine(axis) + ": " + op.describe(x, "x"));
+    return false;
+  }
+  begin = first;
+  end = last;
+  return true;
+}
+
+Tensor slice(const Tensor &x, const std::vector<int64_t> &begin, const std::vector<int64_t> &end,
+             const std::vector<int64_t> &stride, Here at) {
+  OpBuilding op("slice", at, {&x});
+  if (!op)
+    return op.poison();
+  size_t rank = x.rank();
+  if (begin.size() != rank || end.size() != rank || (!stride.empty() && stride.size() != rank))
+    return op.fail("expected " + Twine(rank) + " numbers each for begin, end and stride: " + op.describe(x, "x"));
+  SmallVector<int64_t> starts(ArrayRef<int64_t>{begin}), limits(ArrayRef<int64_t>{end}), strides(rank, 1);
+  if (!stride.empty())
+    strides.assign(stride.begin(), stride.end());
+  AxisNames names = detail::namesOf(x);
+  for (size_t axis = 0; axis < rank; ++axis) {
+    if (!resolveRange(op, x, axis, starts[axis], limits[axis], strides[axis]))
+      return op.poison();
+    if (limits[axis] - starts[axis] != x.size(axis) || strides[axis] != 1)
+      names[axis].clear();
+  }
+  return op.result(graph::SliceOp::create(op.builder(), op.loc(), op[0], starts, limits, strides), names);
+}
+
+Tensor detail::sliceAxis(const Tensor &x, int64_t axis, int64_t begin, std::optional<int64_t> end, int64_t step,
+                         Here at) {
   OpBuilding op("slice", at, {&x});
   if (!op)
     return op.poison();
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
     return op.poison();
-  int64_t size = x.size(*place), first = begin < 0 ? begin + size : begin, last = end.value_or(size);
-  last += last < 0 ? size : 0;
-  if (first < 0 || first > last || last > size || step < 1)
-    return op.fail("expected 0 <= begin <= end <= " + Twine(size) + " and step >= 1, got " + Twine(begin) + " to " +
-                   Twine(end.value_or(size)) + " by " + Twine(step) + " along axis " + Twine(axis) + ": " +
-                   op.describe(x, "x"));
+  int64_t size = x.size(*place), first = begin, last = end.value_or(size);
+  if (!resolveRange(op, x, *place, first, last, step))
+    return op.poison();
   SmallVector<int64_t> starts(x.rank(), 0), limits(ArrayRef<int64_t>(x.shape())), strides(x.rank(), 1);
   starts[*place] = first;
   limits[*place] = last;
@@ -203,7 +235,7 @@ Tensor select(const Tensor &x, int64_t axis, int64_t index, Here at) {
   return squeeze(slice(x, *place, first, first + 1, 1, at), *place, at);
 }
 
-Tensor pad(const Tensor &x, const std::vector<int64_t> &low, const std::vector<int64_t> &high, Here at) {
+Tensor pad(const Tensor &x, const std::vector<int64_t> &low, const std::vector<int64_t> &high, double value, Here at) {
   OpBuilding op("pad", at, {&x});
   if (!op)
     return op.poison();
@@ -212,7 +244,12 @@ Tensor pad(const Tensor &x, const std::vector<int64_t> &low, const std::vector<i
       llvm::any_of(high, isNegative))
     return op.fail("expected " + Twine(x.rank()) + " numbers of at least 0 for each side: " + op.describe(x, "x"));
   SmallVector<int64_t> interior(x.rank(), 0);
-  return op.result(graph::PadOp::create(op.builder(), op.loc(), op[0], low, high, interior), detail::namesOf(x));
+  auto padded = [&](Value inner) { return graph::PadOp::create(op.builder(), op.loc(), inner, low, high, interior); };
+  Tensor result = op.result(padded(op[0]), detail::namesOf(x));
+  if (value == 0)
+    return result;
+  Value inside = graph::createSplat(op.builder(), op.loc(), op.type(ElementType::I1, x.shape()), 1);
+  return where(op.result(padded(inside)), Operand(result, at), Operand(full({}, value, x.type(), at), at), at);
 }
 
 Tensor concat(const std::vector<Tensor> &tensors, int64_t axis, Here at) {
@@ -258,37 +295,6 @@ std::vector<Tensor> split(const Tensor &x, int64_t count, int64_t axis, Here at)
   for (int64_t index = 0; index < count; ++index)
     parts[index] = slice(x, *place, index * width, (index + 1) * width, 1, at);
   return parts;
-}
-
-Tensor gather(const Tensor &table, const Tensor &ids, Here at) {
-  OpBuilding op("gather", at, {&table, &ids});
-  if (!op)
-    return op.poison();
-  if (table.rank() < 1)
-    return op.fail("expected a table of rank 1 or more: " + op.describe(table, "table"));
-  if (ids.type() != ElementType::I32 && ids.type() != ElementType::I64)
-    return op.fail("expected ids of i32 or i64: " + op.describe(ids, "ids"));
-  AxisNames names = detail::namesOf(ids);
-  names.insert(names.end(), detail::namesOf(table).begin() + 1, detail::namesOf(table).end());
-  return op.result(graph::GatherOp::create(op.builder(), op.loc(), op[0], op[1]), names);
-}
-
-Tensor scatterAdd(const Tensor &updates, const Tensor &ids, int64_t rows, Here at) {
-  OpBuilding op("scatterAdd", at, {&updates, &ids});
-  if (!op)
-    return op.poison();
-  if (ids.type() != ElementType::I32 && ids.type() != ElementType::I64)
-    return op.fail("expected ids of i32 or i64: " + op.describe(ids, "ids"));
-  if (!isFloat(updates.type()) || rows < 0 || updates.rank() < ids.rank() ||
-      !std::equal(ids.shape().begin(), ids.shape().end(), updates.shape().begin()))
-    return op.fail("expected updates of floating point whose first axes are those of ids: " +
-                   op.describe(updates, "updates") + ", " + op.describe(ids, "ids"));
-  Shape shape{rows};
-  shape.insert(shape.end(), updates.shape().begin() + ids.rank(), updates.shape().end());
-  AxisNames names{""};
-  names.insert(names.end(), detail::namesOf(updates).begin() + ids.rank(), detail::namesOf(updates).end());
-  return op.result(graph::ScatterAddOp::create(op.builder(), op.loc(), op.type(updates.type(), shape), op[0], op[1]),
-                   names);
 }
 
 } // namespace moru

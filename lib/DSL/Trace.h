@@ -55,6 +55,8 @@ struct ProgramImpl {
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The stream of the next operation that draws random numbers.
+  uint32_t nextStream = 0;
   std::vector<Diagnostic> errors;
   /// All of them, those that were left out too.
   size_t errorCount = 0;

@@ -401,21 +401,28 @@ static EvaluatorResult evaluateLogSoftmax(const Evaluation &e) {
   return single(std::move(result));
 }
 
-/// A target that is neither a class nor ignored counts as a position and adds nothing: its onehot row is zero.
+/// A target that is no class counts as little as one that is ignored.
 static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
   auto op = cast<graph::SoftmaxCrossEntropyOp>(e.op);
   const Tensor &targets = e.operand(1);
   int64_t classes = e.operand(0).shape().back(), ignore = op.getIgnore();
-  double count = 0, total = 0, inherited = 0;
+  double count = 0, total = 0, inherited = 0, smoothing = op.getSmoothing().convertToDouble();
+  double roundoff = e.withBounds() ? e.roundoff(e.operand(0).type.getElementType()) : 0;
   forEachSoftmaxLine(e, e.operand(0).type.getRank() - 1, [&](const SoftmaxLine &line, int64_t index, int64_t, int64_t) {
     int64_t target = targets.integers[index];
-    if (target == ignore)
+    if (target == ignore || target < 0 || target >= classes)
       return;
     ++count;
-    if (target < 0 || target >= classes)
-      return;
-    total -= line.logShares[target];
-    inherited += e.withBounds() ? line.logErrors[target] : 0;
+    for (int64_t k = 0; k < classes; ++k) {
+      double share = smoothing / classes + (k == target ? 1 - smoothing : 0);
+      if (share == 0)
+        continue;
+      total -= share * line.logShares[k];
+      inherited += e.withBounds() ? share * (line.logErrors[k] + 4 * roundoff * std::abs(line.logShares[k])) : 0;
+    }
+    // A sum over the row, if the targets are smoothed, rounds as often as it has entries.
+    for (int64_t k = 0; k < classes && e.withBounds() && smoothing != 0; ++k)
+      inherited += smoothing * roundoff * std::abs(line.logShares[k]);
   });
   Tensor result(e.resultType());
   result.floats[0] = count == 0 ? 0 : total / count;

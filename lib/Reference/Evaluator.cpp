@@ -166,7 +166,8 @@ static EvaluatorResult evaluateDecomposed(const Evaluation &e) {
     mapping.map(value, block.addArgument(value.getType(), e.op->getLoc()));
     arguments.push_back(*tensor);
   }
-  auto builder = OpBuilder::atBlockEnd(&block);
+  OpBuilder builder(e.op->getContext());
+  builder.setInsertionPointToEnd(&block);
   auto copy = cast<graph::DecomposableOpInterface>(builder.clone(*e.op, mapping));
   SmallVector<Value> results = copy.decompose(builder);
   copy->erase();

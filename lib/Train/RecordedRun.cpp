@@ -10,6 +10,7 @@
 #include "moru/Support/Json.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Optimizers.h"
+#include "moru/Train/RecordedOperations.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -353,21 +354,20 @@ void Case::verify() {
 
 /// A folder of a kind of recording that Moru does not repeat yet, as a failed row.
 static std::optional<RecordedReport> reportUnsupported(StringRef folder) {
-  StringRef file = sys::fs::exists(folder + "/ops.json")             ? "ops.json"
-                   : sys::fs::exists(folder + "/params.safetensors") ? "params.safetensors"
-                                                                     : "";
-  if (file.empty())
+  if (!sys::fs::exists(folder + "/params.safetensors"))
     return std::nullopt;
   RecordedReport report;
   report.name = sys::path::filename(folder.rtrim('/')).str();
   RecordedRow row;
-  row.what = file == "ops.json" ? "single operations" : "decoding";
+  row.what = "decoding";
   row.problem = "not supported by this version of Moru";
   report.rows.push_back(std::move(row));
   return report;
 }
 
 Expected<RecordedReport> verifyRecordedRun(StringRef folder, const CompileOptions &options) {
+  if (sys::fs::exists(folder + "/ops.json"))
+    return verifyRecordedOperations(folder, options);
   if (std::optional<RecordedReport> report = reportUnsupported(folder))
     return std::move(*report);
   Case recorded(folder, options);

@@ -186,9 +186,11 @@ inline void addReductionRows(std::vector<GradientRow> &rows) {
   row("softmax middle", {in({2, 3, 2})}, [](Args x) { return softmax(x[0], 1); });
   row("log_softmax first", {in({3, 2})}, [](Args x) { return logSoftmax(x[0], -2); });
   row("cross entropy", {in({2, 3, 4}), ids({2, 3}, 4)}, [](Args x) { return crossEntropy(x[0], x[1]); });
-  row("cross entropy ignores", {in({5, 3}), ids({5}, 3)}, [](Args x) { return crossEntropy(x[0], x[1], 1); });
+  row("cross entropy ignores", {in({5, 3}), ids({5}, 3)},
+      [](Args x) { return crossEntropy(x[0], x[1], {.ignoreIndex = 1}); });
   row("cross entropy of one", {in({4}), ids({}, 4)}, [](Args x) { return crossEntropy(x[0], x[1]); });
-  row("cross entropy of none", {in({2, 4}), ids({2}, 1)}, [](Args x) { return crossEntropy(x[0], x[1], 0); });
+  row("cross entropy of none", {in({2, 4}), ids({2}, 1)},
+      [](Args x) { return crossEntropy(x[0], x[1], {.ignoreIndex = 0}); });
 }
 
 inline void addIndexingRows(std::vector<GradientRow> &rows) {

@@ -408,7 +408,7 @@ private:
       Value high = graph::createSplat(builder, loc, type, classes - 1);
       Value targets = binary<graph::MaximumOp>(ofShape(scope, shape, intType), low);
       targets = binary<graph::MinimumOp>(targets, high);
-      return graph::SoftmaxCrossEntropyOp::create(builder, loc, x, targets, ignore);
+      return graph::SoftmaxCrossEntropyOp::create(builder, loc, x, targets, ignore, llvm::APFloat(0.0));
     }
     int64_t axis = draws.below(rankOf(x));
     if (draws.oneIn(2))

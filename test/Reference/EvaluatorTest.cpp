@@ -2,6 +2,10 @@
 
 #include "Program.h"
 
+#include "moru/Dialect/Graph/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+
 #include <cmath>
 
 using namespace moru;
@@ -312,6 +316,65 @@ TEST_F(EvaluatorTest, SoftmaxAndItsRelatives) {
   EXPECT_NEAR(results[2].floats[0], -(logs[3] + logs[5]) / 2, 1e-13);
   EXPECT_NEAR(run(f, {x, {-1, 1}})[2].floats[0], -logs[5], 1e-13);
   EXPECT_EQ(run(f, {x, {-1, -1}})[2].floats[0], 0);
+}
+
+/// The targets 4 and -2 are no classes: they count as little as the ignored 1. The decomposition says the same.
+TEST_F(EvaluatorTest, CrossEntropyCountsTargetsThatAreClasses) {
+  auto f = function("%x: tensor<4x3xf64>", "tensor<f64>, tensor<f64>", R"(
+    %t = graph.constant dense<[4, 2, -2, 1]> : tensor<4xi32>
+    %0 = graph.softmax_cross_entropy %x, %t ignore 1 smoothing 0.3 : tensor<4x3xf64>, tensor<4xi32> -> tensor<f64>
+    %1 = graph.log_softmax %x along 1 : tensor<4x3xf64>
+    %2 = graph.slice %1 from [1, 0] to [2, 3] by [1, 1] : tensor<4x3xf64> -> tensor<1x3xf64>
+    %w = graph.constant dense<[[-0.1, -0.1, -0.8]]> : tensor<1x3xf64>
+    %3 = graph.mul %2, %w : tensor<1x3xf64>
+    %4 = graph.reduce_sum %3 over [0, 1] : tensor<1x3xf64> -> tensor<f64>
+    return %0, %4 : tensor<f64>, tensor<f64>)");
+  Numbers x = draw(12, 5);
+  auto results = run(f, {x});
+  EXPECT_NEAR(results[0].floats[0], results[1].floats[0], 1e-14);
+  mlir::PassManager manager(&context);
+  manager.addNestedPass<mlir::func::FuncOp>(graph::createDecomposeComposites());
+  ASSERT_TRUE(succeeded(manager.run(*module)));
+  EXPECT_NEAR(run(f, {x})[0].floats[0], results[0].floats[0], 1e-14);
+}
+
+/// What no gradient test sees: rows that are all -inf, or hold inf or NaN, and queries that see no key.
+TEST_F(EvaluatorTest, CompositesOfExtremes) {
+  auto f = function("%x: tensor<5x2xf32>, %q: tensor<1x2x1xf32>, %m: tensor<2x2xi1>",
+                    "tensor<5xf32>, tensor<1x2x1xf32>, tensor<5x2xf32>", R"(
+    %0 = graph.logsumexp %x over 1 : tensor<5x2xf32> -> tensor<5xf32>
+    %1 = graph.attention pairs %q, %q, %q mask %m : (tensor<1x2x1xf32>, tensor<1x2x1xf32>, tensor<1x2x1xf32>, tensor<2x2xi1>) -> tensor<1x2x1xf32>
+    %2 = graph.relu %x : tensor<5x2xf32>
+    return %0, %1, %2 : tensor<5xf32>, tensor<1x2x1xf32>, tensor<5x2xf32>)");
+  double inf = INFINITY;
+  auto results = run(f, {{-inf, -inf, inf, 0, NAN, 1, 1e4, -inf, -1e30, -1e30}, {3, 4}, {0, 0, 1, 0}});
+  const Numbers &y = results[0].floats;
+  EXPECT_EQ(y[0], -inf);
+  EXPECT_EQ(y[1], inf);
+  EXPECT_TRUE(std::isnan(y[2]));
+  EXPECT_EQ(y[3], 1e4);
+  EXPECT_EQ(y[4], -1e30);
+  EXPECT_EQ(results[1].floats, (Numbers{0, 3}));
+  EXPECT_EQ(results[2].floats[0], 0);
+  EXPECT_TRUE(std::isnan(results[2].floats[4]));
+}
+
+/// Mean 0, variance 1, no number beyond what 24 bits reach, and the numbers are their stream's.
+TEST_F(EvaluatorTest, NormalNumbers) {
+  auto f = function("%k: tensor<i64>, %c: tensor<i32>", "tensor<40000xf64>", R"(
+    %0 = graph.random_normal key %k counter %c stream 7 : tensor<i64>, tensor<i32> -> tensor<40000xf64>
+    return %0 : tensor<40000xf64>)");
+  Numbers z = run(f, {{99}, {3}})[0].floats;
+  double sum = 0, squares = 0, fourth = 0;
+  for (size_t i = 0; i < z.size(); ++i) {
+    sum += z[i], squares += z[i] * z[i], fourth += std::pow(z[i], 4);
+    // The distribution function gives back the uniform number, to the accuracy of the polynomial.
+    EXPECT_NEAR(std::erfc(-z[i] / std::sqrt(2)) / 2, philoxUniform(99, 7, 3, i) + 0x1p-25, 1e-6);
+  }
+  double count = double(z.size());
+  EXPECT_NEAR(sum / count, 0, 5 / std::sqrt(count));
+  EXPECT_NEAR(squares / count, 1, 5 * std::sqrt(2 / count));
+  EXPECT_NEAR(fourth / count, 3, 5 * std::sqrt(96 / count));
 }
 
 TEST_F(EvaluatorTest, SoftmaxOfLargeNumbersIsFinite) {

@@ -31,6 +31,9 @@ struct Formula {
 
   mlir::Value log1p(mlir::Value x) { return Log1pOp::create(builder, loc, x); }
 
+  mlir::Value sigmoid(mlir::Value x) { return SigmoidOp::create(builder, loc, x); }
+  mlir::Value both(mlir::Value x, mlir::Value y) { return AndOp::create(builder, loc, x, y); }
+
   /// The number `value` in every entry, typed as `like`.
   mlir::Value splat(mlir::Value like, double value) { return createSplat(builder, loc, typeOf(like), value); }
   mlir::Value scale(mlir::Value x, double factor) { return mul(x, splat(x, factor)); }
@@ -48,6 +51,21 @@ struct Formula {
   }
   mlir::Value max(mlir::Value x, llvm::ArrayRef<int64_t> axes) { return ReduceMaxOp::create(builder, loc, x, axes); }
 
+  /// The mean along the last axis.
+  mlir::Value mean(mlir::Value x) {
+    int64_t last = typeOf(x).getRank() - 1;
+    mlir::Value total = sum(x, last);
+    return div(total, splat(total, static_cast<double>(typeOf(x).getDimSize(last))));
+  }
+
+  /// `row`, the size of the last axis of `like`, in every row of it; `perRow`, a number for each row, along the row.
+  mlir::Value spreadRow(mlir::Value row, mlir::Value like) {
+    return broadcastTo(builder, loc, row, typeOf(like).getShape());
+  }
+  mlir::Value spreadRows(mlir::Value perRow, mlir::Value like) {
+    return expand(perRow, like, typeOf(like).getRank() - 1);
+  }
+
   /// `x`, a reduction of `like` over `axes`, repeated along them again.
   mlir::Value expand(mlir::Value x, mlir::Value like, llvm::ArrayRef<int64_t> axes) {
     return axes.empty() ? x : broadcastAlongRemoved(builder, loc, x, typeOf(like).getShape(), axes);
@@ -61,6 +79,13 @@ struct Formula {
 /// The place in the flattened `like` of each of `ids`, which number entries along its last axis; -1 where `mayMiss` and
 /// there is no such entry.
 mlir::Value flattenIds(Formula &f, mlir::Value ids, mlir::Value like, bool mayMiss);
+
+/// What a normalization and its gradient share: the rows of mean square 1 (of mean 0 too if `centered`), and for each
+/// row the factor that made them so.
+struct Normalized {
+  mlir::Value rows, factor;
+  Normalized(Formula &f, mlir::Value x, double epsilon, bool centered);
+};
 
 /// What softmax_cross_entropy and its gradient share: `[hit]` marks each position's target among the classes, `valid`
 /// the positions that count, `count` their number as a scalar of floating point, 1 if there is none.

@@ -170,15 +170,20 @@ LogicalResult MinimumOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dz, C
   return success();
 }
 
-// z = x^y: dx = dz * (y * x^(y-1)), dy = dz * (z * log x)
+// z = x^y: dx = dz * (y * x^(y-1)), 0 where y is; dy = dz * (z * log x), 0 where x is and y is not negative
 LogicalResult PowOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dz, Cotangents &d) {
   Formula f(builder, *this);
   Value x = getLhs(), y = getRhs();
   d.add(x, [&] {
     Value lower = PowOp::create(builder, f.loc, x, f.sub(y, f.splat(y, 1)));
-    return f.mul(dz[0], f.mul(y, lower));
+    Value zero = f.splat(y, 0);
+    return f.mul(dz[0], f.select(f.compare(Direction::Eq, y, zero), zero, f.mul(y, lower)));
   });
-  d.add(y, [&] { return f.mul(dz[0], f.mul(getResult(), f.log(x))); });
+  d.add(y, [&] {
+    Value zero = f.splat(y, 0);
+    Value flat = f.both(f.compare(Direction::Eq, x, zero), f.compare(Direction::Ge, y, zero));
+    return f.mul(dz[0], f.select(flat, zero, f.mul(getResult(), f.log(x))));
+  });
   return success();
 }
 
@@ -493,7 +498,57 @@ LogicalResult LogSoftmaxOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy
   return success();
 }
 
-// dlogits = (softmax(logits) - onehot) * dloss / count at the positions that count
+// y = log(sum(e^x)): dx = dy * softmax(x), 0 where all of x is -inf
+LogicalResult LogsumexpOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Value x = getOperand(), y = getResult();
+  int64_t axis = getAxis();
+  d.add(x, [&] {
+    Value nothing = f.compare(Direction::Eq, y, f.splat(y, -std::numeric_limits<double>::infinity()));
+    Value hidden = f.expand(nothing, x, axis), zero = f.splat(x, 0);
+    Value shares = SoftmaxOp::create(builder, f.loc, f.select(hidden, zero, x), axis);
+    return f.mul(f.expand(dy[0], x, axis), f.select(hidden, zero, shares));
+  });
+  return success();
+}
+
+/// The sum over the rows.
+static Value sumOverRows(Formula &f, Value x) {
+  return f.sum(x, llvm::to_vector(llvm::seq<int64_t>(0, typeOf(x).getRank() - 1)));
+}
+
+/// What flows to the operand of a normalization from dn, what flows to its normalized rows.
+static Value normalizationGradient(Formula &f, const Normalized &normalized, Value dn, bool centered) {
+  Value n = normalized.rows;
+  Value rest = f.sub(dn, f.mul(n, f.spreadRows(f.mean(f.mul(dn, n)), n)));
+  if (centered)
+    rest = f.sub(rest, f.spreadRows(f.mean(dn), n));
+  return f.mul(rest, f.spreadRows(normalized.factor, n));
+}
+
+// y = n * gain + bias: dn = dy * gain, dx = r * (dn - n * mean(dn * n) - mean(dn)), dgain = sum(dy * n), dbias =
+// sum(dy)
+LogicalResult LayerNormOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Normalized normalized(f, getOperand(), getEpsilon().convertToDouble(), true);
+  d.add(getOperand(),
+        [&] { return normalizationGradient(f, normalized, f.mul(dy[0], f.spreadRow(getGain(), dy[0])), true); });
+  d.add(getGain(), [&] { return sumOverRows(f, f.mul(dy[0], normalized.rows)); });
+  d.add(getBias(), [&] { return sumOverRows(f, dy[0]); });
+  return success();
+}
+
+// y = n * gain: dn = dy * gain, dx = r * (dn - n * mean(dn * n)), dgain = sum(dy * n)
+LogicalResult RmsNormOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
+  Formula f(builder, *this);
+  Normalized normalized(f, getOperand(), getEpsilon().convertToDouble(), false);
+  d.add(getOperand(),
+        [&] { return normalizationGradient(f, normalized, f.mul(dy[0], f.spreadRow(getGain(), dy[0])), false); });
+  d.add(getGain(), [&] { return sumOverRows(f, f.mul(dy[0], normalized.rows)); });
+  return success();
+}
+
+// dlogits = (softmax(logits) - q) * dloss / count at the positions that count
 LogicalResult SoftmaxCrossEntropyOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dloss, Cotangents &d) {
   Formula f(builder, *this);
   Value logits = getLogits();
@@ -503,8 +558,10 @@ LogicalResult SoftmaxCrossEntropyOp::buildGradient(OpBuilder &builder, ArrayRef<
     Value share = broadcastTo(builder, f.loc, f.div(dloss[0], targets.count), typeOf(getTargets()).getShape());
     share = f.select(targets.valid, share, f.splat(share, 0));
     Value shares = SoftmaxOp::create(builder, f.loc, logits, last);
-    Value onehot = f.select(targets.hit, f.splat(logits, 1), f.splat(logits, 0));
-    return f.mul(f.sub(shares, onehot), f.expand(share, logits, last));
+    double rest = getSmoothing().convertToDouble() / typeOf(logits).getDimSize(last);
+    double most = 1 - getSmoothing().convertToDouble() + rest;
+    Value distribution = f.select(targets.hit, f.splat(logits, most), f.splat(logits, rest));
+    return f.mul(f.sub(shares, distribution), f.expand(share, logits, last));
   });
   return success();
 }

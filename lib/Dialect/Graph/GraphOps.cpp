@@ -1,9 +1,9 @@
 //===- GraphOps.cpp - shape rules, verifiers and syntax -------------------===//
-// One block per operation. `// C1` … are the constraints of GraphOps.td. Those with computed places stand in
-// GraphIndexingOps.cpp.
+// One block per operation. `// C1` … are the constraints of GraphOps.td. Those with computed places, and
+// composites, stand in files of their own.
 //===----------------------------------------------------------------------===//
 
-#include "moru/Dialect/Graph/Graph.h"
+#include "Verify.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLExtras.h"
@@ -19,8 +19,6 @@ using namespace moru::graph;
 // Helpers
 //===----------------------------------------------------------------------===//
 
-static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
 /// `axes` strictly increasing and within `rank`.
 static LogicalResult verifyIncreasingAxes(Operation *op, StringRef what, ArrayRef<int64_t> axes, int64_t rank) {
   int64_t previous = -1;
@@ -30,12 +28,6 @@ static LogicalResult verifyIncreasingAxes(Operation *op, StringRef what, ArrayRe
                                << axes << "]";
     previous = axis;
   }
-  return success();
-}
-
-static LogicalResult verifyAxis(Operation *op, int64_t axis, int64_t rank) {
-  if (axis < 0 || axis >= rank)
-    return op->emitOpError() << "expected an axis within rank " << rank << ", got " << axis;
   return success();
 }
 
@@ -91,13 +83,9 @@ std::optional<double> moru::graph::getSplatValue(Value value) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult RandomOp::verify() {
+  if (failed(verifyRandomOperands(*this, getKey(), getCounter(), getStream()))) // C1, C2
+    return failure();
   Type element = typeOf(getResult()).getElementType();
-  if (getKey().getType() != RankedTensorType::get({}, IntegerType::get(getContext(), 64)) ||
-      getCounter().getType() != RankedTensorType::get({}, IntegerType::get(getContext(), 32))) // C1
-    return emitOpError() << "expected a key tensor<i64> and a counter tensor<i32>, got " << getKey().getType()
-                         << " and " << getCounter().getType();
-  if (int64_t stream = getStream(); stream < 0 || stream > std::numeric_limits<uint32_t>::max()) // C2
-    return emitOpError() << "expected a stream in [0, 2^32), got " << stream;
   bool isBits = getDistribution() == Distribution::Bits;
   if (isBits ? !element.isInteger(32) : !element.isF32() && !element.isF64()) // C3
     return emitOpError() << "expected " << (isBits ? "i32" : "f32 or f64") << ", got " << element;
@@ -342,23 +330,6 @@ LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + axis);
   results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Composites
-//===----------------------------------------------------------------------===//
-
-LogicalResult SoftmaxOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); }    // C1
-LogicalResult LogSoftmaxOp::verify() { return verifyAxis(*this, getAxis(), typeOf(getResult()).getRank()); } // C1
-
-LogicalResult SoftmaxCrossEntropyOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                                      SmallVectorImpl<Type> &results) {
-  RankedTensorType logits = typeOf(adaptor.getLogits()), targets = typeOf(adaptor.getTargets());
-  if (logits.getRank() < 1 || targets.getShape() != logits.getShape().drop_back()) // C1
-    return emitOptionalError(loc, "expected targets of the logits' shape without the last axis, got ", targets, " for ",
-                             logits);
-  results.push_back(RankedTensorType::get({}, logits.getElementType()));
   return success();
 }
 

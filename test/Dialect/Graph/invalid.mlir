@@ -540,3 +540,198 @@ func.func @random_c3_bits(%key: tensor<i64>, %step: tensor<i32>) {
   %0 = graph.random bits key %key counter %step stream 0 : tensor<i64>, tensor<i32> -> tensor<2xf32>
   return
 }
+
+// -----
+
+func.func @random_normal_c1(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected a key tensor<i64> and a counter tensor<i32>, got 'tensor<i64>' and 'tensor<i64>'}}
+  %0 = graph.random_normal key %key counter %key stream 0 : tensor<i64>, tensor<i64> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @random_normal_c2(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected a stream in [0, 2^32), got 4294967296}}
+  %0 = graph.random_normal key %key counter %step stream 4294967296 : tensor<i64>, tensor<i32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @random_normal_c3(%key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected f32 or f64, got 'bf16'}}
+  %0 = graph.random_normal key %key counter %step stream 0 : tensor<i64>, tensor<i32> -> tensor<2xbf16>
+  return
+}
+
+// -----
+
+func.func @dropout_c1(%x: tensor<2xf32>, %step: tensor<i32>) {
+  // expected-error @below {{expected a key tensor<i64> and a counter tensor<i32>, got 'tensor<i32>' and 'tensor<i32>'}}
+  %0 = graph.dropout %x rate 0.5 key %step counter %step stream 0 : tensor<2xf32>, tensor<i32>, tensor<i32>
+  return
+}
+
+// -----
+
+func.func @dropout_c2(%x: tensor<2xf32>, %key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected a stream in [0, 2^32), got -1}}
+  %0 = graph.dropout %x rate 0.5 key %key counter %step stream -1 : tensor<2xf32>, tensor<i64>, tensor<i32>
+  return
+}
+
+// -----
+
+func.func @dropout_c3(%x: tensor<2xf32>, %key: tensor<i64>, %step: tensor<i32>) {
+  // expected-error @below {{expected a rate in [0, 1), got 1.000000e+00 : f64}}
+  %0 = graph.dropout %x rate 1.0 key %key counter %step stream 0 : tensor<2xf32>, tensor<i64>, tensor<i32>
+  return
+}
+
+// -----
+
+func.func @gather_along_axis_c1(%x: tensor<2x5xf32>, %i: tensor<2x3xi32>) {
+  // expected-error @below {{expected an axis within rank 2, got 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.gather_along_axis %x[%i] along 2 : tensor<2x5xf32>, tensor<2x3xi32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @gather_along_axis_c2(%x: tensor<2x5xf32>, %i: tensor<3x3xi32>) {
+  // expected-error @below {{expected ids of the operand's shape but for axis 1, got 'tensor<3x3xi32>' for 'tensor<2x5xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.gather_along_axis %x[%i] along 1 : tensor<2x5xf32>, tensor<3x3xi32> -> tensor<3x3xf32>
+  return
+}
+
+// -----
+
+func.func @logsumexp_c1(%x: tensor<2x5xf32>) {
+  // expected-error @below {{expected an axis within rank 2, got -1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.logsumexp %x over -1 : tensor<2x5xf32> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c1(%x: tensor<2x0xf32>, %g: tensor<0xf32>) {
+  // expected-error @below {{expected at least one entry along the last axis, got 'tensor<2x0xf32>'}}
+  %0 = graph.layer_norm %x, %g, %g epsilon 0.1 : tensor<2x0xf32>, tensor<0xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c2(%x: tensor<2x3xf32>, %g: tensor<2xf32>) {
+  // expected-error @below {{expected gain and bias of type 'tensor<3xf32>', got 'tensor<2xf32>'}}
+  %0 = graph.layer_norm %x, %g, %g epsilon 0.1 : tensor<2x3xf32>, tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c3(%x: tensor<2x3xf32>, %g: tensor<3xf32>) {
+  // expected-error @below {{expected an epsilon of at least 0, got -1.000000e+00 : f64}}
+  %0 = graph.layer_norm %x, %g, %g epsilon -1.0 : tensor<2x3xf32>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c1(%x: tensor<f32>, %g: tensor<1xf32>) {
+  // expected-error @below {{expected at least one entry along the last axis, got 'tensor<f32>'}}
+  %0 = graph.rms_norm %x, %g epsilon 0.1 : tensor<f32>, tensor<1xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2(%x: tensor<2x3xf32>, %g: tensor<3xf64>) {
+  // expected-error @below {{expected gain and bias of type 'tensor<3xf32>', got 'tensor<3xf64>'}}
+  %0 = graph.rms_norm %x, %g epsilon 0.1 : tensor<2x3xf32>, tensor<3xf64>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3(%x: tensor<2x3xf32>, %g: tensor<3xf32>) {
+  // expected-error @below {{expected an epsilon of at least 0, got 0x7FF8000000000000 : f64}}
+  %0 = graph.rms_norm %x, %g epsilon 0x7FF8000000000000 : tensor<2x3xf32>, tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c1(%q: tensor<2x4x8xf32>, %k: tensor<3x4x8xf32>) {
+  // expected-error @below {{expected one element type, rank (2 or more) and leading axes, got 'tensor<2x4x8xf32>', 'tensor<3x4x8xf32>' and 'tensor<2x4x8xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention none %q, %k, %q : (tensor<2x4x8xf32>, tensor<3x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c2(%q: tensor<2x4x8xf32>, %k: tensor<2x4x7xf32>) {
+  // expected-error @below {{expected as many entries in a query as in a key, and as many values as keys, got 'tensor<2x4x8xf32>', 'tensor<2x4x7xf32>' and 'tensor<2x4x8xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention none %q, %k, %q : (tensor<2x4x8xf32>, tensor<2x4x7xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3_missing(%q: tensor<2x4x8xf32>) {
+  // expected-error @below {{expected a mask operand}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention keys %q, %q, %q : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3_needless(%q: tensor<2x4x8xf32>, %m: tensor<2x4xi1>) {
+  // expected-error @below {{expected no mask operand}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention causal %q, %q, %q mask %m : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4xi1>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3_shape(%q: tensor<2x4x8xf32>, %m: tensor<2x4xi1>) {
+  // expected-error @below {{expected a mask of shape [4, 4], got 'tensor<2x4xi1>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention pairs %q, %q, %q mask %m : (tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4xi1>) -> tensor<2x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3_rank(%q: tensor<4x8xf32>, %m: tensor<2x4xi1>) {
+  // expected-error @below {{expected a rank of 3 or more for a mask of keys, got 'tensor<4x8xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.attention keys %q, %q, %q mask %m : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<2x4xi1>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c2(%x: tensor<2x3xf32>, %t: tensor<2xi32>) {
+  // expected-error @below {{expected a smoothing in [0, 1], got 1.500000e+00 : f64}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.softmax_cross_entropy %x, %t ignore -1 smoothing 1.5 : tensor<2x3xf32>, tensor<2xi32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @softmax_cross_entropy_c3(%x: tensor<2x0xf32>, %t: tensor<2xi32>) {
+  // expected-error @below {{expected at least one class, got 'tensor<2x0xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.softmax_cross_entropy %x, %t ignore -1 : tensor<2x0xf32>, tensor<2xi32> -> tensor<f32>
+  return
+}

@@ -173,6 +173,49 @@ func.func @composites(%x: tensor<2x5xf32>, %t: tensor<2xi32>) -> tensor<f32> {
   return %2 : tensor<f32>
 }
 
+// CHECK-LABEL: func.func @more_composites
+func.func @more_composites(%x: tensor<2x5xf32>, %t: tensor<2xi32>, %ids: tensor<2x3xi32>, %g: tensor<5xf32>, %seed: tensor<i64>, %step: tensor<i32>) -> tensor<f32> {
+  // CHECK: graph.relu %{{.*}} : tensor<2x5xf32>
+  %0 = graph.relu %x : tensor<2x5xf32>
+  // CHECK: graph.silu %{{.*}} : tensor<2x5xf32>
+  %1 = graph.silu %0 : tensor<2x5xf32>
+  // CHECK: graph.gelu none %{{.*}} : tensor<2x5xf32>
+  %2 = graph.gelu none %1 : tensor<2x5xf32>
+  // CHECK: graph.gelu tanh %{{.*}} : tensor<2x5xf32>
+  %3 = graph.gelu tanh %2 : tensor<2x5xf32>
+  // CHECK: graph.random_normal key %{{.*}} counter %{{.*}} stream 1 : tensor<i64>, tensor<i32> -> tensor<2x5xf32>
+  %4 = graph.random_normal key %seed counter %step stream 1 : tensor<i64>, tensor<i32> -> tensor<2x5xf32>
+  // CHECK: graph.dropout %{{.*}} rate 2.500000e-01 key %{{.*}} counter %{{.*}} stream 2 : tensor<2x5xf32>, tensor<i64>, tensor<i32>
+  %5 = graph.dropout %4 rate 0.25 key %seed counter %step stream 2 : tensor<2x5xf32>, tensor<i64>, tensor<i32>
+  // CHECK: graph.gather_along_axis %{{.*}}[%{{.*}}] along 1 : tensor<2x5xf32>, tensor<2x3xi32> -> tensor<2x3xf32>
+  %6 = graph.gather_along_axis %5[%ids] along 1 : tensor<2x5xf32>, tensor<2x3xi32> -> tensor<2x3xf32>
+  // CHECK: graph.logsumexp %{{.*}} over 0 : tensor<2x3xf32> -> tensor<3xf32>
+  %7 = graph.logsumexp %6 over 0 : tensor<2x3xf32> -> tensor<3xf32>
+  // CHECK: graph.layer_norm %{{.*}}, %{{.*}}, %{{.*}} epsilon 1.000000e-05 : tensor<2x5xf32>, tensor<5xf32>
+  %8 = graph.layer_norm %3, %g, %g epsilon 1.0e-5 : tensor<2x5xf32>, tensor<5xf32>
+  // CHECK: graph.rms_norm %{{.*}}, %{{.*}} epsilon 1.000000e-05 : tensor<2x5xf32>, tensor<5xf32>
+  %9 = graph.rms_norm %8, %g epsilon 1.0e-5 : tensor<2x5xf32>, tensor<5xf32>
+  // CHECK: graph.softmax_cross_entropy %{{.*}}, %{{.*}} ignore -1 smoothing 1.000000e-01 : tensor<2x5xf32>, tensor<2xi32> -> tensor<f32>
+  %10 = graph.softmax_cross_entropy %9, %t ignore -1 smoothing 0.1 : tensor<2x5xf32>, tensor<2xi32> -> tensor<f32>
+  return %10 : tensor<f32>
+}
+
+// CHECK-LABEL: func.func @attentions
+func.func @attentions(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x6x5xf32>, %keys: tensor<2x6xi1>, %pairs: tensor<4x6xi1>) -> tensor<2x4x5xf32> {
+  // CHECK: graph.attention none %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>) -> tensor<2x4x5xf32>
+  %0 = graph.attention none %q, %k, %v : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>) -> tensor<2x4x5xf32>
+  // CHECK: graph.attention causal
+  %1 = graph.attention causal %q, %k, %v : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>) -> tensor<2x4x5xf32>
+  // CHECK: graph.attention keys %{{.*}}, %{{.*}}, %{{.*}} mask %{{.*}} : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>, tensor<2x6xi1>) -> tensor<2x4x5xf32>
+  %2 = graph.attention keys %q, %k, %v mask %keys : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>, tensor<2x6xi1>) -> tensor<2x4x5xf32>
+  // CHECK: graph.attention pairs
+  %3 = graph.attention pairs %q, %k, %v mask %pairs : (tensor<2x4x8xf32>, tensor<2x6x8xf32>, tensor<2x6x5xf32>, tensor<4x6xi1>) -> tensor<2x4x5xf32>
+  %4 = graph.add %0, %1 : tensor<2x4x5xf32>
+  %5 = graph.add %2, %3 : tensor<2x4x5xf32>
+  %6 = graph.add %4, %5 : tensor<2x4x5xf32>
+  return %6 : tensor<2x4x5xf32>
+}
+
 // CHECK-LABEL: func.func @scans
 func.func @scans(%h0: tensor<2x3xf32>, %xs: tensor<2x10x3xf32>) -> (tensor<2x10x3xf32>, tensor<10x2x3xf32>) {
   // CHECK: graph.scan 10 carry(%[[H:.*]] = %{{.*}}) over(%[[X:.*]] = %{{.*}} axis 1) out(axis 1)

@@ -487,3 +487,77 @@ func.func @dynamic_slices(%x: tensor<4x5xf64>, %u: tensor<2x3xf64>, %i: tensor<i
   %3 = graph.mul %2, %2 : tensor<4x5xf64>
   return %1, %3 : tensor<2x3xf64>, tensor<4x5xf64>
 }
+
+func.func @activations(%x: tensor<3x4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>)
+    attributes {test.low = -2.0, test.high = 2.0} {
+  %0 = graph.relu %x : tensor<3x4xf64>
+  %1 = graph.mul %0, %x : tensor<3x4xf64>
+  %2 = graph.silu %x : tensor<3x4xf64>
+  %3 = graph.gelu none %x : tensor<3x4xf64>
+  %4 = graph.gelu tanh %x : tensor<3x4xf64>
+  return %1, %2, %3, %4 : tensor<3x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>, tensor<3x4xf64>
+}
+
+func.func @random_numbers(%x: tensor<3x4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>) {
+  %key = graph.constant dense<12345> : tensor<i64>
+  %counter = graph.constant dense<6> : tensor<i32>
+  %0 = graph.dropout %x rate 0.3 key %key counter %counter stream 1 : tensor<3x4xf64>, tensor<i64>, tensor<i32>
+  %1 = graph.random_normal key %key counter %counter stream 2 : tensor<i64>, tensor<i32> -> tensor<3x4xf64>
+  %2 = graph.mul %1, %x : tensor<3x4xf64>
+  %3 = graph.mul %0, %x : tensor<3x4xf64>
+  return %2, %3 : tensor<3x4xf64>, tensor<3x4xf64>
+}
+
+func.func @gather_along_axis(%x: tensor<4x3x2xf64>, %ids: tensor<4x5x2xi32>) -> tensor<4x5x2xf64> {
+  %two = graph.constant dense<2> : tensor<4x5x2xi32>
+  %some = graph.mul %ids, %two : tensor<4x5x2xi32>
+  %0 = graph.gather_along_axis %x[%some] along 1 : tensor<4x3x2xf64>, tensor<4x5x2xi32> -> tensor<4x5x2xf64>
+  %1 = graph.mul %0, %0 : tensor<4x5x2xf64>
+  return %1 : tensor<4x5x2xf64>
+}
+
+func.func @logsumexp(%x: tensor<2x3x4xf64>) -> (tensor<2x4xf64>, tensor<2x3xf64>) {
+  %0 = graph.logsumexp %x over 1 : tensor<2x3x4xf64> -> tensor<2x4xf64>
+  %1 = graph.logsumexp %x over 2 : tensor<2x3x4xf64> -> tensor<2x3xf64>
+  return %0, %1 : tensor<2x4xf64>, tensor<2x3xf64>
+}
+
+func.func @normalizations(%x: tensor<2x3x4xf64>, %g: tensor<4xf64>, %b: tensor<4xf64>) -> (tensor<2x3x4xf64>, tensor<2x3x4xf64>)
+    attributes {test.low = -1.0, test.high = 1.0} {
+  %0 = graph.layer_norm %x, %g, %b epsilon 0.1 : tensor<2x3x4xf64>, tensor<4xf64>
+  %1 = graph.rms_norm %x, %g epsilon 0.1 : tensor<2x3x4xf64>, tensor<4xf64>
+  return %0, %1 : tensor<2x3x4xf64>, tensor<2x3x4xf64>
+}
+
+func.func @attention(%q: tensor<2x3x4xf64>, %k: tensor<2x5x4xf64>, %v: tensor<2x5x3xf64>)
+    -> (tensor<2x3x3xf64>, tensor<2x3x3xf64>, tensor<2x3x3xf64>, tensor<2x3x3xf64>) attributes {test.low = -1.0, test.high = 1.0} {
+  %keys = graph.constant dense<[[true, true, false, true, false], [false, false, false, false, false]]> : tensor<2x5xi1>
+  %pairs = graph.constant dense<[[true, false, true, true, false], [false, false, false, false, false], [false, true, false, false, true]]>
+      : tensor<3x5xi1>
+  %0 = graph.attention none %q, %k, %v : (tensor<2x3x4xf64>, tensor<2x5x4xf64>, tensor<2x5x3xf64>) -> tensor<2x3x3xf64>
+  %1 = graph.attention causal %q, %k, %v : (tensor<2x3x4xf64>, tensor<2x5x4xf64>, tensor<2x5x3xf64>) -> tensor<2x3x3xf64>
+  %2 = graph.attention keys %q, %k, %v mask %keys
+      : (tensor<2x3x4xf64>, tensor<2x5x4xf64>, tensor<2x5x3xf64>, tensor<2x5xi1>) -> tensor<2x3x3xf64>
+  %3 = graph.attention pairs %q, %k, %v mask %pairs
+      : (tensor<2x3x4xf64>, tensor<2x5x4xf64>, tensor<2x5x3xf64>, tensor<3x5xi1>) -> tensor<2x3x3xf64>
+  return %0, %1, %2, %3 : tensor<2x3x3xf64>, tensor<2x3x3xf64>, tensor<2x3x3xf64>, tensor<2x3x3xf64>
+}
+
+// One target is ignored, one is no class.
+func.func @smoothed_cross_entropy(%x: tensor<4x3xf64>) -> (tensor<f64>, tensor<f64>) {
+  %targets = graph.constant dense<[1, 0, 3, 2]> : tensor<4xi32>
+  %0 = graph.softmax_cross_entropy %x, %targets ignore 0 smoothing 0.2 : tensor<4x3xf64>, tensor<4xi32> -> tensor<f64>
+  %1 = graph.softmax_cross_entropy %x, %targets ignore -1 : tensor<4x3xf64>, tensor<4xi32> -> tensor<f64>
+  return %0, %1 : tensor<f64>, tensor<f64>
+}
+
+// A composite whose result is the loss itself, and one that is its first operation, in a loop too.
+func.func @composites_in_a_scan(%x: tensor<3x4xf64>, %h0: tensor<4xf64>) -> tensor<4xf64> {
+  %last = graph.scan 3 carry(%h = %h0) over(%v = %x axis 0) : (tensor<4xf64>, tensor<3x4xf64>) -> tensor<4xf64> {
+    %0 = graph.silu %h : tensor<4xf64>
+    %1 = graph.mul %0, %v : tensor<4xf64>
+    %2 = graph.gelu tanh %1 : tensor<4xf64>
+    graph.yield carry(%2 : tensor<4xf64>)
+  }
+  return %last : tensor<4xf64>
+}
