@@ -2,6 +2,7 @@
 # and compare the module before it works. A test that needs files outside the repository says `REQUIRES: data`.
 import os
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -39,6 +40,20 @@ with open("/proc/cpuinfo") as cpuinfo:
 for feature in ("avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"):
     if feature in flags:
         config.available_features.add(feature)
+# unprivileged: a user who may not write everywhere can run the tools: this one, or one that root becomes.
+def can_run_unprivileged():
+    become = (lambda: os.setuid(65534)) if os.geteuid() == 0 else None
+    try:
+        return subprocess.run([os.path.join(tools, "moru"), "--version"], preexec_fn=become, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+if can_run_unprivileged():
+    config.available_features.add("unprivileged")
+# mount: file systems may be mounted for a test alone.
+if shutil.which("unshare") and subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+    config.available_features.add("mount")
 if shutil.which("cc", path=config.environment["PATH"]):
     config.available_features.add("cc")
 for tool in ("moru", "moru-opt", "moru-lsp-server", "moru-reduce"):

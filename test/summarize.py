@@ -17,6 +17,8 @@ MEANING = {
     "amx_tile": "this processor has no AMX",
     "amx_bf16": "this processor has no AMX bfloat16",
     "cc": "no C compiler named cc",
+    "unprivileged": "no user but root can run the tools in this folder",
+    "mount": "no file system may be mounted here (unshare -m)",
 }
 PASSED = {"PASS", "FLAKYPASS", "XFAIL"}
 SKIPPED = {"UNSUPPORTED", "SKIPPED", "EXCLUDED"}

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -173,9 +174,15 @@ void removeTemporaries() {
   // Whoever holds the list may be the one who found no memory; what stays then is removed by the next writer.
   if (!temporaries().mutex.try_lock_for(std::chrono::milliseconds(200)))
     return;
-  for (const auto &[path, kind] : temporaries().paths)
-    if (kind == TemporaryKind::Tree && unlink(path.c_str()) != 0)
-      sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+  // A writer may be about to create what it has announced, or a file in a folder that is being removed; it cannot
+  // announce more.
+  constexpr int kPasses = 20;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    for (const auto &[path, kind] : temporaries().paths)
+      if (kind == TemporaryKind::Tree && unlink(path.c_str()) != 0)
+        sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   // Innermost first: a folder comes before those inside it.
   for (auto entry = temporaries().paths.rbegin(); entry != temporaries().paths.rend(); ++entry)
     if (entry->second == TemporaryKind::EmptyFolder)
@@ -279,9 +286,10 @@ static Error writeTo(raw_fd_ostream &stream, StringRef path, Writer write) {
 static Error writeDirectly(StringRef path, Writer write) {
   std::error_code reason;
   raw_fd_ostream stream(path, reason, sys::fs::OF_None);
+  StringRef name = path == "-" ? "standard output" : path;
   if (reason)
-    return makeFileError("write", path, reason);
-  return writeTo(stream, path, write);
+    return makeFileError("write", name, reason);
+  return writeTo(stream, name, write);
 }
 
 /// Creates `temporary` and fills it, down to the disk.
