@@ -185,9 +185,11 @@ struct ContextOwner {
 /// Over a whole step the running bounds grow beyond use; what arithmetic in f32 really loses is a hundred times less
 /// than this share of an entry and of the entries' mean magnitude. Kernels alone are what is checked sharply.
 static constexpr double kWholeProgramTolerance = 1e-3;
+/// The same where entries of bf16 come in or go out: eight roundings of 2^-8.
+static constexpr double kWholeProgramToleranceBF16 = 0x1p-5;
 
 /// `value` with the bounds of a loose comparison. Integers and truth values keep theirs: they are decided or not.
-static Tensor withLooseBounds(Tensor value) {
+static Tensor withLooseBounds(Tensor value, double tolerance) {
   if (!value.isFloat())
     return value;
   double mean = 0;
@@ -195,7 +197,7 @@ static Tensor withLooseBounds(Tensor value) {
     mean += std::abs(entry) / static_cast<double>(value.size());
   value.addBounds();
   for (auto [entry, bound] : llvm::zip_equal(value.floats, value.bounds))
-    if (double loose = kWholeProgramTolerance * (std::abs(entry) + mean); !(bound < loose))
+    if (double loose = tolerance * (std::abs(entry) + mean); !(bound < loose))
       bound = loose;
   return value;
 }
@@ -229,8 +231,11 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
   for (const BufferImage &image : images)
     contents.push_back(image.read());
   NamedValues got = pickResults(kernels, contents);
+  bool isBF16 = llvm::any_of(kernels.getArgumentTypes(),
+                             [](Type type) { return cast<kernel::BufferType>(type).getElementType().isBF16(); });
+  double tolerance = isBF16 ? kWholeProgramToleranceBF16 : kWholeProgramTolerance;
   for (const auto &[name, value] : expected) {
-    std::optional<Difference> difference = compare(withLooseBounds(value), got.find(name)->second, false, 1);
+    std::optional<Difference> difference = compare(withLooseBounds(value, tolerance), got.find(name)->second, false, 1);
     if (difference)
       return emitError(kernels.getLoc()) << what << " has changed result '" << name << "' of '" << kernels.getName()
                                          << "', run as a whole: expected "

@@ -20,35 +20,37 @@ int64_t reference::wrap(Type element, int64_t value) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A function of one number, by the name of its operation: its derivative, and its accuracy in unit roundoffs.
+/// A function of one number, by the name of its operation: its derivative, and its accuracy in f32.
 struct UnaryFunction {
   llvm::StringLiteral name;
   double (*value)(double x);
   /// |f'(x)|, given x and y = f(x).
   double (*slope)(double x, double y);
-  double roundoffs = kTranscendentalRoundoffs;
-  double underflow = kFlushF32;
+  double ulps;
 };
 } // namespace
 
 static constexpr UnaryFunction kUnaryFunctions[] = {
-    {graph::ExpOp::getOperationName(), [](double x) { return std::exp(x); }, [](double, double y) { return y; }},
+    {graph::ExpOp::getOperationName(), [](double x) { return std::exp(x); }, [](double, double y) { return y; },
+     kExpUlps},
     {graph::LogOp::getOperationName(), [](double x) { return std::log(x); },
-     [](double x, double) { return 1 / std::abs(x); }, kTranscendentalRoundoffs, kUnderflowF32},
+     [](double x, double) { return 1 / std::abs(x); }, kLogUlps},
     {graph::Log1pOp::getOperationName(), [](double x) { return std::log1p(x); },
-     [](double x, double) { return 1 / std::abs(1 + x); }},
+     [](double x, double) { return 1 / std::abs(1 + x); }, kLog1pUlps},
     {graph::TanhOp::getOperationName(), [](double x) { return std::tanh(x); },
-     [](double, double y) { return 1 - y * y; }},
+     [](double, double y) { return 1 - y * y; }, kTanhUlps},
     {graph::SigmoidOp::getOperationName(), [](double x) { return 1 / (1 + std::exp(-x)); },
-     [](double, double y) { return y * (1 - y); }},
+     [](double, double y) { return y * (1 - y); }, kSigmoidUlps},
     {graph::ErfOp::getOperationName(), [](double x) { return std::erf(x); },
-     [](double x, double) { return 2 * std::numbers::inv_sqrtpi * std::exp(-x * x); }},
+     [](double x, double) { return 2 * std::numbers::inv_sqrtpi * std::exp(-x * x); }, kErfUlps},
     {graph::SqrtOp::getOperationName(), [](double x) { return std::sqrt(x); }, [](double, double y) { return 0.5 / y; },
-     kDivisionRoundoffs, kUnderflowF32},
+     kSqrtUlps},
     {graph::RsqrtOp::getOperationName(), [](double x) { return 1 / std::sqrt(x); },
-     [](double x, double y) { return 0.5 * y / x; }, kDivisionRoundoffs, kUnderflowF32},
-    {graph::SinOp::getOperationName(), [](double x) { return std::sin(x); }, [](double, double) { return 1.0; }},
-    {graph::CosOp::getOperationName(), [](double x) { return std::cos(x); }, [](double, double) { return 1.0; }},
+     [](double x, double y) { return 0.5 * y / x; }, kRsqrtUlps},
+    {graph::SinOp::getOperationName(), [](double x) { return std::sin(x); }, [](double, double) { return 1.0; },
+     kSineUlps},
+    {graph::CosOp::getOperationName(), [](double x) { return std::cos(x); }, [](double, double) { return 1.0; },
+     kSineUlps},
 };
 
 /// How far f may move when x moves by `error`: by the slope, and, as the slope may change, by what happens at the ends.
@@ -75,7 +77,8 @@ static EvaluatorResult evaluateUnary(const Evaluation &e) {
   result.addBounds();
   for (int64_t i = 0; i < result.size(); ++i) {
     double inherited = spread(f, operand.floats[i], result.floats[i], operand.bound(i));
-    result.bounds[i] = e.bound(element, result.floats[i], inherited, f.roundoffs, f.underflow);
+    result.bounds[i] =
+        e.bound(element, result.floats[i], inherited, inRoundoffs(f.ulps), std::ceil(f.ulps) * kUnderflowF32);
   }
   return single(std::move(result));
 }
@@ -212,7 +215,7 @@ static EvaluatorResult evaluateMinimum(const Evaluation &e) {
 }
 static EvaluatorResult evaluatePow(const Evaluation &e) {
   return evaluateBinary(
-      e, {[](double x, double y) { return std::pow(x, y); }, nullptr, inheritedByPower, kTranscendentalRoundoffs});
+      e, {[](double x, double y) { return std::pow(x, y); }, nullptr, inheritedByPower, inRoundoffs(kPowUlps)});
 }
 
 //===----------------------------------------------------------------------===//

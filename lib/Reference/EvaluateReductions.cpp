@@ -234,7 +234,7 @@ static EvaluatorResult evaluateReduceProd(const Evaluation &e) {
     result.floats[i] = product.value;
     if (!e.withBounds())
       continue;
-    bool mayLeaveRange = isNarrow && (!(product.most <= kLargestF32) || product.least < kFlushF32);
+    bool mayLeaveRange = isNarrow && (!(product.most <= kLargestF32) || product.least < kSmallestNormalF32);
     result.bounds[i] = mayLeaveRange && terms > 1 ? undecided() : e.bound(element, product.value, product.error, terms);
   }
   for (int64_t i = 0; i < operand.size() && !result.isFloat(); ++i)
@@ -344,12 +344,11 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
   double weighted = 0, size = static_cast<double>(x.size());
   for (auto [value, error, share] : llvm::zip_equal(x, errors, shares))
     weighted += share == 0 ? 0 : share * (error + roundoff * (largest - value));
-  double sumError = weighted + (kTranscendentalRoundoffs + size) * roundoff;
+  double sumError = weighted + (inRoundoffs(kExpUlps) + size) * roundoff;
   for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
     double own = error + roundoff * (largest - value);
-    shareErrors.push_back(std::expm1(own + sumError + (kTranscendentalRoundoffs + kDivisionRoundoffs) * roundoff));
-    logErrors.push_back(own + sumError +
-                        roundoff * (kTranscendentalRoundoffs * std::log(sum) + 2 * std::abs(logShare)));
+    shareErrors.push_back(std::expm1(own + sumError + (inRoundoffs(kExpUlps) + kDivisionRoundoffs) * roundoff));
+    logErrors.push_back(own + sumError + roundoff * (inRoundoffs(kLogUlps) * std::log(sum) + 2 * std::abs(logShare)));
   }
 }
 
@@ -379,7 +378,7 @@ static EvaluatorResult evaluateSoftmax(const Evaluation &e) {
                          int64_t i = base + static_cast<int64_t>(k) * stride;
                          result.floats[i] = share;
                          if (e.withBounds())
-                           result.bounds[i] = share * line.shareErrors[k] + kFlushF32;
+                           result.bounds[i] = share * line.shareErrors[k] + 2 * kUnderflowF32;
                        }
                      });
   return single(std::move(result));

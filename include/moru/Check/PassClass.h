@@ -19,7 +19,7 @@ enum class PassClass {
   Exact,
   /// The order and grouping of sums and products, and with it the rounding.
   Reassociates,
-  /// Functions are replaced by approximations; the accuracy is `kTranscendentalRoundoffs` in Tolerances.h.
+  /// Functions are replaced by approximations; the accuracies are in Tolerances.h.
   Approximates,
   /// The precision of intermediate values.
   Precision

@@ -13,31 +13,31 @@ constexpr double kRoundoffF64 = 0x1p-53;
 constexpr double kRoundoffF32 = 0x1p-24;
 constexpr double kRoundoffBF16 = 0x1p-8;
 
-/// exp, log, tanh, sigmoid, sin, cos and pow of compiled code are polynomials, measured at 4.7 ulp and below; 1 ulp is
-/// at most 2u. Eight ulp leave room for the multiplications of a range reduction, and a wrong coefficient is far
-/// outside of it.
-constexpr double kTranscendentalRoundoffs = 16;
-
 /// How far the functions of compiled code are from the exact result in f32, in units in the last place: the largest
 /// error over all 2^32 numbers (of pow: over 10^9 pairs), with AVX2 as with AVX-512, rounded up. Denormal results count
 /// in units of 2^-149; zeros, infinities and NaN are C's. ApproximateMathTest measures them.
-constexpr double kExpUlps = 1.1;
-constexpr double kLogUlps = 1.1;
-constexpr double kLog1pUlps = 2;
-constexpr double kTanhUlps = 2;
-constexpr double kSigmoidUlps = 3;
-constexpr double kErfUlps = 2;
+constexpr double kExpUlps = 1.02;
+constexpr double kLogUlps = 0.86;
+constexpr double kLog1pUlps = 0.96;
+constexpr double kTanhUlps = 1;
+constexpr double kSigmoidUlps = 2.41;
+constexpr double kErfUlps = 1.06;
 constexpr double kSqrtUlps = 0.5;
 constexpr double kRsqrtUlps = 1.5;
 constexpr double kSineUlps = 2;
 constexpr double kPowUlps = 0.51;
 
+/// The same in unit roundoffs, of which an ulp is two at most. In bf16 the result is rounded once more.
+constexpr double inRoundoffs(double ulps) { return 2 * ulps + 1; }
+
 /// A quotient or root may be a reciprocal times a number: three roundings instead of one.
 constexpr double kDivisionRoundoffs = 3;
 
-/// A result that underflows is off by the smallest denormal; an approximated function may flush denormals to zero.
+/// A result that underflows is off by the smallest denormal, or by as many as a function is by ulps.
 constexpr double kUnderflowF32 = 0x1p-149;
-constexpr double kFlushF32 = 0x1p-126;
+
+/// Below the smallest normal number, fewer digits are left.
+constexpr double kSmallestNormalF32 = 0x1p-126;
 
 /// Largest finite f32 (bf16 reaches as far): what lies beyond is infinite in f32 and finite in f64.
 constexpr double kLargestF32 = 0x1.fffffep127;

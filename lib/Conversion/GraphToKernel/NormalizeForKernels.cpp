@@ -6,6 +6,7 @@
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -62,8 +63,58 @@ template <typename ReduceOp> struct SplitReduction : OpRewritePattern<ReduceOp> 
   }
 };
 
-/// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry. NaN is larger than
-/// every number: where the largest is NaN, those entries that are.
+/// Parts of a long row that are summed up alone: no fewer entries than a task is worth, no more parts than give work to
+/// all threads. Rows that are many are tasks as they are.
+static constexpr int64_t kLeastPart = 16 << 10, kMostParts = 64, kFewRows = 8;
+
+/// `value`, whose last axis is cut into `parts`: computed so, where nothing else reads it as it is.
+static Value cutLastAxis(OpBuilder &builder, Value value, int64_t parts) {
+  SmallVector<int64_t> shape(typeOf(value).getShape());
+  shape.back() /= parts;
+  shape.insert(shape.end() - 1, parts);
+  RankedTensorType type = typeOf(value).clone(shape);
+  Operation *op = value.getDefiningOp();
+  if (std::optional<double> splat = getSplatValue(value))
+    return createSplat(builder, value.getLoc(), type, *splat);
+  if (auto broadcast = dyn_cast_if_present<BroadcastOp>(op); broadcast && broadcast.getAxes().empty())
+    return BroadcastOp::create(builder, value.getLoc(), type, broadcast.getOperand(), ArrayRef<int64_t>());
+  if (!op || !value.hasOneUse() || !op->hasTrait<OpTrait::Elementwise>())
+    return ReshapeOp::create(builder, value.getLoc(), type, value);
+  IRMapping mapping;
+  for (Value operand : llvm::SetVector<Value>(op->operand_begin(), op->operand_end()))
+    mapping.map(operand, cutLastAxis(builder, operand, parts));
+  Operation *clone = builder.clone(*op, mapping);
+  clone->getResult(0).setType(type);
+  return clone->getResult(0);
+}
+
+/// A few rows of very many entries are cut into parts, so that more than one thread works on each: which parts, and in
+/// which order their sums are added, follows from the shape.
+///     reduce x over [0] : 1048576  ->  reduce (reduce x over [1] : 64x16384) over [0]
+template <typename ReduceOp> struct CutLongRows : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern<ReduceOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
+    RankedTensorType type = typeOf(op.getOperand());
+    int64_t rank = type.getRank();
+    if (op.getAxes() != ArrayRef<int64_t>(rank - 1))
+      return rewriter.notifyMatchFailure(op, "not over the last axis alone");
+    int64_t size = type.getShape().back(), parts = std::min(size / kLeastPart, kMostParts);
+    if (parts < 2 || type.getNumElements() / size >= kFewRows)
+      return rewriter.notifyMatchFailure(op, "rows are short, or many");
+    while (size % parts != 0)
+      --parts;
+    if (parts < 2)
+      return rewriter.notifyMatchFailure(op, "no equal parts");
+    Value cut = cutLastAxis(rewriter, op.getOperand(), parts);
+    Value sums = ReduceOp::create(rewriter, op.getLoc(), cut, ArrayRef<int64_t>{rank});
+    rewriter.replaceOpWithNewOp<ReduceOp>(op, sums, ArrayRef<int64_t>{rank - 1});
+    return success();
+  }
+};
+
+/// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry. NaN is larger
+/// than every number: where the largest is NaN, those entries that are.
 struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
   using OpRewritePattern<ArgmaxOp>::OpRewritePattern;
 
@@ -77,8 +128,8 @@ struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
     Value isLargest =
         CompareOp::create(rewriter, loc, type.clone(rewriter.getI1Type()), Direction::Eq, op.getOperand(), spread);
     if (isa<FloatType>(type.getElementType())) {
-      Value isNan = CompareOp::create(rewriter, loc, isLargest.getType(), Direction::Ne, op.getOperand(),
-                                      op.getOperand());
+      Value isNan =
+          CompareOp::create(rewriter, loc, isLargest.getType(), Direction::Ne, op.getOperand(), op.getOperand());
       isLargest = OrOp::create(rewriter, loc, isLargest, isNan);
     }
     Value index = NegOp::create(rewriter, loc, IotaOp::create(rewriter, loc, indexType, axis));
@@ -213,9 +264,10 @@ private:
 struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKernels> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceProdOp>, SplitReduction<ReduceMaxOp>,
-                 SplitReduction<ReduceMinOp>, LowerArgmax, LowerDotProduct,
-                 StoreSlicedOutputWhole>(&getContext());
+    patterns
+        .add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceProdOp>, SplitReduction<ReduceMaxOp>,
+             SplitReduction<ReduceMinOp>, CutLongRows<ReduceSumOp>, CutLongRows<ReduceProdOp>, CutLongRows<ReduceMaxOp>,
+             CutLongRows<ReduceMinOp>, LowerArgmax, LowerDotProduct, StoreSlicedOutputWhole>(&getContext());
     populateReplaceEmptyTensorsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -1,6 +1,7 @@
 //===- Scatter.cpp - the family gather_scatter ----------------------------===//
-// result[ids[i]] += updates[i], in the order of i: each task owns a block of the row's columns and adds all rows there,
-// so that no two tasks write the same entry and the order is the same whatever the number of workers.
+// result[ids[i]] += updates[i], in the order of i: each task owns a block of the table, some columns of some rows, and
+// adds there whatever falls into it, so that no two tasks write the same entry and the order is the same whatever the
+// number of workers.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
@@ -13,6 +14,18 @@ using namespace moru::graph;
 namespace moru {
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+/// Each task looks at all ids; with more tasks that share the rows, looking would cost more than adding.
+static constexpr int64_t kMaxRowTasks = 8;
+
+/// The row that an id names belongs to the task's chunk: ids compare as unsigned numbers.
+static Value isOfTask(PointEmitter &emitter, Value id, const Chunks &chunks, const IndexExpr &task) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  Value first = arith::IndexCastOp::create(builder, id.getType(), emitter.materialize(task * chunks.perTask));
+  Value offset = arith::SubIOp::create(builder, id, first);
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, offset,
+                               emitter.number(id.getType(), static_cast<double>(chunks.perTask)));
+}
 
 FailureOr<int64_t> emitScatter(KernelJob &job) {
   PointEmitter &emitter = job.emitter;
@@ -30,8 +43,14 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
 
   // Vectors of one row; the last one may be shorter and belongs to the last task.
   int64_t vectors = columns / lanes, rest = columns % lanes;
-  Chunks chunks = job.splitTasks(vectors, job.getNumTasks((rows + ids) * columns));
-  IndexExpr task = job.getTask(chunks.tasks);
+  int64_t wanted = job.getNumTasks((rows + ids) * columns);
+  Chunks chunks = job.splitTasks(vectors, wanted);
+  // Rows are split where the columns are too few.
+  Chunks rowChunks = job.splitTasks(rows, std::min<int64_t>(wanted / chunks.tasks, kMaxRowTasks));
+  int64_t tasks = chunks.tasks * rowChunks.tasks;
+  IndexExpr block = job.getTask(tasks);
+  IndexExpr task = emitter.space.divide(block, rowChunks.tasks),
+            rowTask = emitter.space.remainder(block, rowChunks.tasks);
   auto forColumns = [&](llvm::function_ref<void(IndexExpr)> body) {
     job.loopChunk(chunks, task, [&](IndexExpr vector) {
       body(vector * lanes + emitter.space.addLane(lanes, lanes, emitter.getLevel()));
@@ -54,7 +73,7 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
   };
 
   Type element = emitter.getComputeType(op.getResult());
-  emitter.loop(rows, [&](IndexExpr row) {
+  job.loopChunk(rowChunks, rowTask, [&](IndexExpr row) {
     forColumns([&](IndexExpr column) {
       for (const KernelOutput &output : job.outputs)
         emitter.store(emitter.zero(element), output.buffer, at({row}, column));
@@ -66,6 +85,8 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
     // As unsigned numbers, negative ids are large too.
     Value isRow =
         arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::ult, id, emitter.number(id.getType(), rows));
+    if (rowChunks.tasks > 1)
+      isRow = arith::AndIOp::create(emitter.builder, isRow, isOfTask(emitter, id, rowChunks, rowTask));
     emitter.branch(isRow, [&] {
       Value index = arith::IndexCastOp::create(emitter.builder, emitter.builder.getIndexType(), id);
       IndexExpr row = emitter.space.addValue(index, 0, rows - 1, emitter.getLevel());
@@ -83,9 +104,9 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
       });
     });
   });
-  job.report(Twine(ids) + " rows into a table of " + Twine(rows) + " x " + Twine(columns) + " in " +
-             Twine(chunks.tasks) + " tasks");
-  return chunks.tasks;
+  job.report(Twine(ids) + " rows into a table of " + Twine(rows) + " x " + Twine(columns) + " in " + Twine(tasks) +
+             " tasks");
+  return tasks;
 }
 
 } // namespace moru

@@ -40,6 +40,29 @@ func.func @keeps_rows_and_columns(%x: tensor<2x3x4xf32>) -> (tensor<2x3xf32>, te
 }
 
 // The least index where the largest entry stands: the largest of -index there, and of -4 elsewhere.
+// One long row in parts of equal size; what is added up is computed in their shape.
+// CHECK-LABEL: func.func @cuts_a_long_row(
+// CHECK-SAME: %[[X:.*]]: tensor<1000000xf32>, %[[S:.*]]: tensor<f32>
+func.func @cuts_a_long_row(%x: tensor<1000000xf32>, %s: tensor<f32>) -> tensor<f32> {
+  // CHECK-DAG: %[[P:.*]] = graph.reshape %[[X]] : tensor<1000000xf32> -> tensor<50x20000xf32>
+  // CHECK-DAG: %[[B:.*]] = graph.broadcast %[[S]] along [] : tensor<f32> -> tensor<50x20000xf32>
+  // CHECK: %[[M:.*]] = graph.mul %[[P]], %[[B]]
+  // CHECK: %[[R:.*]] = graph.reduce_sum %[[M]] over [1] : tensor<50x20000xf32> -> tensor<50xf32>
+  // CHECK: graph.reduce_sum %[[R]] over [0] : tensor<50xf32> -> tensor<f32>
+  %b = graph.broadcast %s along [] : tensor<f32> -> tensor<1000000xf32>
+  %m = graph.mul %x, %b : tensor<1000000xf32>
+  %y = graph.reduce_sum %m over [0] : tensor<1000000xf32> -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// CHECK-LABEL: func.func @does_not_cut_short_or_many_rows(
+func.func @does_not_cut_short_or_many_rows(%x: tensor<20000xf32>, %z: tensor<8x1000000xf32>) -> (tensor<f32>, tensor<8xf32>) {
+  // CHECK-NOT: graph.reshape
+  %y = graph.reduce_sum %x over [0] : tensor<20000xf32> -> tensor<f32>
+  %w = graph.reduce_max %z over [1] : tensor<8x1000000xf32> -> tensor<8xf32>
+  return %y, %w : tensor<f32>, tensor<8xf32>
+}
+
 // CHECK-LABEL: func.func @lowers_argmax(
 // CHECK-SAME: %[[X:.*]]: tensor<8x4xf32>
 func.func @lowers_argmax(%x: tensor<8x4xf32>) -> tensor<8xi32> {

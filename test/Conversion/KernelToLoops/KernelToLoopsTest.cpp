@@ -626,6 +626,12 @@ TEST_P(KernelToLoopsTest, scattersRows) {
   }
 }
 
+TEST_P(KernelToLoopsTest, sharesTheRowsOfNarrowTables) {
+  check(kernel("gather_scatter", {{"u", "300x20xf32"}, {"i", "300xi32"}}, {"9000x20xf32"}, R"(
+      %0 = graph.scatter_add %u at %i : tensor<300x20xf32>, tensor<300xi32> -> tensor<9000x20xf32>
+      kernel.yield %0 : tensor<9000x20xf32>)"));
+}
+
 TEST_P(KernelToLoopsTest, findsTheLeastAndTheProduct) {
   for (const std::string element : {"f32", "f64", "bf16", "i32", "i64"})
     for (int64_t columns : {1, 9, 53}) {
