@@ -37,11 +37,14 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
     // before
     %c = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
     %y = graph.add %c, %b : tensor<8x16xf32>
-    // after: a map that packs %w into panels, and
-    kernel.compute contract "contract+add" reads(%0 = %x, %1 = %packed, %2 = %b) writes(%y) … {
-      %3 = graph.contract %0, %1 …
-      %4 = graph.add %3, %2
-      kernel.yield %4
+    // after
+    %packed = kernel.alloc : <4x16xf32, #kernel.panels<32>>
+    kernel.compute map "pack" reads(…) writes(%packed) …
+    …
+    kernel.compute contract "contract+add" reads(…) writes(…) … {
+      %c = graph.contract … over [1] with [0] : tensor<8x4xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
+      %y = graph.add %c, … : tensor<8x16xf32>
+      kernel.yield %y : tensor<8x16xf32>
     }
     ```
   }];

@@ -25,11 +25,11 @@ def KernelToLoops : Pass<"kernel-to-loops", "::mlir::ModuleOp"> {
     }
     // after
     kernel.launch @tanh_0(%x, %y : !kernel.buffer<8x4xf32>, !kernel.buffer<8x4xf32>) tasks 1
-    // with
-    func.func private @tanh_0(%x: memref<8x4xf32>, %y: memref<8x4xf32>, %task: index) {
+    …
+    func.func private @tanh_0(%from: memref<8x4xf32>, %to: memref<8x4xf32>, %task: index) … {
       …
       %v = vector.load %flat_x[%i] : memref<32xf32>, vector<16xf32>
-      %t = math.tanh %v : vector<16xf32>
+      %t = math.tanh %v … : vector<16xf32>
       vector.store %t, %flat_y[%i] : memref<32xf32>, vector<16xf32>
       …
     }

@@ -27,6 +27,12 @@ def LoopsToLLVM : Pass<"loops-to-llvm", "::mlir::ModuleOp"> {
       kernel.launch @k(%x, %y : !kernel.buffer<8xf32>, !kernel.buffer<8xf32>) tasks 1
       return
     }
+    func.func private @k(%p: memref<8xf32>, %q: memref<8xf32>, %task: index) {
+      %i = arith.constant 0 : index
+      %v = vector.load %p[%i] : memref<8xf32>, vector<8xf32>
+      vector.store %v, %q[%i] : memref<8xf32>, vector<8xf32>
+      return
+    }
     // after
     llvm.func @f(%context: !llvm.ptr, %arguments: !llvm.ptr) -> i32 {
       …

@@ -17,8 +17,11 @@ def ExpandGradients : Pass<"graph-expand-gradients", "::mlir::func::FuncOp"> {
     // before
     %y = graph.mul %x, %x : tensor<f32>
     %d = graph.gradient %y wrt(%x) : tensor<f32>, (tensor<f32>)
-    // after (simplified)
-    %d = graph.add %x, %x : tensor<f32>
+    // after
+    %one = graph.constant dense<1.000000e+00> : tensor<f32>
+    %left = graph.mul %one, %x : tensor<f32>
+    %right = graph.mul %one, %x : tensor<f32>
+    %d = graph.add %left, %right : tensor<f32>
     ```
   }];
   let dependentDialects = ["::moru::graph::GraphDialect"];
@@ -32,11 +35,16 @@ def HoistFromScan : Pass<"graph-hoist-from-scan", "::mlir::func::FuncOp"> {
     slices alone are done before the loop, for all steps at once where the operation allows it.
 
     ```mlir
-    // before: in the body
-    %p = graph.contract %h, %dz over [0] with [0] : tensor<2x3xf32>, tensor<2x4xf32> -> tensor<3x4xf32>
-    %acc1 = graph.add %acc, %p : tensor<3x4xf32>
-    // after: behind the loop
-    %dw = graph.contract %hs, %dzs over [0, 1] with [0, 1] : tensor<2x5x3xf32>, tensor<2x5x4xf32> -> tensor<3x4xf32>
+    // before
+    %dw = graph.scan 5 carry(%acc = %zero) over(%h = %hs axis 0, %dz = %dzs axis 0)
+        : (tensor<3x4xf32>, tensor<5x2x3xf32>, tensor<5x2x4xf32>) -> tensor<3x4xf32> {
+      %p = graph.contract %h, %dz over [0] with [0] : tensor<2x3xf32>, tensor<2x4xf32> -> tensor<3x4xf32>
+      %next = graph.add %acc, %p : tensor<3x4xf32>
+      graph.yield carry(%next : tensor<3x4xf32>)
+    }
+    // after
+    %p = graph.contract %hs, %dzs over [0, 1] with [0, 1] : tensor<5x2x3xf32>, tensor<5x2x4xf32> -> tensor<3x4xf32>
+    %dw = graph.add %zero, %p : tensor<3x4xf32>
     ```
   }];
   let dependentDialects = ["::moru::graph::GraphDialect"];
@@ -50,8 +58,11 @@ def SimplifyAlgebra : Pass<"graph-simplify-algebra", "::mlir::func::FuncOp"> {
 
     ```mlir
     // before
+    %one = graph.constant dense<1.0> : tensor<4xf32>
     %z = graph.mul %x, %one : tensor<4xf32>
-    // after: %x
+    %y = graph.tanh %z : tensor<4xf32>
+    // after
+    %y = graph.tanh %x : tensor<4xf32>
     ```
   }];
   let dependentDialects = ["::moru::graph::GraphDialect"];
@@ -66,7 +77,14 @@ def DecomposeComposites : Pass<"graph-decompose-composites", "::mlir::func::Func
     ```mlir
     // before
     %y = graph.softmax %x along 1 : tensor<2x3xf32>
-    // after: reduce_max, sub, exp, reduce_sum, div
+    // after
+    %max = graph.reduce_max %x over [1] : tensor<2x3xf32> -> tensor<2xf32>
+    %m = graph.broadcast %max along [0] : tensor<2xf32> -> tensor<2x3xf32>
+    %d = graph.sub %x, %m : tensor<2x3xf32>
+    %e = graph.exp %d : tensor<2x3xf32>
+    %sum = graph.reduce_sum %e over [1] : tensor<2x3xf32> -> tensor<2xf32>
+    %s = graph.broadcast %sum along [0] : tensor<2xf32> -> tensor<2x3xf32>
+    %y = graph.div %e, %s : tensor<2x3xf32>
     ```
   }];
   let dependentDialects = ["::moru::graph::GraphDialect"];

@@ -96,7 +96,7 @@ def Kernel_ViewOp : Kernel_Op<"view", [Pure]> {
     - (C2) the result lies within the source's storage.
 
     ```mlir
-    %v = kernel.view %b at 256 : !kernel.buffer<32x11x8xf32> -> !kernel.buffer<32x10x8xf32, strided<[88, 8, 1]>>
+    %v = kernel.view %b at 8 : !kernel.buffer<32x11x8xf32> -> !kernel.buffer<32x10x8xf32, strided<[88, 8, 1]>>
     ```
   }];
   let arguments = (ins Kernel_BufferType:$source, I64Attr:$offset);
@@ -116,7 +116,7 @@ def Kernel_SlotOp : Kernel_Op<"slot", [Pure]> {
     - (C3) the result's type is the source's without `axis`, with the same strides.
 
     ```mlir
-    %s = kernel.slot %b[%t + 1 mod 2] axis 0 : !kernel.buffer<2x32x8xf32> -> !kernel.buffer<32x8xf32, strided<[8, 1]>>
+    %s = kernel.slot %b[%t + 1 mod 2] axis 0 : !kernel.buffer<2x32x8xf32> -> !kernel.buffer<32x8xf32>
     ```
   }];
   let arguments = (ins Kernel_BufferType:$source, Index:$step, I64Attr:$scale, I64Attr:$offset, I64Attr:$modulus, I64Attr:$axis);

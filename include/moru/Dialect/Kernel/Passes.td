@@ -16,9 +16,18 @@ def KernelPlan : Pass<"kernel-plan", "::mlir::func::FuncOp"> {
 
     ```mlir
     // before
-    %b = kernel.alloc : !kernel.buffer<32x10xf32>
+    %b = kernel.alloc : !kernel.buffer<4xf32>
+    kernel.compute map "exp" reads(%v = %x) writes(%b) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %0 = graph.exp %v : tensor<4xf32>
+      kernel.yield %0 : tensor<4xf32>
+    }
+    kernel.compute map "tanh" reads(%w = %b) writes(%y) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %1 = graph.tanh %w : tensor<4xf32>
+      kernel.yield %1 : tensor<4xf32>
+    }
     // after
-    %b = kernel.alloc at 0 : !kernel.buffer<32x10xf32>
+    func.func @example(…) attributes {kernel.arena = 64 : i64} {
+    %b = kernel.alloc at 0 : <4xf32>
     ```
   }];
   let dependentDialects = ["::moru::kernel::KernelDialect"];
@@ -31,7 +40,14 @@ def KernelVerifyPlan : Pass<"kernel-verify-plan", "::mlir::func::FuncOp"> {
     activation is a remark, with `forbid-copies` an error: a program whose step is known to need none is tested with it.
 
     ```mlir
-    %b = kernel.alloc at 0 : !kernel.buffer<32x10xf32>
+    func.func @example(%x: !kernel.buffer<4xf32>) attributes {kernel.arena = 64 : i64} {
+      %b = kernel.alloc at 0 : !kernel.buffer<4xf32>
+      kernel.compute map "exp" reads(%v = %x) writes(%b) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+        %0 = graph.exp %v : tensor<4xf32>
+        kernel.yield %0 : tensor<4xf32>
+      }
+      return
+    }
     ```
   }];
   let dependentDialects = ["::moru::kernel::KernelDialect"];
