@@ -72,7 +72,7 @@ static std::string print(ModuleOp module) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  StringRef text = fuzz::asText(data, size);
+  std::string text = fuzz::asText(data, size).str(); // the parser wants a NUL behind it
   if (size > kMaxBytes || nestsDeeply(text))
     return 0;
   DialectRegistry registry;
