@@ -180,3 +180,79 @@ func.func @scatter_and_more(%u: !kernel.buffer<4x8xf32>, %i: !kernel.buffer<4xi3
   }
   return
 }
+
+// -----
+
+// Two running sums have loops of their own.
+func.func @two_cumsums(%x: !kernel.buffer<4x8xf32>, %y: !kernel.buffer<4x8xf32>) {
+  // expected-error @+1 {{expected one cumsum alone in its kernel}}
+  kernel.compute column_reduce "cumsum" reads(%a = %x) writes(%y) : (!kernel.buffer<4x8xf32>) -> (!kernel.buffer<4x8xf32>) {
+    %0 = graph.cumsum %a along 0 : tensor<4x8xf32>
+    %1 = graph.cumsum %0 along 1 : tensor<4x8xf32>
+    kernel.yield %1 : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// What follows a running sum is a kernel of its own.
+func.func @cumsum_and_more(%x: !kernel.buffer<4x8xf32>, %y: !kernel.buffer<4x8xf32>) {
+  // expected-error @+1 {{expected the cumsum itself as the result, in a strided layout}}
+  kernel.compute column_reduce "cumsum" reads(%a = %x) writes(%y) : (!kernel.buffer<4x8xf32>) -> (!kernel.buffer<4x8xf32>) {
+    %0 = graph.cumsum %a along 0 : tensor<4x8xf32>
+    %1 = graph.neg %0 : tensor<4x8xf32>
+    kernel.yield %1 : tensor<4x8xf32>
+  }
+  return
+}
+
+// -----
+
+// The order of one row depends on another.
+func.func @two_top_ks(%x: !kernel.buffer<8xf32>, %v: !kernel.buffer<2xf32>, %i: !kernel.buffer<2xi32>) {
+  // expected-error @+1 {{expected one top_k alone in its kernel}}
+  kernel.compute row_reduce "top_k" reads(%a = %x) writes(%v, %i) : (!kernel.buffer<8xf32>) -> (!kernel.buffer<2xf32>, !kernel.buffer<2xi32>) {
+    %0, %1 = graph.top_k 4 of %a : tensor<8xf32> -> tensor<4xf32>, tensor<4xi32>
+    %2, %3 = graph.top_k 2 of %0 : tensor<4xf32> -> tensor<2xf32>, tensor<2xi32>
+    kernel.yield %2, %3 : tensor<2xf32>, tensor<2xi32>
+  }
+  return
+}
+
+// -----
+
+// The values alone: where the indices are kept is not known.
+func.func @values_alone(%x: !kernel.buffer<8xf32>, %v: !kernel.buffer<2xf32>) {
+  // expected-error @+1 {{expected both the values and the indices of the top_k, in strided layouts}}
+  kernel.compute row_reduce "top_k" reads(%a = %x) writes(%v) : (!kernel.buffer<8xf32>) -> (!kernel.buffer<2xf32>) {
+    %0, %1 = graph.top_k 2 of %a : tensor<8xf32> -> tensor<2xf32>, tensor<2xi32>
+    kernel.yield %0 : tensor<2xf32>
+  }
+  return
+}
+
+// -----
+
+// The values twice.
+func.func @values_twice(%x: !kernel.buffer<8xf32>, %v: !kernel.buffer<2xf32>, %w: !kernel.buffer<2xf32>) {
+  // expected-error @+1 {{expected the values and the indices of the top_k as results, each once}}
+  kernel.compute row_reduce "top_k" reads(%a = %x) writes(%v, %w) : (!kernel.buffer<8xf32>) -> (!kernel.buffer<2xf32>, !kernel.buffer<2xf32>) {
+    %0, %1 = graph.top_k 2 of %a : tensor<8xf32> -> tensor<2xf32>, tensor<2xi32>
+    kernel.yield %0, %0 : tensor<2xf32>, tensor<2xf32>
+  }
+  return
+}
+
+// -----
+
+// What follows an update would have to be done for all entries.
+func.func @update_and_more(%x: !kernel.buffer<4x8xf32>, %u: !kernel.buffer<1x8xf32>, %i: !kernel.buffer<i32>, %y: !kernel.buffer<4x8xf32>) {
+  // expected-error @+1 {{expected one dynamic_update_slice, itself the result, in a strided layout}}
+  kernel.compute gather_scatter "update" reads(%a = %x, %b = %u, %c = %i) writes(%y) : (!kernel.buffer<4x8xf32>, !kernel.buffer<1x8xf32>, !kernel.buffer<i32>) -> (!kernel.buffer<4x8xf32>) {
+    %0 = graph.dynamic_update_slice %a with %b at(%c, %c) : (tensor<4x8xf32>, tensor<1x8xf32>, tensor<i32>, tensor<i32>) -> tensor<4x8xf32>
+    %1 = graph.neg %0 : tensor<4x8xf32>
+    kernel.yield %1 : tensor<4x8xf32>
+  }
+  return
+}
