@@ -56,8 +56,9 @@ static void buildPlainPipeline(OpPassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass());
+  // libm first: upstream's other conversion makes log(1 + x) of log1p.
   manager.addPass(createConvertMathToLibmPass());
+  manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createUBToLLVMConversionPass());
   manager.addPass(createConvertIndexToLLVMPass());
   // libm's scalars are taken out of vectors.

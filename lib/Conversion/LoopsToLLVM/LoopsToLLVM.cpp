@@ -4,6 +4,7 @@
 
 #include "Lowering.h"
 
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -12,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #define DEBUG_TYPE "loops-to-llvm"
@@ -35,7 +37,7 @@ struct LoopsToLLVM : impl::LoopsToLLVMBase<LoopsToLLVM> {
   void runOnOperation() override {
     FailureOr<KernelUses> kernels = findKernels(getOperation());
     if (failed(kernels) || (approximateMath && failed(approximate(*kernels))) ||
-        failed(lowerHostFunctions(getOperation(), *kernels)))
+        failed(lowerHostFunctions(getOperation(), *kernels)) || failed(callLibm()))
       return signalPassFailure();
     OpPassManager pipeline = buildPipeline();
     if (failed(runPipeline(pipeline, getOperation())))
@@ -49,6 +51,16 @@ private:
     OpPassManager pipeline(ModuleOp::getOperationName());
     buildKernelPipeline(pipeline);
     return pipeline;
+  }
+
+  /// What is left of the functions for which LLVM has no intrinsic (those of f64) is called.
+  LogicalResult callLibm() {
+    RewritePatternSet patterns(&getContext());
+    populateMathToLibmConversionPatterns(patterns);
+    ConversionTarget target(getContext());
+    target.addIllegalOp<math::ErfOp, math::Log1pOp>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    return applyPartialConversion(getOperation(), target, std::move(patterns));
   }
 
   LogicalResult approximate(const KernelUses &kernels) {

@@ -352,6 +352,25 @@ TEST_P(KernelToLoopsTest, knowsEveryElementwiseOperation) {
       kernel.yield %log, %s, %t, %v : tensor<3x37xf32>, tensor<3x37xf32>, tensor<3x37xf32>, tensor<3x37xf32>)"));
 }
 
+TEST_P(KernelToLoopsTest, knowsEveryFunctionInF64AndBF16) {
+  for (const std::string element : {"f64", "bf16"}) {
+    std::string type = "3x21x" + element, tensor = " : tensor<" + type + ">\n";
+    std::string body = "%abs = graph.abs %a" + tensor;
+    for (const std::string name : {"exp", "tanh", "sigmoid", "erf", "sin", "cos"})
+      body += "%" + name + " = graph." + name + " %a" + tensor;
+    for (const std::string name : {"log1p", "sqrt"})
+      body += "%" + name + " = graph." + name + " %abs" + tensor;
+    std::string results, types;
+    std::vector<std::string> writes;
+    for (const std::string name : {"exp", "tanh", "sigmoid", "erf", "sin", "cos", "log1p", "sqrt"}) {
+      results += (results.empty() ? "%" : ", %") + name;
+      types += (types.empty() ? "tensor<" : ", tensor<") + type + ">";
+      writes.push_back(type);
+    }
+    check(kernel("map", {{"a", type}}, writes, body + "kernel.yield " + results + " : " + types));
+  }
+}
+
 TEST_P(KernelToLoopsTest, mixesElementTypes) {
   check(kernel("map", {{"i", "9x21xi32"}, {"l", "9x21xi64"}, {"d", "9x21xf64"}, {"f", "9x21xf32"}, {"c", "9x21xi1"}},
                {"9x21xf32", "9x21xi32", "9x21xi64", "9x21xf64", "9x21xi1"}, R"(
