@@ -50,7 +50,8 @@ Tensor Tensor::named(std::string_view name) const {
   if (Operation *op = copy->value.getDefiningOp()) {
     if (op->getNumResults() == 1)
       op->setLoc(rename(op->getLoc()));
-  } else if (auto argument = cast<BlockArgument>(copy->value); isa<graph::ScanOp>(argument.getOwner()->getParentOp())) {
+  } else if (auto argument = cast<BlockArgument>(copy->value);
+             isa<graph::ScanOp, graph::WhileOp>(argument.getOwner()->getParentOp())) {
     argument.setLoc(rename(argument.getLoc()));
   }
   return Tensor(std::move(copy));

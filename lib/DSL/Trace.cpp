@@ -117,6 +117,18 @@ void Trace::error(Here at, const Twine &message) {
   program.error(callers.front(), message + " (in " + describe(at) + ")");
 }
 
+/// Where a value that is not visible was made, and how it becomes visible.
+static std::pair<StringRef, StringRef> describeRegion(Value value) {
+  Operation *op = value.getParentBlock()->getParentOp();
+  if (isa<graph::ScanOp>(op))
+    return {"inside the body of a scan", "return it from the body as carry or output"};
+  if (isa<graph::CondOp>(op))
+    return {"inside a branch of a cond", "return it from both branches"};
+  if (isa<graph::WhileOp>(op))
+    return {"inside a whileLoop", "return it from the body as carry"};
+  return {"inside a checkpoint", "return it from the body"};
+}
+
 bool Trace::isVisible(Value value) {
   Block *block = builder.getInsertionBlock();
   while (block && block != value.getParentBlock())
@@ -147,8 +159,8 @@ Value Trace::use(const Tensor &tensor, Here at, StringRef operation) {
     return {};
   }
   if (!isVisible(impl->value)) {
-    error(at, operation + ": a tensor made inside the body of a scan (from " + describe(impl->at) +
-                  ") is used outside: return it from the body as carry or output");
+    auto [place, remedy] = describeRegion(impl->value);
+    error(at, operation + ": a tensor made " + place + " (from " + describe(impl->at) + ") is used outside: " + remedy);
     return {};
   }
   return impl->value;

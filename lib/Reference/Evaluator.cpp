@@ -1,6 +1,6 @@
-//===- Evaluator.cpp - the evaluator's driver and its loops ---------------===//
-// Walks a block in order, looks each operation up in the table and keeps the values. Scans and the expansion of
-// gradients stand here, single operations in the Evaluate*.cpp files.
+//===- Evaluator.cpp - the evaluator's driver -----------------------------===//
+// Walks a block in order, looks each operation up in the table and keeps the values. The expansion of gradients stands
+// here, operations in the Evaluate*.cpp files.
 //===----------------------------------------------------------------------===//
 
 #include "Evaluators.h"
@@ -40,80 +40,6 @@ double Evaluation::bound(Type element, double value, double inherited, double ro
 }
 
 //===----------------------------------------------------------------------===//
-// Control flow
-//===----------------------------------------------------------------------===//
-
-/// Linear indices, in a tensor of `shape`, of the slice at `position` of `axis`.
-static SmallVector<int64_t> sliceIndices(ArrayRef<int64_t> shape, int64_t axis, int64_t position) {
-  SmallVector<int64_t> slice(shape), indices;
-  slice.erase(slice.begin() + axis);
-  SmallVector<int64_t> strides = rowMajorStrides(shape);
-  int64_t base = position * strides[axis];
-  strides.erase(strides.begin() + axis);
-  forEachIndex(slice, [&](int64_t, ArrayRef<int64_t> index) {
-    int64_t linear = base;
-    for (auto [i, stride] : llvm::zip_equal(index, strides))
-      linear += i * stride;
-    indices.push_back(linear);
-  });
-  return indices;
-}
-
-static void storeSlice(Tensor &target, const Tensor &slice, ArrayRef<int64_t> indices) {
-  if (!slice.bounds.empty() && target.bounds.empty())
-    target.addBounds();
-  for (auto [from, to] : llvm::enumerate(indices)) {
-    if (target.isFloat())
-      target.floats[to] = slice.floats[from];
-    else
-      target.integers[to] = slice.integers[from];
-    if (!slice.bounds.empty())
-      target.bounds[to] = slice.bounds[from];
-  }
-}
-
-/// The arguments of step `position`: carried values and slices.
-static SmallVector<Tensor> scanArguments(graph::ScanOp scan, const Evaluation &e, SmallVector<Tensor> carries,
-                                         int64_t position) {
-  SmallVector<Tensor> arguments = std::move(carries);
-  for (auto [index, argument] : llvm::enumerate(scan.getInputArgs())) {
-    const Tensor &input = e.operand(scan.getNumCarries() + index);
-    arguments.push_back(pick(input, cast<RankedTensorType>(argument.getType()),
-                             sliceIndices(input.shape(), scan.getInputAxes()[index], position)));
-  }
-  return arguments;
-}
-
-static EvaluatorResult evaluateScan(const Evaluation &e) {
-  auto scan = cast<graph::ScanOp>(e.op);
-  unsigned numCarries = scan.getNumCarries();
-  SmallVector<Tensor> carries, outputs;
-  for (unsigned index = 0; index < numCarries; ++index)
-    carries.push_back(e.operand(index));
-  for (Value result : scan.getOutputResults())
-    outputs.emplace_back(cast<RankedTensorType>(result.getType()));
-  for (int64_t step = 0, length = scan.getLength(); step < length; ++step) {
-    int64_t position = scan.getReverse() ? length - 1 - step : step;
-    EvaluatorResult yielded =
-        evaluateNested(*scan.getBodyBlock(), scanArguments(scan, e, std::move(carries), position), e, step);
-    if (failed(yielded))
-      return failure();
-    carries.clear();
-    for (auto [index, value] : llvm::enumerate(*yielded)) {
-      if (index < numCarries) {
-        carries.push_back(std::move(value));
-        continue;
-      }
-      Tensor &output = outputs[index - numCarries];
-      storeSlice(output, value, sliceIndices(output.shape(), scan.getOutputAxes()[index - numCarries], position));
-    }
-  }
-  for (Tensor &output : outputs)
-    carries.push_back(std::move(output));
-  return carries;
-}
-
-//===----------------------------------------------------------------------===//
 // The table and the walk
 //===----------------------------------------------------------------------===//
 
@@ -124,7 +50,7 @@ static const EvaluatorTable &evaluatorTable() {
     addShapeEvaluators(table);
     addIndexingEvaluators(table);
     addReductionEvaluators(table);
-    addEvaluator<graph::ScanOp>(table, evaluateScan);
+    addControlFlowEvaluators(table);
     return table;
   }();
   return table;
@@ -220,9 +146,10 @@ static EvaluatorResult evaluateBlockImpl(Block &block, ArrayRef<Tensor> argument
 }
 
 EvaluatorResult reference::evaluateNested(Block &block, ArrayRef<Tensor> arguments, const Evaluation &evaluation,
-                                          int64_t step) {
+                                          std::optional<int64_t> step) {
   SmallVector<int64_t> steps(evaluation.steps);
-  steps.push_back(step);
+  if (step)
+    steps.push_back(*step);
   return evaluateBlockImpl(block, arguments, evaluation.options, &evaluation.environment, steps);
 }
 

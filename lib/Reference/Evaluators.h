@@ -67,10 +67,11 @@ void addElementwiseEvaluators(EvaluatorTable &table);
 void addShapeEvaluators(EvaluatorTable &table);
 void addIndexingEvaluators(EvaluatorTable &table);
 void addReductionEvaluators(EvaluatorTable &table);
+void addControlFlowEvaluators(EvaluatorTable &table);
 
-/// Evaluates a block within `evaluation`'s program; see `evaluateBlock`.
+/// Evaluates a block within `evaluation`'s program, as iteration `step` of a loop; see `evaluateBlock`.
 EvaluatorResult evaluateNested(mlir::Block &block, llvm::ArrayRef<Tensor> arguments, const Evaluation &evaluation,
-                               int64_t step);
+                               std::optional<int64_t> step = std::nullopt);
 
 } // namespace moru::reference
 

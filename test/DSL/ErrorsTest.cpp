@@ -112,6 +112,64 @@ TEST(ErrorsTest, ATensorOfABodyStaysInIt) {
   EXPECT_ERROR(errors[0], line, "a tensor made inside the body of a scan", "return it from the body");
 }
 
+TEST(ErrorsTest, BranchesReturnTheSame) {
+  std::string differing, counted, predicate;
+  auto errors = errorsOf([&](Function &f) {
+    Tensor x = f.input("x", f32({3})), p = sum(x) > 0.f;
+    differing = lineOf(1);
+    cond(p, [&] { return x; }, [&] { return concat({x, x}, 0); });
+    counted = lineOf(1);
+    cond(p, [&] { return std::vector<Tensor>{x, x}; }, [&] { return std::vector<Tensor>{x}; });
+    predicate = lineOf(1);
+    cond(x > 0.f, [&] { return x; }, [&] { return x; });
+    f.output("x", x);
+  });
+  ASSERT_EQ(errors.size(), 3u);
+  EXPECT_ERROR(errors[0], differing, "cond: the branches differ in result 0: x is [3]", "the second's is [6]");
+  EXPECT_ERROR(errors[1], counted, "cond: the branches return 2 and 1 tensors");
+  EXPECT_ERROR(errors[2], predicate, "cond: expected a scalar truth value: the predicate is [3] i1");
+}
+
+/// A body's own mistakes are shown beside those of the call, and what it made stays in it.
+TEST(ErrorsTest, MistakesInBranchesAreShown) {
+  Tensor leaked;
+  std::string inner, outer;
+  auto errors = errorsOf([&](Function &f) {
+    Tensor x = f.input("x", f32({3})), p = sum(x) > 0.f;
+    inner = lineOf(1);
+    cond(x, [&] { return reshape(x, {7}); }, [&] { return x; });
+    cond(p, [&] { return leaked = x + 1.f; }, [&] { return x; });
+    outer = lineOf(1);
+    Tensor y = leaked * 2.f;
+    Tensor z = checkpoint([&] { return leaked = exp(x); });
+    f.output("y", z + leaked);
+  });
+  ASSERT_EQ(errors.size(), 4u);
+  EXPECT_ERROR(errors[0], inner, "cond: expected a scalar truth value: x is [3]");
+  EXPECT_ERROR(errors[1], inner, "reshape: expected 3 entries, got 7");
+  EXPECT_ERROR(errors[2], outer, "made inside a branch of a cond", "return it from both branches");
+  EXPECT_ERROR(errors[3], std::string(":"), "made inside a checkpoint", "return it from the body");
+}
+
+TEST(ErrorsTest, ALoopKeepsItsCarry) {
+  std::string changed, counted, condition;
+  auto errors = errorsOf([&](Function &f) {
+    Tensor x = f.input("x", f32({3}));
+    auto isSmall = [](Carry s) { return sum(s[0]) < 1.f; };
+    changed = lineOf(1);
+    whileLoop(Carry{x}, isSmall, [](Carry s) { return Carry{s[0] > 0.f}; });
+    counted = lineOf(1);
+    whileLoop(Carry{x}, isSmall, [](Carry s) { return Carry{s[0], s[0]}; });
+    condition = lineOf(1);
+    whileLoop(Carry{x}, [](Carry s) { return s[0]; }, [](Carry s) { return s; });
+    f.output("x", x);
+  });
+  ASSERT_EQ(errors.size(), 3u);
+  EXPECT_ERROR(errors[0], changed, "whileLoop: carried value 0 changes: x is [3]", "the body's result is [3] i1");
+  EXPECT_ERROR(errors[1], counted, "whileLoop: the loop starts with 1 carried values, its body returns 2");
+  EXPECT_ERROR(errors[2], condition, "whileLoop: expected a scalar truth value: x is [3]");
+}
+
 TEST(ErrorsTest, ATensorOfAnotherFunctionIsRefused) {
   Tensor kept;
   Program program;

@@ -116,6 +116,25 @@ TEST(ProgramTest, AScanIsALoopInEitherDirection) {
   EXPECT_TRUE(contains(text, "graph.scan 4 carry("));
 }
 
+TEST(ProgramTest, BranchesLoopsAndCheckpointsAreRegions) {
+  std::string text = trace([](Function &f) {
+    Tensor x = f.input("x", f32({dim("width", 3)})), n = f.input("n", i32({}));
+    Tensor y = cond(sum(x) > 1.f, [&] { return x / sum(x); }, [&] { return x; });
+    EXPECT_EQ(y.dims()[0].name, "width");
+    auto parts = cond(n > 0, [&] { return std::vector<Tensor>{x, y}; }, [&] { return std::vector<Tensor>{y, x}; });
+    EXPECT_EQ(parts.size(), 2u);
+    Carry last =
+        whileLoop(Carry{n, y}, [](Carry s) { return s[0] < 10; }, [&](Carry s) { return Carry{s[0] + 1, s[1] * x}; });
+    EXPECT_EQ(last.size(), 2u);
+    EXPECT_EQ(last[1].shape(), (Shape{3}));
+    f.output("y", checkpoint([&] { return exp(last[1] + parts[0]); }));
+  });
+  EXPECT_TRUE(contains(text, "graph.cond ")) << text;
+  EXPECT_TRUE(contains(text, "-> (tensor<3xf32>, tensor<3xf32>) {")) << text;
+  EXPECT_TRUE(contains(text, "graph.while carry(")) << text;
+  EXPECT_TRUE(contains(text, "graph.checkpoint -> (tensor<3xf32>) {")) << text;
+}
+
 TEST(ProgramTest, LocationsAreTheAuthorsLines) {
   Program program;
   unsigned line = 0;

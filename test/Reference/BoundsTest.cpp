@@ -142,4 +142,28 @@ TEST_F(BoundsTest, BeyondFloatIsUndecided) {
   EXPECT_LT(run(f, {{80, 100}}, Bounds::Double)[0].bound(1), 1e35);
 }
 
+/// A decision between nearly equal numbers makes what it chooses undecided; a clear one does not.
+TEST_F(BoundsTest, WhatHangsOnANearTieIsUndecided) {
+  auto f = function("%x: tensor<f32>, %y: tensor<f32>", "tensor<f32>, tensor<f32>", R"(
+    %0 = graph.mul %x, %x : tensor<f32>
+    %p = graph.compare lt %0, %y : tensor<f32> -> tensor<i1>
+    %1 = graph.cond %p -> (tensor<f32>) {
+      graph.yield out(%x : tensor<f32>)
+    } else {
+      graph.yield out(%y : tensor<f32>)
+    }
+    %2 = graph.while carry(%a = %0) : (tensor<f32>) -> tensor<f32> {
+      %q = graph.compare lt %a, %y : tensor<f32> -> tensor<i1>
+      graph.yield out(%q : tensor<i1>)
+    } do(%b) {
+      %3 = graph.add %b, %y : tensor<f32>
+      graph.yield carry(%3 : tensor<f32>)
+    }
+    return %1, %2 : tensor<f32>, tensor<f32>)");
+  for (const Tensor &result : run(f, {{3}, {9}}, Bounds::Declared))
+    EXPECT_EQ(result.bound(0), undecided());
+  for (const Tensor &result : run(f, {{3}, {10}}, Bounds::Declared))
+    EXPECT_LT(result.bound(0), 1e-4);
+}
+
 } // namespace

@@ -440,4 +440,52 @@ TEST_F(EvaluatorTest, WrongNumberOfArgumentsIsAnError) {
   EXPECT_NE(message.find("expected"), std::string::npos);
 }
 
+TEST_F(EvaluatorTest, CondRunsOneBranch) {
+  auto f = function("%p: tensor<i1>, %x: tensor<2xf32>", "tensor<2xf32>, tensor<f32>", R"(
+    %y, %z = graph.cond %p -> (tensor<2xf32>, tensor<f32>) {
+      %0 = graph.reduce_sum %x over [0] : tensor<2xf32> -> tensor<f32>
+      graph.yield out(%x, %0 : tensor<2xf32>, tensor<f32>)
+    } else {
+      %1 = graph.neg %x : tensor<2xf32>
+      %2 = graph.constant dense<5.0> : tensor<f32>
+      graph.yield out(%1, %2 : tensor<2xf32>, tensor<f32>)
+    }
+    return %y, %z : tensor<2xf32>, tensor<f32>)");
+  auto taken = run(f, {{1}, {2, 3}}), other = run(f, {{0}, {2, 3}});
+  expectNear(taken[0].floats, {2, 3});
+  expectNear(taken[1].floats, {5});
+  expectNear(other[0].floats, {-2, -3});
+  expectNear(other[1].floats, {5});
+}
+
+static const char *const kDouble = R"(
+    %two = graph.constant dense<2.0> : tensor<f32>
+    %y = graph.while carry(%a = %x) : (tensor<f32>) -> tensor<f32> {
+      %p = graph.compare lt %a, %limit : tensor<f32> -> tensor<i1>
+      graph.yield out(%p : tensor<i1>)
+    } do(%b) {
+      %0 = graph.mul %b, %two : tensor<f32>
+      graph.yield carry(%0 : tensor<f32>)
+    }
+    return %y : tensor<f32>)";
+
+TEST_F(EvaluatorTest, WhileStepsAsLongAsItsConditionHolds) {
+  auto f = function("%x: tensor<f32>, %limit: tensor<f32>", "tensor<f32>", kDouble);
+  expectNear(run(f, {{3}, {100}})[0].floats, {192});
+  expectNear(run(f, {{300}, {100}})[0].floats, {300});
+}
+
+/// 0 doubled stays below any limit.
+TEST_F(EvaluatorTest, WhileThatDoesNotEndIsAnError) {
+  auto f = function("%x: tensor<f32>, %limit: tensor<f32>", "tensor<f32>", kDouble);
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return mlir::success();
+  });
+  auto type = mlir::cast<mlir::RankedTensorType>(f.getArgumentTypes()[0]);
+  EXPECT_TRUE(mlir::failed(evaluate(f, {makeTensor(type, {0}), makeTensor(type, {1})})));
+  EXPECT_EQ(message, "expected a loop that ends, got one that has not after 100000 steps");
+}
+
 } // namespace

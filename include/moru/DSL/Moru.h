@@ -6,6 +6,7 @@
 #include "moru/DSL/CheckGradient.h"
 #include "moru/DSL/Compile.h"
 #include "moru/DSL/Config.h"
+#include "moru/DSL/ControlFlow.h"
 #include "moru/DSL/Model.h"
 #include "moru/DSL/Module.h"
 #include "moru/DSL/Nn.h"

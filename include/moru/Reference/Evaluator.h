@@ -31,6 +31,10 @@ enum class Bounds {
   Double
 };
 
+/// A while that has not ended after this many steps is taken for one that never does: enough for any test that somebody
+/// waits for.
+constexpr int64_t kMaxWhileSteps = 100'000;
+
 /// How to evaluate.
 struct EvaluateOptions {
   Bounds bounds = Bounds::Off;

@@ -5,14 +5,22 @@
 #include "moru/Dialect/Graph/Cotangents.h"
 
 #include "mlir/IR/Builders.h"
-#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace moru::graph;
 
+/// Not `getUsedValuesDefinedAbove`: while the reverse of a loop is built, it uses values of the forward body, which is no
+/// ancestor of it.
 SmallVector<Value> moru::graph::getCapturedValues(Operation *op) {
   SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (!op->isProperAncestor(operand.getParentBlock()->getParentOp()) &&
+            operand.getParentBlock()->getParentOp() != op)
+          captured.insert(operand);
+    });
   return captured.takeVector();
 }
 
@@ -30,9 +38,64 @@ Value moru::graph::widenBF16(OpBuilder &builder, Value value) {
 
 Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets)
     : builder(builder), active(targets.begin(), targets.end()) {
-  for (Operation &op : block)
-    if (!isa<StopGradientOp>(op) && dependsOnTarget(&op))
-      active.insert_range(op.getResults());
+  findActive(block);
+}
+
+void Cotangents::findActive(Block &block) {
+  for (Operation &op : block) {
+    if (isa<StopGradientOp>(op) || !dependsOnTarget(&op))
+      continue;
+    TypeSwitch<Operation *>(&op)
+        .Case<ScanOp, WhileOp, CondOp, CheckpointOp>([&](auto region) { findActiveWithin(region); })
+        .Default([&](Operation *plain) { active.insert_range(plain->getResults()); });
+  }
+}
+
+void Cotangents::addActive(ValueRange from, ValueRange to) {
+  for (auto [source, target] : llvm::zip(from, to))
+    if (active.contains(source))
+      active.insert(target);
+}
+
+/// What one step makes active is so for the next one.
+void Cotangents::findActiveWithin(ScanOp op) {
+  addActive(op.getInputs(), op.getInputArgs());
+  addActive(op.getInits(), op.getCarryArgs());
+  for (size_t size = 0; size != active.size();) {
+    size = active.size();
+    findActive(*op.getBodyBlock());
+    addActive(op.getYield().getCarries(), op.getCarryArgs());
+  }
+  addActive(op.getCarryArgs(), op.getCarryResults());
+  addActive(op.getYield().getOutputs(), op.getOutputResults());
+}
+
+void Cotangents::findActiveWithin(WhileOp op) {
+  addActive(op.getInits(), op.getBodyArgs());
+  for (size_t size = 0; size != active.size();) {
+    size = active.size();
+    addActive(op.getBodyArgs(), op.getConditionArgs());
+    findActive(*op.getConditionBlock());
+    findActive(*op.getBodyBlock());
+    addActive(op.getYield().getCarries(), op.getBodyArgs());
+  }
+  addActive(op.getBodyArgs(), op.getResults());
+  if (active.contains(op.getGoesOn()))
+    active.insert_range(op.getResults());
+}
+
+void Cotangents::findActiveWithin(CondOp op) {
+  for (bool branch : {true, false}) {
+    findActive(*op.getBranch(branch));
+    addActive(op.getYield(branch).getOutputs(), op.getResults());
+  }
+  if (active.contains(op.getPredicate()))
+    active.insert_range(op.getResults());
+}
+
+void Cotangents::findActiveWithin(CheckpointOp op) {
+  findActive(*op.getBodyBlock());
+  addActive(op.getYield().getOutputs(), op.getResults());
 }
 
 bool Cotangents::dependsOnTarget(Operation *op) const {
@@ -150,6 +213,41 @@ LogicalResult Cotangents::propagateThrough(Operation *op) {
   return op->emitError() << "gradient through " << op->getName() << ": " << reason;
 }
 
+/// The values that an argument of a region may be.
+static SmallVector<Value> getSources(BlockArgument argument) {
+  Operation *parent = argument.getOwner()->getParentOp();
+  unsigned index = argument.getArgNumber();
+  if (auto scan = dyn_cast<ScanOp>(parent)) {
+    SmallVector<Value> sources{scan->getOperand(index)};
+    if (index < scan.getNumCarries())
+      sources.push_back(scan.getYield().getCarries()[index]);
+    return sources;
+  }
+  if (auto loop = dyn_cast<WhileOp>(parent))
+    return {loop.getInits()[index], loop.getYield().getCarries()[index]};
+  return {};
+}
+
+/// The values that `value` is made of or chosen from, in one step backwards, into regions too.
+static SmallVector<Value> getSources(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return getSources(argument);
+  unsigned index = cast<OpResult>(value).getResultNumber();
+  return TypeSwitch<Operation *, SmallVector<Value>>(value.getDefiningOp())
+      .Case([&](ScanOp op) {
+        SmallVector<Value> sources{op.getYield()->getOperand(index)};
+        if (index < op.getNumCarries())
+          sources.push_back(op.getInits()[index]);
+        return sources;
+      })
+      .Case([&](CondOp op) {
+        return SmallVector<Value>{op.getPredicate(), op.getYield(true).getOutputs()[index],
+                                  op.getYield(false).getOutputs()[index]};
+      })
+      .Case([&](CheckpointOp op) { return SmallVector<Value>{op.getYield().getOutputs()[index]}; })
+      .Default([](Operation *op) { return SmallVector<Value>(op->getOperands()); });
+}
+
 /// Where truth values or integers that depend on a target become floating point again, the operation that made them
 /// lost the gradient: an error at its line instead of a silent zero. (As condition of a select or index of a gather
 /// they carry none by definition.)
@@ -160,19 +258,19 @@ LogicalResult Cotangents::checkDiscreteOperand(Operation *op) {
   SetVector<Value> path;
   path.insert(convert.getOperand());
   for (size_t index = 0; index != path.size(); ++index) {
-    Operation *maker = path[index].getDefiningOp();
-    if (!maker || !active.contains(path[index]))
+    if (!active.contains(path[index]))
       continue;
-    if (auto lost = dyn_cast<NonDifferentiableOpInterface>(maker)) {
+    Operation *maker = path[index].getDefiningOp();
+    if (auto lost = dyn_cast_or_null<NonDifferentiableOpInterface>(maker)) {
       InFlightDiagnostic error = maker->emitError()
                                  << "gradient through " << maker->getName() << ": " << lost.whyNotDifferentiable();
       error.attachNote(op->getLoc()) << "here the loss depends on it; choose with graph.select, or say "
                                         "graph.stop_gradient if a gradient of zero is meant";
       return error;
     }
-    for (Value operand : maker->getOperands())
-      if (!isa<FloatType>(getElementTypeOrSelf(operand)))
-        path.insert(operand);
+    for (Value source : getSources(path[index]))
+      if (!isa<FloatType>(getElementTypeOrSelf(source)))
+        path.insert(source);
   }
   return success();
 }

@@ -26,18 +26,19 @@ struct SimplifyAlgebra : moru::graph::impl::SimplifyAlgebraBase<SimplifyAlgebra>
 };
 } // namespace
 
-/// Once no gradient is left to be expanded, stop_gradient is the identity.
-static void removeStopGradients(func::FuncOp function) {
+/// Once no gradient is left to be expanded, stop_gradient is the identity, and a checkpoint what it computes.
+static void removeMarksForGradients(func::FuncOp function) {
   if (function.walk([](GradientOp) { return WalkResult::interrupt(); }).wasInterrupted())
     return;
   function.walk([](StopGradientOp op) {
     op.replaceAllUsesWith(op.getOperand());
     op.erase();
   });
+  function.walk([](CheckpointOp op) { op.inlineBody(); });
 }
 
 void SimplifyAlgebra::runOnOperation() {
-  removeStopGradients(getOperation());
+  removeMarksForGradients(getOperation());
   MLIRContext *context = &getContext();
   RewritePatternSet patterns(context);
   for (RegisteredOperationName name : context->getRegisteredOperations())

@@ -383,6 +383,167 @@ func.func @scan_axis_in_the_text(%xs: tensor<3xf32>) {
 
 // -----
 
+func.func @cond_predicate(%p: tensor<2xi1>) {
+  // expected-note @above {{prior use here}}
+  // expected-error @below {{use of value '%p' expects different type than prior uses: 'tensor<i1>' vs 'tensor<2xi1>'}}
+  graph.cond %p {
+  } else {
+  }
+  return
+}
+
+// -----
+
+func.func @cond_predicate_type(%p: tensor<2xi1>) {
+  // expected-error @below {{operand #0 must be tensor<i1>, but got 'tensor<2xi1>'}}
+  "graph.cond"(%p) ({
+    graph.yield
+  }, {
+    graph.yield
+  }) : (tensor<2xi1>) -> ()
+  return
+}
+
+// -----
+
+func.func @cond_c1(%p: tensor<i1>) {
+  // expected-error @below {{expected the second region without arguments, got 1}}
+  "graph.cond"(%p) ({
+    graph.yield
+  }, {
+  ^bb0(%x: tensor<f32>):
+    graph.yield
+  }) : (tensor<i1>) -> ()
+  return
+}
+
+// -----
+
+func.func @cond_c2_type(%p: tensor<i1>, %x: tensor<3xf32>, %y: tensor<2xf32>) {
+  // expected-error @below {{expected the second region to yield outputs of types ('tensor<3xf32>') and no carried value, got ('tensor<2xf32>') and 0}}
+  %0 = graph.cond %p -> (tensor<3xf32>) {
+    graph.yield out(%x : tensor<3xf32>)
+  } else {
+    graph.yield out(%y : tensor<2xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @cond_c2_carry(%p: tensor<i1>, %x: tensor<3xf32>) {
+  // expected-error @below {{expected the first region to yield outputs of types ('tensor<3xf32>') and no carried value, got () and 1}}
+  %0 = graph.cond %p -> (tensor<3xf32>) {
+    graph.yield carry(%x : tensor<3xf32>)
+  } else {
+    graph.yield out(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @while_c1_results(%x: tensor<3xf32>, %p: tensor<i1>) {
+  // expected-error @below {{expected results of the carried types ('tensor<3xf32>'), got ('tensor<2xf32>')}}
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<2xf32> {
+    graph.yield out(%p : tensor<i1>)
+  } do(%z) {
+    graph.yield carry(%z : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @while_c1_arguments(%x: tensor<3xf32>, %p: tensor<i1>) {
+  // expected-error @below {{expected arguments of the carried types ('tensor<3xf32>'), got ()}}
+  %0 = "graph.while"(%x) ({
+    graph.yield out(%p : tensor<i1>)
+  }, {
+  ^bb0(%z: tensor<3xf32>):
+    graph.yield carry(%z : tensor<3xf32>)
+  }) : (tensor<3xf32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @while_c2(%x: tensor<3xf32>) {
+  // expected-error @below {{expected the condition to yield one output of type 'tensor<i1>', got ('tensor<3xf32>')}}
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield out(%y : tensor<3xf32>)
+  } do(%z) {
+    graph.yield carry(%z : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @while_c3(%x: tensor<3xf32>, %p: tensor<i1>) {
+  // expected-error @below {{expected the body to yield carried values of types ('tensor<3xf32>') and no output, got () and 1}}
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield out(%p : tensor<i1>)
+  } do(%z) {
+    graph.yield out(%z : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @while_operand_types(%x: tensor<3xf32>) {
+  // expected-error @below {{expected 1 operand types, got 0}}
+  %0 = graph.while carry(%y = %x) : () -> tensor<3xf32> {
+    graph.yield
+  } do(%z) {
+    graph.yield
+  }
+  return
+}
+
+// -----
+
+func.func @while_names_of_the_body(%x: tensor<3xf32>, %p: tensor<i1>) {
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield out(%p : tensor<i1>)
+  // expected-error @below {{expected 1 names for the body, got 0}}
+  } do {
+    graph.yield
+  }
+  return
+}
+
+// -----
+
+func.func @checkpoint_c1() {
+  // expected-error @below {{expected a region without arguments, got 1}}
+  "graph.checkpoint"() ({
+  ^bb0(%x: tensor<f32>):
+    graph.yield
+  }) : () -> ()
+  return
+}
+
+// -----
+
+func.func @checkpoint_c2(%x: tensor<3xf32>) {
+  // expected-error @below {{expected a region to yield outputs of types ('tensor<2xf32>') and no carried value, got ('tensor<3xf32>') and 0}}
+  %0 = graph.checkpoint -> (tensor<2xf32>) {
+    graph.yield out(%x : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @yield_elsewhere() {
+  // expected-error @below {{'graph.yield' op expects parent op to be one of 'graph.scan, graph.cond, graph.while, graph.checkpoint'}}
+  graph.yield
+}
+
+// -----
+
 func.func @gradient_c1(%x: tensor<2xf32>) {
   // expected-error @below {{expected a loss of rank 0, got 'tensor<2xf32>'}}
   %0 = graph.gradient %x wrt(%x) : tensor<2xf32>, (tensor<2xf32>)

@@ -234,6 +234,63 @@ func.func @scans(%h0: tensor<2x3xf32>, %xs: tensor<2x10x3xf32>) -> (tensor<2x10x
   return %all, %turned : tensor<2x10x3xf32>, tensor<10x2x3xf32>
 }
 
+// CHECK-LABEL: func.func @branches
+func.func @branches(%p: tensor<i1>, %x: tensor<3xf32>) -> (tensor<3xf32>, tensor<f32>) {
+  // CHECK: %{{.*}}:2 = graph.cond %{{.*}} -> (tensor<3xf32>, tensor<f32>) {
+  %y, %z = graph.cond %p -> (tensor<3xf32>, tensor<f32>) {
+    %0 = graph.reduce_sum %x over [0] : tensor<3xf32> -> tensor<f32>
+    // CHECK: graph.yield out(%{{.*}}, %{{.*}} : tensor<3xf32>, tensor<f32>)
+    graph.yield out(%x, %0 : tensor<3xf32>, tensor<f32>)
+  // CHECK-NEXT: } else {
+  } else {
+    %1 = graph.exp %x : tensor<3xf32>
+    %2 = graph.constant dense<0.0> : tensor<f32>
+    graph.yield out(%1, %2 : tensor<3xf32>, tensor<f32>)
+  }
+  // CHECK: graph.cond %{{.*}} attributes {graph.note = "empty"} {
+  graph.cond %p attributes {graph.note = "empty"} {
+  } else {
+  }
+  return %y, %z : tensor<3xf32>, tensor<f32>
+}
+
+// CHECK-LABEL: func.func @loops_of_unknown_length
+func.func @loops_of_unknown_length(%i0: tensor<i32>, %x0: tensor<3xf32>, %n: tensor<i32>, %p: tensor<i1>) -> tensor<3xf32> {
+  // CHECK: %{{.*}}:2 = graph.while carry(%[[I:.*]] = %{{.*}}, %[[X:.*]] = %{{.*}}) : (tensor<i32>, tensor<3xf32>) -> (tensor<i32>, tensor<3xf32>) {
+  %i, %x = graph.while carry(%j = %i0, %y = %x0) : (tensor<i32>, tensor<3xf32>) -> (tensor<i32>, tensor<3xf32>) {
+    // CHECK: graph.compare lt %[[I]]
+    %q = graph.compare lt %j, %n : tensor<i32> -> tensor<i1>
+    graph.yield out(%q : tensor<i1>)
+  // CHECK: } do(%[[J:.*]], %[[Y:.*]]) {
+  } do(%k, %z) {
+    // CHECK: graph.add %[[J]], %[[J]]
+    %0 = graph.add %k, %k : tensor<i32>
+    %1 = graph.exp %z : tensor<3xf32>
+    // CHECK: graph.yield carry(%{{.*}}, %{{.*}} : tensor<i32>, tensor<3xf32>)
+    graph.yield carry(%0, %1 : tensor<i32>, tensor<3xf32>)
+  }
+  // CHECK: graph.while : () -> () {
+  graph.while : () -> () {
+    graph.yield out(%p : tensor<i1>)
+  // CHECK: } do {
+  } do {
+    graph.yield
+  }
+  return %x : tensor<3xf32>
+}
+
+// CHECK-LABEL: func.func @checkpoints
+func.func @checkpoints(%x: tensor<3xf32>) -> tensor<3xf32> {
+  // CHECK: graph.checkpoint -> (tensor<3xf32>) {
+  %y = graph.checkpoint -> (tensor<3xf32>) {
+    // CHECK: graph.barrier %{{.*}} : tensor<3xf32>
+    %0 = graph.barrier %x : tensor<3xf32>
+    // CHECK: graph.yield out(%{{.*}} : tensor<3xf32>)
+    graph.yield out(%0 : tensor<3xf32>)
+  }
+  return %y : tensor<3xf32>
+}
+
 // CHECK-LABEL: func.func @gradients
 func.func @gradients(%x: tensor<2xf32>, %y: tensor<f32>) -> (tensor<2xf32>, tensor<f32>) {
   %0 = graph.reduce_sum %x over [0] : tensor<2xf32> -> tensor<f32>

@@ -47,6 +47,13 @@ public:
   llvm::LogicalResult propagate(mlir::Operation *last);
 
 private:
+  void findActive(mlir::Block &block);
+  void findActiveWithin(ScanOp op);
+  void findActiveWithin(WhileOp op);
+  void findActiveWithin(CondOp op);
+  void findActiveWithin(CheckpointOp op);
+  /// Where a value of `from` depends on a target, so does the one at its place in `to`.
+  void addActive(mlir::ValueRange from, mlir::ValueRange to);
   bool dependsOnTarget(mlir::Operation *op) const;
   /// `value` is about to be erased; another may come to lie where it lay.
   void forget(mlir::Value value);
@@ -70,7 +77,7 @@ private:
   void widen(Sum &sum);
 
   mlir::OpBuilder &builder;
-  /// The values that depend on a target, of any type.
+  /// The values that depend on a target, of any type, those within regions included.
   llvm::DenseSet<mlir::Value> active;
   llvm::DenseMap<mlir::Value, Sum> sums;
 };

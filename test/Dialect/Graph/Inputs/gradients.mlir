@@ -561,3 +561,159 @@ func.func @composites_in_a_scan(%x: tensor<3x4xf64>, %h0: tensor<4xf64>) -> tens
   }
   return %last : tensor<4xf64>
 }
+
+// The predicate is decided by an integer; both branches capture, one of them holds another cond.
+func.func @branches(%x: tensor<3xf64>, %y: tensor<3xf64>, %n: tensor<3xi32>) -> (tensor<3xf64>, tensor<3xf64>, tensor<3xf64>) {
+  %one = graph.constant dense<1> : tensor<3xi32>
+  %less = graph.compare lt %n, %one : tensor<3xi32> -> tensor<3xi1>
+  %ps = graph.slice %less from [0] to [1] by [1] : tensor<3xi1> -> tensor<1xi1>
+  %qs = graph.slice %less from [1] to [2] by [1] : tensor<3xi1> -> tensor<1xi1>
+  %p = graph.reshape %ps : tensor<1xi1> -> tensor<i1>
+  %q = graph.reshape %qs : tensor<1xi1> -> tensor<i1>
+  %a, %b = graph.cond %p -> (tensor<3xf64>, tensor<3xf64>) {
+    %0 = graph.mul %x, %y : tensor<3xf64>
+    %1 = graph.sin %0 : tensor<3xf64>
+    %2 = graph.cond %q -> (tensor<3xf64>) {
+      graph.yield out(%1 : tensor<3xf64>)
+    } else {
+      %3 = graph.exp %1 : tensor<3xf64>
+      %4 = graph.mul %3, %x : tensor<3xf64>
+      graph.yield out(%4 : tensor<3xf64>)
+    }
+    graph.yield out(%2, %x : tensor<3xf64>, tensor<3xf64>)
+  } else {
+    graph.yield out(%x, %y : tensor<3xf64>, tensor<3xf64>)
+  }
+  %c = graph.cond %q -> (tensor<3xf64>) {
+    %5 = graph.exp %x : tensor<3xf64>
+    graph.yield out(%5 : tensor<3xf64>)
+  } else {
+    %6 = graph.mul %a, %y : tensor<3xf64>
+    graph.yield out(%6 : tensor<3xf64>)
+  }
+  return %a, %b, %c : tensor<3xf64>, tensor<3xf64>, tensor<3xf64>
+}
+
+// The branch is another one at each step, and reads the carry, the slice and a value from outside.
+func.func @cond_in_scan(%h0: tensor<2xf64>, %w: tensor<2xf64>, %xs: tensor<4x2xf64>, %ns: tensor<4xi32>)
+    -> (tensor<2xf64>, tensor<4x2xf64>) {
+  %one = graph.constant dense<1> : tensor<i32>
+  %last, %all = graph.scan 4 carry(%h = %h0) over(%x = %xs axis 0, %n = %ns axis 0) out(axis 0)
+      : (tensor<2xf64>, tensor<4x2xf64>, tensor<4xi32>) -> (tensor<2xf64>, tensor<4x2xf64>) {
+    %p = graph.compare eq %n, %one : tensor<i32> -> tensor<i1>
+    %0 = graph.mul %h, %w : tensor<2xf64>
+    %1 = graph.cond %p -> (tensor<2xf64>) {
+      %2 = graph.mul %0, %x : tensor<2xf64>
+      %3 = graph.tanh %2 : tensor<2xf64>
+      graph.yield out(%3 : tensor<2xf64>)
+    } else {
+      %4 = graph.add %h, %w : tensor<2xf64>
+      graph.yield out(%4 : tensor<2xf64>)
+    }
+    graph.yield carry(%1 : tensor<2xf64>) out(%0 : tensor<2xf64>)
+  }
+  return %last, %all : tensor<2xf64>, tensor<4x2xf64>
+}
+
+func.func @scan_in_cond(%h0: tensor<2xf64>, %w: tensor<2xf64>, %xs: tensor<3x2xf64>, %n: tensor<i32>) -> tensor<2xf64> {
+  %one = graph.constant dense<1> : tensor<i32>
+  %p = graph.compare lt %n, %one : tensor<i32> -> tensor<i1>
+  %y = graph.cond %p -> (tensor<2xf64>) {
+    %last = graph.scan 3 carry(%h = %h0) over(%x = %xs axis 0) : (tensor<2xf64>, tensor<3x2xf64>) -> tensor<2xf64> {
+      %0 = graph.mul %h, %w : tensor<2xf64>
+      %1 = graph.add %0, %x : tensor<2xf64>
+      %2 = graph.sin %1 : tensor<2xf64>
+      graph.yield carry(%2 : tensor<2xf64>)
+    }
+    graph.yield out(%last : tensor<2xf64>)
+  } else {
+    %3 = graph.mul %h0, %w : tensor<2xf64>
+    graph.yield out(%3 : tensor<2xf64>)
+  }
+  return %y : tensor<2xf64>
+}
+
+// The inner loop starts from the outer one's carry and reads its slice, its own and a value from outside of both.
+func.func @nested_scans(%h0: tensor<2xf64>, %w: tensor<2xf64>, %xs: tensor<3x4x2xf64>) -> (tensor<2xf64>, tensor<3x2xf64>) {
+  %last, %all = graph.scan 3 carry(%h = %h0) over(%x = %xs axis 0) out(axis 0)
+      : (tensor<2xf64>, tensor<3x4x2xf64>) -> (tensor<2xf64>, tensor<3x2xf64>) {
+    %0 = graph.sin %h : tensor<2xf64>
+    %inner = graph.scan reverse 4 carry(%g = %0) over(%xi = %x axis 0) : (tensor<2xf64>, tensor<4x2xf64>) -> tensor<2xf64> {
+      %1 = graph.mul %g, %w : tensor<2xf64>
+      %2 = graph.add %1, %xi : tensor<2xf64>
+      %3 = graph.tanh %2 : tensor<2xf64>
+      %4 = graph.mul %3, %h : tensor<2xf64>
+      graph.yield carry(%4 : tensor<2xf64>)
+    }
+    graph.yield carry(%inner : tensor<2xf64>) out(%0 : tensor<2xf64>)
+  }
+  return %last, %all : tensor<2xf64>, tensor<3x2xf64>
+}
+
+// Alone, in a scan, around a scan, within another.
+func.func @checkpoints(%x: tensor<2xf64>, %w: tensor<2xf64>, %xs: tensor<3x2xf64>) -> (tensor<2xf64>, tensor<2xf64>, tensor<2xf64>) {
+  %a = graph.checkpoint -> (tensor<2xf64>) {
+    %0 = graph.mul %x, %w : tensor<2xf64>
+    %1 = graph.checkpoint -> (tensor<2xf64>) {
+      %2 = graph.sin %0 : tensor<2xf64>
+      %3 = graph.exp %2 : tensor<2xf64>
+      graph.yield out(%3 : tensor<2xf64>)
+    }
+    %4 = graph.mul %1, %0 : tensor<2xf64>
+    graph.yield out(%4 : tensor<2xf64>)
+  }
+  %b = graph.scan 3 carry(%h = %a) over(%xt = %xs axis 0) : (tensor<2xf64>, tensor<3x2xf64>) -> tensor<2xf64> {
+    %5 = graph.checkpoint -> (tensor<2xf64>) {
+      %6 = graph.mul %h, %w : tensor<2xf64>
+      %7 = graph.sin %6 : tensor<2xf64>
+      %8 = graph.mul %7, %xt : tensor<2xf64>
+      %9 = graph.exp %8 : tensor<2xf64>
+      graph.yield out(%9 : tensor<2xf64>)
+    }
+    graph.yield carry(%5 : tensor<2xf64>)
+  }
+  %c = graph.checkpoint -> (tensor<2xf64>) {
+    %10 = graph.barrier %w : tensor<2xf64>
+    %11 = graph.scan 3 carry(%h = %x) over(%xt = %xs axis 0) : (tensor<2xf64>, tensor<3x2xf64>) -> tensor<2xf64> {
+      %12 = graph.mul %h, %10 : tensor<2xf64>
+      %13 = graph.add %12, %xt : tensor<2xf64>
+      %14 = graph.sin %13 : tensor<2xf64>
+      graph.yield carry(%14 : tensor<2xf64>)
+    }
+    graph.yield out(%11 : tensor<2xf64>)
+  }
+  return %a, %b, %c : tensor<2xf64>, tensor<2xf64>, tensor<2xf64>
+}
+
+// Regions within regions read what the loop around all of them carries.
+func.func @regions_in_a_cond_in_a_scan(%h0: tensor<2xf64>, %w: tensor<2xf64>, %xs: tensor<3x2xf64>, %ns: tensor<3xi32>) -> tensor<2xf64> {
+  %one = graph.constant dense<1> : tensor<i32>
+  %last = graph.scan 3 carry(%h = %h0) over(%x = %xs axis 0, %n = %ns axis 0) : (tensor<2xf64>, tensor<3x2xf64>, tensor<3xi32>) -> tensor<2xf64> {
+    %p = graph.compare eq %n, %one : tensor<i32> -> tensor<i1>
+    %q = graph.compare lt %n, %one : tensor<i32> -> tensor<i1>
+    %0 = graph.cond %p -> (tensor<2xf64>) {
+      %1 = graph.mul %x, %w : tensor<2xf64>
+      %2 = graph.checkpoint -> (tensor<2xf64>) {
+        %3 = graph.sin %1 : tensor<2xf64>
+        %4 = graph.mul %3, %h : tensor<2xf64>
+        graph.yield out(%4 : tensor<2xf64>)
+      }
+      graph.yield out(%2 : tensor<2xf64>)
+    } else {
+      %5 = graph.cond %q -> (tensor<2xf64>) {
+        %6 = graph.scan 2 carry(%g = %x) : (tensor<2xf64>) -> tensor<2xf64> {
+          %7 = graph.mul %g, %h : tensor<2xf64>
+          %8 = graph.tanh %7 : tensor<2xf64>
+          graph.yield carry(%8 : tensor<2xf64>)
+        }
+        graph.yield out(%6 : tensor<2xf64>)
+      } else {
+        %9 = graph.mul %h, %h : tensor<2xf64>
+        graph.yield out(%9 : tensor<2xf64>)
+      }
+      graph.yield out(%5 : tensor<2xf64>)
+    }
+    graph.yield carry(%0 : tensor<2xf64>)
+  }
+  return %last : tensor<2xf64>
+}
