@@ -64,6 +64,9 @@ private:
   LogicalResult runBlock(Block &block);
   LogicalResult runOperation(Operation &op);
   LogicalResult runLoop(kernel::LoopOp loop);
+  LogicalResult runCond(kernel::CondOp cond);
+  LogicalResult runWhile(kernel::WhileOp loop);
+  FailureOr<bool> readPredicate(Operation *op, Value predicate);
   LogicalResult runCompute(kernel::ComputeOp compute);
   LogicalResult runLaunch(kernel::LaunchOp launch);
   LogicalResult runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> reads, ArrayRef<Value> writes);
@@ -72,6 +75,7 @@ private:
   LogicalResult defineSlot(kernel::SlotOp slot);
   FailureOr<Tensor> load(const Window &window, Operation *reader, const Twine &what);
   void store(const Window &window, const Tensor &tensor);
+  void markUndecided(const Window &window);
   Storage *newStorage() { return storages.emplace_back(std::make_unique<Storage>()).get(); }
 
   const InterpretOptions &options;
@@ -81,6 +85,10 @@ private:
   llvm::DenseMap<Value, Window> windows;
   llvm::DenseMap<Value, int64_t> loopSteps;
   SmallVector<int64_t> steps;
+  /// The decisions around this place that rounding may turn: all that is stored behind them is undecided.
+  unsigned numUndecided = 0;
+  /// Numbers of steps that rounding may change.
+  llvm::DenseSet<Value> undecidedCounts;
 };
 
 } // namespace
@@ -170,8 +178,21 @@ void Interpreter::store(const Window &window, const Tensor &tensor) {
       cell.number = tensor.floats[linear];
     else
       cell.integer = tensor.integers[linear];
-    cell.bound = tensor.bound(linear);
+    cell.bound = numUndecided ? undecided() : tensor.bound(linear);
     window.storage->store(window.base + offset * width, width, isFloat, cell);
+  });
+}
+
+/// Every entry that there is could be anything.
+void Interpreter::markUndecided(const Window &window) {
+  int64_t width = window.type.getElementBytes();
+  forEachEntry(window.type, [&](int64_t, int64_t offset) {
+    int64_t byte = window.base + offset * width;
+    std::optional<Cell> cell = window.storage->load(byte, width);
+    if (!cell)
+      return;
+    cell->bound = undecided();
+    window.storage->store(byte, width, isa<FloatType>(window.type.getElementType()), *cell);
   });
 }
 
@@ -209,6 +230,8 @@ LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
   window.base += index * window.type.getStrides()[axis] * window.type.getElementBytes();
   window.type = slot.getType();
   windows[slot.getResult()] = window;
+  if (undecidedCounts.contains(slot.getStep()))
+    markUndecided(window);
   return success();
 }
 
@@ -276,12 +299,58 @@ LogicalResult Interpreter::runLoop(kernel::LoopOp loop) {
   return success();
 }
 
+/// The truth value that the host reads. One that rounding may turn counts in `numUndecided`.
+FailureOr<bool> Interpreter::readPredicate(Operation *op, Value predicate) {
+  FailureOr<Tensor> tensor = load(windows.lookup(predicate), op, "the predicate");
+  if (failed(tensor))
+    return failure();
+  numUndecided += tensor->bound(0) != 0;
+  return tensor->integers[0] != 0;
+}
+
+LogicalResult Interpreter::runCond(kernel::CondOp cond) {
+  unsigned before = numUndecided;
+  FailureOr<bool> truth = readPredicate(cond, cond.getPredicate());
+  if (failed(truth) || failed(runBlock(*cond.getBranch(*truth))))
+    return failure();
+  numUndecided = before;
+  return success();
+}
+
+/// Once it is undecided whether there is another step, what further steps store is so too, and what is found behind the
+/// loop.
+LogicalResult Interpreter::runWhile(kernel::WhileOp loop) {
+  unsigned before = numUndecided;
+  steps.push_back(0);
+  for (int64_t step = 0; step <= kMaxWhileSteps; ++step) {
+    steps.back() = step;
+    loopSteps[loop.getConditionStep()] = loopSteps[loop.getStep()] = loopSteps[loop.getCount()] = step;
+    if (failed(runBlock(*loop.getConditionBlock())))
+      return failure();
+    FailureOr<bool> goesOn = readPredicate(loop, loop.getPredicate());
+    if (failed(goesOn))
+      return failure();
+    if (!*goesOn) {
+      steps.pop_back();
+      if (numUndecided != before)
+        undecidedCounts.insert(loop.getCount());
+      numUndecided = before;
+      return success();
+    }
+    if (failed(runBlock(*loop.getBodyBlock())))
+      return failure();
+  }
+  return loop.emitError("expected a loop that ends, got one that has not after ") << kMaxWhileSteps << " steps";
+}
+
 LogicalResult Interpreter::runOperation(Operation &op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case<kernel::AllocOp>([&](auto alloc) { return defineAlloc(alloc); })
       .Case<kernel::ViewOp>([&](auto view) { return defineView(view); })
       .Case<kernel::SlotOp>([&](auto slot) { return defineSlot(slot); })
       .Case<kernel::LoopOp>([&](auto loop) { return runLoop(loop); })
+      .Case<kernel::CondOp>([&](auto cond) { return runCond(cond); })
+      .Case<kernel::WhileOp>([&](auto loop) { return runWhile(loop); })
       .Case<kernel::ComputeOp>([&](auto compute) { return runCompute(compute); })
       .Case<kernel::LaunchOp>([&](auto launch) { return runLaunch(launch); })
       .Default([&](Operation *other) {

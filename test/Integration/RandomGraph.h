@@ -432,8 +432,7 @@ private:
         inputAxes.push_back(axis);
       }
     for (int64_t n = draws.below(4); n > 0; --n) {
-      // A loop's results all count as made from all that it reads: no gradient goes through comparisons of them.
-      Type element = !options.differentiable && draws.oneIn(6) ? intType : floatType;
+      Type element = draws.oneIn(6) ? intType : floatType;
       if (draws.oneIn(3))
         inits.push_back(constant(drawShape(2), element));
       else if (Value init = pick(scope, element))
@@ -494,6 +493,84 @@ private:
     scan.getBody().push_back(body.release());
     old->erase();
     llvm::append_range(scope, scan.getResults());
+  }
+
+  /// Fills `block` with a random graph of its own scope and ends it with values of `types`, as outputs or carries.
+  void fillRegion(mlir::Block *block, const Values &outer, mlir::TypeRange types, bool asCarries, int64_t depth) {
+    mlir::OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(block);
+    Values inner;
+    for (Value value : outer)
+      if (draws.oneIn(3))
+        inner.push_back(value);
+    llvm::append_range(inner, block->getArguments());
+    addOperations(inner, draws.between(1, 4), depth + 1);
+    Values results, none;
+    for (Type type : types) {
+      auto tensorType = mlir::cast<mlir::RankedTensorType>(type);
+      results.push_back(ofShape(inner, Shape(tensorType.getShape()), tensorType.getElementType()));
+    }
+    graph::YieldOp::create(builder, loc, asCarries ? results : none, asCarries ? none : results);
+  }
+
+  llvm::SmallVector<Type> drawTypes() {
+    llvm::SmallVector<Type> types;
+    for (int64_t n = draws.between(1, 3); n > 0; --n)
+      types.push_back(tensor(drawShape(2), !options.differentiable && draws.oneIn(6) ? intType : floatType));
+    return types;
+  }
+
+  /// A branch on a truth value of the scope.
+  void addCond(Values &scope, int64_t depth) {
+    auto op = graph::CondOp::create(builder, loc, ofShape(scope, {}, boolType), drawTypes());
+    fillRegion(op.getBranch(true), scope, op.getResultTypes(), false, depth);
+    fillRegion(op.getBranch(false), scope, op.getResultTypes(), false, depth);
+    llvm::append_range(scope, op.getResults());
+  }
+
+  void addRegion(Values &scope, int64_t depth) {
+    int64_t kind = draws.below(3);
+    if (kind == 0)
+      addCheckpoint(scope, depth);
+    else if (kind == 1 && !options.differentiable)
+      addWhile(scope, depth);
+    else
+      addCond(scope, depth);
+  }
+
+  void addCheckpoint(Values &scope, int64_t depth) {
+    auto op = graph::CheckpointOp::create(builder, loc, drawTypes());
+    fillRegion(op.getBodyBlock(), scope, op.getResultTypes(), false, depth);
+    llvm::append_range(scope, op.getResults());
+  }
+
+  /// A loop that counts to a number of up to 3, so that it ends, and may end before.
+  void addWhile(Values &scope, int64_t depth) {
+    Value counter = constant({}, intType);
+    Values inits{graph::createSplat(builder, loc, typeOf(counter), 0)};
+    for (Type type : drawTypes()) {
+      auto tensorType = mlir::cast<mlir::RankedTensorType>(type);
+      inits.push_back(ofShape(scope, Shape(tensorType.getShape()), tensorType.getElementType()));
+    }
+    auto op = graph::WhileOp::create(builder, loc, inits);
+    {
+      mlir::OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToEnd(op.getConditionBlock());
+      Value limit = graph::createSplat(builder, loc, typeOf(counter), draws.below(4));
+      Value goesOn = graph::CompareOp::create(builder, loc, tensor({}, boolType), graph::Direction::Lt,
+                                              op.getConditionArgs()[0], limit);
+      if (draws.oneIn(2)) {
+        Values inner(op.getConditionArgs().begin(), op.getConditionArgs().end());
+        goesOn = binary<graph::AndOp>(goesOn, ofShape(inner, {}, boolType));
+      }
+      graph::YieldOp::create(builder, loc, Values(), Values{goesOn});
+    }
+    fillRegion(op.getBodyBlock(), scope, op.getResultTypes(), true, depth);
+    auto yield = op.getYield();
+    builder.setInsertionPoint(yield);
+    yield->setOperand(0, binary<graph::AddOp>(op.getBodyArgs()[0], one(counter)));
+    builder.setInsertionPointAfter(op);
+    llvm::append_range(scope, op.getResults());
   }
 
   Value addOperation(const Values &scope) {
@@ -596,6 +673,10 @@ private:
     for (; count > 0; --count) {
       if (depth < kMaxDepth && draws.oneIn(8)) {
         addScan(scope, depth);
+        continue;
+      }
+      if (depth < kMaxDepth && draws.oneIn(12)) {
+        addRegion(scope, depth);
         continue;
       }
       if (Value value = addOperation(scope))

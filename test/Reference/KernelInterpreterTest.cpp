@@ -188,4 +188,60 @@ TEST_F(KernelInterpreterTest, BuffersBetweenLoopStepsAreNewWithoutAPlan) {
                                          {Numbers(4)})));
 }
 
+/// The predicate decides which of two kernels runs.
+TEST_F(KernelInterpreterTest, CondRunsOneBranch) {
+  std::string text = R"(
+    func.func @f(%p: !kernel.buffer<i1>, %x: !kernel.buffer<2xf32>) {
+      kernel.cond %p : !kernel.buffer<i1> {
+        kernel.compute map "double" reads(%a = %x) writes(%x) : (!kernel.buffer<2xf32>) -> (!kernel.buffer<2xf32>) {
+          %0 = graph.add %a, %a : tensor<2xf32>
+          kernel.yield %0 : tensor<2xf32>
+        }
+      } else {
+        kernel.compute map "negate" reads(%a = %x) writes(%x) : (!kernel.buffer<2xf32>) -> (!kernel.buffer<2xf32>) {
+          %0 = graph.neg %a : tensor<2xf32>
+          kernel.yield %0 : tensor<2xf32>
+        }
+      }
+      return
+    })";
+  auto taken = interpretText(text, {{1}, {3, 4}}), other = interpretText(text, {{0}, {3, 4}});
+  ASSERT_TRUE(mlir::succeeded(taken) && mlir::succeeded(other));
+  EXPECT_EQ((*taken)[1].floats, (Numbers{6, 8}));
+  EXPECT_EQ((*other)[1].floats, (Numbers{-3, -4}));
+}
+
+/// Doubles until the limit is reached; the number of steps finds the last slot. Zero never reaches it.
+TEST_F(KernelInterpreterTest, WhileGoesOnAsLongAsThePredicateHolds) {
+  std::string text = R"(
+    func.func @f(%x: !kernel.buffer<2xf32>, %limit: !kernel.buffer<f32>, %y: !kernel.buffer<f32>) {
+      %p = kernel.alloc : !kernel.buffer<i1>
+      %count = kernel.while %p step %t : !kernel.buffer<i1> {
+        %now = kernel.slot %x[%t mod 2] axis 0 : !kernel.buffer<2xf32> -> !kernel.buffer<f32>
+        kernel.compute map "test" reads(%a = %now, %b = %limit) writes(%p) : (!kernel.buffer<f32>, !kernel.buffer<f32>) -> (!kernel.buffer<i1>) {
+          %0 = graph.compare lt %a, %b : tensor<f32> -> tensor<i1>
+          kernel.yield %0 : tensor<i1>
+        }
+      } do step %u {
+        %now = kernel.slot %x[%u mod 2] axis 0 : !kernel.buffer<2xf32> -> !kernel.buffer<f32>
+        %next = kernel.slot %x[%u + 1 mod 2] axis 0 : !kernel.buffer<2xf32> -> !kernel.buffer<f32>
+        kernel.compute map "double" reads(%a = %now) writes(%next) : (!kernel.buffer<f32>) -> (!kernel.buffer<f32>) {
+          %0 = graph.add %a, %a : tensor<f32>
+          kernel.yield %0 : tensor<f32>
+        }
+      }
+      %last = kernel.slot %x[%count mod 2] axis 0 : !kernel.buffer<2xf32> -> !kernel.buffer<f32>
+      kernel.compute map "copy" reads(%a = %last) writes(%y) : (!kernel.buffer<f32>) -> (!kernel.buffer<f32>) {
+        kernel.yield %a : tensor<f32>
+      }
+      return
+    })";
+  auto results = interpretText(text, {{3, 0}, {20}, {0}}), none = interpretText(text, {{30, 0}, {20}, {0}});
+  ASSERT_TRUE(mlir::succeeded(results) && mlir::succeeded(none));
+  EXPECT_EQ((*results)[2].floats, (Numbers{24}));
+  EXPECT_EQ((*none)[2].floats, (Numbers{30}));
+  EXPECT_TRUE(mlir::failed(interpretText(text, {{0, 0}, {20}, {0}})));
+  EXPECT_EQ(message, "expected a loop that ends, got one that has not after 100000 steps");
+}
+
 } // namespace

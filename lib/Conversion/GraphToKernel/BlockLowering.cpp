@@ -9,6 +9,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 #define DEBUG_TYPE "graph-to-kernel"
 
@@ -135,7 +136,7 @@ void BlockLowering::endKernel(ComputeOp op, ArrayRef<Value> results) {
 bool BlockLowering::forceHome(Value value, Value buffer, Value overwritten) {
   Operation *op = value.getDefiningOp();
   Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
-  if (!node || node->kind == Node::Kind::Scan || node->kind == Node::Kind::Pack || state.homes.count(value))
+  if (!node || isa<ScanOp, graph::WhileOp>(op) || node->kind == Node::Kind::Pack || state.homes.count(value))
     return false;
   if (overwritten)
     if (node->kind != Node::Kind::Compute || !clusters.readsInPlace(node, overwritten) ||
@@ -180,6 +181,8 @@ Value BlockLowering::getView(Value value) {
   Operation *op = value.getDefiningOp();
   Value buffer = getBuffer(op->getOperand(0));
   SmallVector<int64_t> strides = bufferTypeOf(buffer).getStrides();
+  if (isa<BarrierOp>(op))
+    return buffer;
   std::optional<Placement> placement;
   if (auto slice = dyn_cast<SliceOp>(op))
     placement = placeSlice(slice, strides);
@@ -253,6 +256,7 @@ void BlockLowering::emitCopy(Value value, Value buffer) {
 
 void BlockLowering::run() {
   prepareScans();
+  prepareWhiles();
   prepareConcats();
   for (Node *node : clusters.getOrder()) {
     switch (node->kind) {
@@ -265,8 +269,11 @@ void BlockLowering::run() {
     case Node::Kind::Concat:
       emitConcat(cast<ConcatOp>(node->ops.front()));
       break;
-    case Node::Kind::Scan:
-      emitScan(cast<ScanOp>(node->ops.front()));
+    case Node::Kind::Regions:
+      TypeSwitch<Operation *>(node->ops.front())
+          .Case([&](ScanOp op) { emitScan(op); })
+          .Case([&](graph::CondOp op) { emitCond(op); })
+          .Case([&](graph::WhileOp op) { emitWhile(op); });
       break;
     }
   }

@@ -58,6 +58,9 @@ private:
   void emitPack(Node &node);
   void emitConcat(graph::ConcatOp op);
   void emitScan(graph::ScanOp op);
+  void emitCond(graph::CondOp op);
+  void prepareWhiles();
+  void emitWhile(graph::WhileOp op);
   mlir::Value getView(mlir::Value value);
   mlir::Value createView(mlir::Value source, Placement placement, llvm::ArrayRef<int64_t> shape);
   /// A buffer for what is made at `loc`.
@@ -84,6 +87,14 @@ private:
     llvm::SmallVector<int64_t> aliased, shift;
   };
   ScanPlan planScan(graph::ScanOp op);
+  void placeInits(mlir::ValueRange inits, llvm::ArrayRef<Carry> carries);
+  void copyInits(mlir::ValueRange inits, llvm::ArrayRef<Carry> carries);
+  /// A value that a region yields, the buffer where it is wanted, and the argument whose buffer that is, if any.
+  struct Destination {
+    mlir::Value value, buffer, overwritten = {};
+  };
+  /// Lowers `block` at the end of `into`.
+  void emitBlock(mlir::Block &block, mlir::Block *into, llvm::ArrayRef<Destination> destinations);
   /// The slot of a carried value at a fixed index, outside the loop.
   mlir::Value getSlot(const Carry &carry, mlir::Value value, int64_t index);
 
@@ -92,6 +103,7 @@ private:
   FunctionState &state;
   Clusters clusters;
   llvm::DenseMap<mlir::Operation *, ScanPlan> scans;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<Carry>> whiles;
   llvm::DenseMap<mlir::Value, mlir::Value> saved;
   /// Values in a slot that the loop that reads it overwrites.
   llvm::DenseSet<mlir::Value> overwritten;

@@ -18,7 +18,7 @@ using kernel::Family;
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static ArrayRef<int64_t> shapeOf(Value value) { return typeOf(value).getShape(); }
 
-bool moru::isView(Operation *op) { return op && isa<SliceOp, TransposeOp, ReshapeOp>(op); }
+bool moru::isView(Operation *op) { return op && isa<SliceOp, TransposeOp, ReshapeOp, BarrierOp>(op); }
 
 bool moru::isInlined(Value value) {
   Operation *op = value.getDefiningOp();
@@ -48,6 +48,9 @@ Packing moru::getPacking(ContractOp op) {
   llvm::sort(pairs, [&](unsigned a, unsigned b) { return op.getLhsOver()[a] < op.getLhsOver()[b]; });
   Packing packing;
   packing.source = op.getRhs();
+  // A computation that is made again reads the same panels.
+  while (auto barrier = packing.source.getDefiningOp<BarrierOp>())
+    packing.source = barrier.getOperand();
   ArrayRef<int64_t> sizes = shapeOf(op.getRhs());
   auto addGroup = [&](ArrayRef<int64_t> axes, bool evenIfEmpty) {
     if (axes.empty() && !evenIfEmpty)
@@ -189,8 +192,8 @@ Node *Clusters::addNode(Node::Kind kind, Operation *op) {
 
 void Clusters::addSeeds() {
   for (Operation &op : block.without_terminator()) {
-    if (isa<ScanOp>(op)) {
-      addNode(Node::Kind::Scan, &op);
+    if (op.getNumRegions()) {
+      addNode(Node::Kind::Regions, &op);
     } else if (isa<ConcatOp>(op)) {
       addNode(Node::Kind::Concat, &op);
     } else if (isa<ContractOp>(op)) {

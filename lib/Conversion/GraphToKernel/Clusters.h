@@ -4,7 +4,7 @@
 //
 // Three kinds of operations never form a kernel of their own:
 // - inlined ones (constant, iota, broadcast) are computed again wherever they are read;
-// - views (slice, transpose, reshape) are other strides of their operand's buffer;
+// - views (slice, transpose, reshape, barrier) are other strides of their operand's buffer, or the same;
 // - a concat is a buffer whose parts are written by whoever makes the operands.
 // Everything else belongs to exactly one node. An edge between two operations of one node must be *fusible*: the
 // consumer needs the entry of the producer at its own position, or that of its own row.
@@ -45,9 +45,9 @@ struct Packing {
 /// What `op` needs of its rhs. The pairs of contracted axes run in the order of the lhs's axes.
 Packing getPacking(graph::ContractOp op);
 
-/// One kernel, loop, packing or concat-to-be.
+/// One kernel, loop or branch (an operation with regions), packing or concat-to-be.
 struct Node {
-  enum class Kind { Compute, Scan, Pack, Concat };
+  enum class Kind { Compute, Regions, Pack, Concat };
   Kind kind = Kind::Compute;
   kernel::Family family = kernel::Family::Map;
   /// The positions a kernel works on: a map's shape, a reduction's operand's, a contraction's result's.

@@ -167,6 +167,7 @@ static void recomputeCheapValues(func::FuncOp func) {
 }
 
 void GraphToKernel::lowerFunction(func::FuncOp func) {
+  func.walk([](CheckpointOp op) { op.inlineBody(); });
   recomputeCheapValues(func);
   FunctionState state;
   state.panelWidth = panelWidth;

@@ -96,13 +96,27 @@ void BlockLowering::prepareScans() {
     if (!scan)
       continue;
     ScanPlan &plan = scans[scan] = planScan(scan);
-    for (auto [init, carry] : llvm::zip(scan.getInits(), plan.carries)) {
-      // A slot that is written again holds the value for the first step alone.
-      if (carry.modulus != 0 && !init.hasOneUse())
-        continue;
-      if (forceHome(init, getSlot(carry, init, carry.first)) && carry.modulus != 0)
-        overwritten.insert(init);
-    }
+    placeInits(scan.getInits(), plan.carries);
+  }
+}
+
+/// Wants the values that a loop starts with in their slots.
+void BlockLowering::placeInits(ValueRange inits, ArrayRef<Carry> carries) {
+  for (auto [init, carry] : llvm::zip(inits, carries)) {
+    // A slot that is written again holds the value for the first step alone.
+    if (carry.modulus != 0 && !init.hasOneUse())
+      continue;
+    if (forceHome(init, getSlot(carry, init, carry.first)) && carry.modulus != 0)
+      overwritten.insert(init);
+  }
+}
+
+/// Copies those that are made elsewhere.
+void BlockLowering::copyInits(ValueRange inits, ArrayRef<Carry> carries) {
+  for (auto [init, carry] : llvm::zip(inits, carries)) {
+    auto home = state.homes.lookup(init).getDefiningOp<ViewOp>();
+    if (!home || home.getSource() != carry.buffer)
+      emitCopy(init, getSlot(carry, init, carry.first));
   }
 }
 
@@ -110,12 +124,7 @@ void BlockLowering::emitScan(ScanOp op) {
   ScanPlan &plan = scans[op];
   int64_t length = op.getLength();
   Location loc = op.getLoc();
-  for (auto [init, carry] : llvm::zip(op.getInits(), plan.carries)) {
-    auto home = state.homes.lookup(init).getDefiningOp<ViewOp>();
-    if (home && home.getSource() == carry.buffer)
-      continue;
-    emitCopy(init, getSlot(carry, init, carry.first));
-  }
+  copyInits(op.getInits(), plan.carries);
   SmallVector<Value> inputs;
   for (Value input : op.getInputs())
     inputs.push_back(getBuffer(input));
@@ -130,28 +139,19 @@ void BlockLowering::emitScan(ScanOp op) {
     state.homes[argument] =
         createSlot(body, buffer, loop.getStep(), reverse ? -1 : 1, reverse ? length - 1 : 0, 0, axis, loc);
 
-  BlockLowering inner(*op.getBodyBlock(), body, state);
   graph::YieldOp yield = op.getYield();
-  SmallVector<std::pair<Value, Value>> copies;
-  auto want = [&](Value value, Value slot, Value overwritten = {}) {
-    if (inner.forceHome(value, slot, overwritten))
-      inner.forceHomeOfUpdates(value, slot, overwritten);
-    else
-      copies.push_back({value, slot});
-  };
+  SmallVector<Destination> destinations;
   for (auto [argument, next, carry] : llvm::zip(op.getCarryArgs(), yield.getCarries(), plan.carries))
     if (carry.slots == 1)
-      want(next, state.homes[argument], argument);
+      destinations.push_back({next, state.homes[argument], argument});
     else
-      want(next,
-           createSlot(inner.builder, carry.buffer, loop.getStep(), carry.scale, carry.out, carry.modulus, 0, loc));
+      destinations.push_back(
+          {next, createSlot(body, carry.buffer, loop.getStep(), carry.scale, carry.out, carry.modulus, 0, loc)});
   for (auto [position, output] : llvm::enumerate(yield.getOutputs()))
     if (plan.aliased[position] < 0)
-      want(output, createSlot(inner.builder, plan.outputs[position], loop.getStep(), reverse ? -1 : 1,
-                              reverse ? length - 1 : 0, 0, 0, loc));
-  inner.run();
-  for (auto [value, slot] : copies)
-    inner.emitCopy(value, slot);
+      destinations.push_back({output, createSlot(body, plan.outputs[position], loop.getStep(), reverse ? -1 : 1,
+                                                 reverse ? length - 1 : 0, 0, 0, loc)});
+  emitBlock(*op.getBodyBlock(), loop.getBodyBlock(), destinations);
 
   for (auto [result, carry] : llvm::zip(op.getCarryResults(), plan.carries))
     state.homes[result] = getSlot(carry, result, carry.last);

@@ -176,7 +176,7 @@ Value Elementwise::emit() {
       })
       .Case([&](SinOp) { return unary<math::SinOp>(x); })
       .Case([&](CosOp) { return unary<math::CosOp>(x); })
-      .Case([&](StopGradientOp) { return x; })
+      .Case<StopGradientOp, BarrierOp>([&](auto) { return x; })
       .Case([&](AddOp) { return binary<arith::AddFOp, arith::AddIOp>(); })
       .Case([&](SubOp) { return binary<arith::SubFOp, arith::SubIOp>(); })
       .Case([&](MulOp) { return binary<arith::MulFOp, arith::MulIOp>(); })
@@ -239,7 +239,7 @@ bool isTranscendental(Operation *op) {
   return isa<ExpOp, LogOp, Log1pOp, ErfOp, TanhOp, SigmoidOp, SinOp, CosOp, PowOp, RandomOp>(op);
 }
 
-bool isElementwise(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp>(op); }
+bool isElementwise(Operation *op) { return op->hasTrait<OpTrait::Elementwise>() || isa<StopGradientOp, BarrierOp>(op); }
 
 Value emitElementwise(ImplicitLocOpBuilder &builder, Operation *op, ValueRange operands) {
   return Elementwise(builder, op, operands).emit();

@@ -80,11 +80,12 @@ private:
       builder.setLoc(op.getLoc());
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<AllocOp, ViewOp, SlotOp, LoopOp, LaunchOp>([&](auto op) { return lowerOp(op); })
+              .Case<AllocOp, ViewOp, SlotOp, LoopOp, CondOp, WhileOp, LaunchOp>([&](auto op) { return lowerOp(op); })
               .Case([](func::ReturnOp) { return success(); })
               .Default([](Operation *op) {
-                return op->emitOpError("expected buffers, loops and launches alone in a host function; kernels must "
-                                       "be functions (kernel-to-loops) before loops-to-llvm");
+                return op->emitOpError(
+                    "expected buffers, control flow and launches alone in a host function; kernels must "
+                    "be functions (kernel-to-loops) before loops-to-llvm");
               });
       if (failed(result))
         return failure();
@@ -131,6 +132,44 @@ private:
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(loop.getBody()->getTerminator());
     return lowerBlock(*op.getBodyBlock());
+  }
+
+  /// A truth value is a byte.
+  Value loadPredicate(Value buffer) {
+    Value byte = LLVM::LoadOp::create(builder, builder.getI8Type(), values.lookup(buffer));
+    Value zero = LLVM::ConstantOp::create(builder, builder.getI8Type(), builder.getI8IntegerAttr(0));
+    return LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::ne, byte, zero);
+  }
+
+  LogicalResult lowerOp(CondOp op) {
+    auto branches = scf::IfOp::create(builder, loadPredicate(op.getPredicate()), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(branches.thenBlock()->getTerminator());
+    if (failed(lowerBlock(*op.getBranch(true))))
+      return failure();
+    builder.setInsertionPoint(branches.elseBlock()->getTerminator());
+    return lowerBlock(*op.getBranch(false));
+  }
+
+  LogicalResult lowerOp(WhileOp op) {
+    Type count = builder.getI64Type();
+    auto loop = scf::WhileOp::create(builder, TypeRange(count), ValueRange(constant(0)));
+    values[op.getCount()] = loop.getResult(0);
+    OpBuilder::InsertionGuard guard(builder);
+    Block *before = builder.createBlock(&loop.getBefore(), {}, count, op.getLoc());
+    values[op.getConditionStep()] = before->getArgument(0);
+    if (failed(lowerBlock(*op.getConditionBlock())))
+      return failure();
+    builder.setLoc(op.getLoc());
+    scf::ConditionOp::create(builder, loadPredicate(op.getPredicate()), ValueRange(before->getArgument(0)));
+    Block *after = builder.createBlock(&loop.getAfter(), {}, count, op.getLoc());
+    values[op.getStep()] = after->getArgument(0);
+    if (failed(lowerBlock(*op.getBodyBlock())))
+      return failure();
+    builder.setLoc(op.getLoc());
+    Value next = LLVM::AddOp::create(builder, after->getArgument(0), constant(1));
+    scf::YieldOp::create(builder, next);
+    return success();
   }
 
   LogicalResult lowerOp(LaunchOp op) {

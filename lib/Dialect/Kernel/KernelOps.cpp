@@ -134,6 +134,80 @@ ParseResult LoopOp::parse(OpAsmParser &parser, OperationState &state) {
 }
 
 //===----------------------------------------------------------------------===//
+// Cond and while
+//===----------------------------------------------------------------------===//
+
+/// A buffer of rank 0 and type i1.
+static bool isPredicate(Value buffer) {
+  auto type = cast<BufferType>(buffer.getType());
+  return type.getRank() == 0 && type.getElementType().isInteger(1);
+}
+
+void CondOp::build(OpBuilder &builder, OperationState &state, Value predicate) {
+  OpBuilder::InsertionGuard guard(builder);
+  state.addOperands(predicate);
+  for (int branch = 0; branch != 2; ++branch)
+    builder.createBlock(state.addRegion());
+}
+
+LogicalResult CondOp::verify() {
+  unsigned numArguments = getBranch(true)->getNumArguments() + getBranch(false)->getNumArguments();
+  if (!isPredicate(getPredicate()) || numArguments) // C1
+    return emitOpError() << "expected a predicate of type !kernel.buffer<i1> and regions without arguments, got "
+                         << getPredicate().getType() << " and " << numArguments << " arguments";
+  return success();
+}
+
+void WhileOp::build(OpBuilder &builder, OperationState &state, Value predicate) {
+  OpBuilder::InsertionGuard guard(builder);
+  state.addOperands(predicate);
+  state.addTypes(builder.getIndexType());
+  for (int region = 0; region != 2; ++region)
+    builder.createBlock(state.addRegion(), {}, builder.getIndexType(), state.location);
+}
+
+LogicalResult WhileOp::verify() {
+  auto hasStep = [](Block *block) {
+    return block->getNumArguments() == 1 && block->getArgument(0).getType().isIndex();
+  };
+  if (!isPredicate(getPredicate()) || !hasStep(getConditionBlock()) || !hasStep(getBodyBlock())) // C1
+    return emitOpError() << "expected a predicate of type !kernel.buffer<i1> and one index argument per region, got "
+                         << getPredicate().getType() << ", (" << getConditionBlock()->getArgumentTypes() << ") and ("
+                         << getBodyBlock()->getArgumentTypes() << ")";
+  return success();
+}
+
+/// `kernel.while %p step %t : !kernel.buffer<i1> { … } do step %u { … }`
+void WhileOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getPredicate() << " step ";
+  printer.printRegionArgument(getConditionStep(), {}, /*omitType=*/true);
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
+  printer << " : " << getPredicate().getType() << ' ';
+  printer.printRegion(getCondition(), /*printEntryBlockArgs=*/false, /*printBlockTerminators=*/false);
+  printer << " do step ";
+  printer.printRegionArgument(getStep(), {}, /*omitType=*/true);
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false, /*printBlockTerminators=*/false);
+}
+
+ParseResult WhileOp::parse(OpAsmParser &parser, OperationState &state) {
+  OpAsmParser::UnresolvedOperand predicate;
+  OpAsmParser::Argument conditionStep, bodyStep;
+  BufferType type;
+  if (parser.parseOperand(predicate) || parser.parseKeyword("step") || parser.parseArgument(conditionStep) ||
+      parser.parseOptionalAttrDictWithKeyword(state.attributes) || parser.parseColonType(type) ||
+      parser.resolveOperand(predicate, type, state.operands))
+    return failure();
+  conditionStep.type = bodyStep.type = parser.getBuilder().getIndexType();
+  state.addTypes(conditionStep.type);
+  return failure(parser.parseRegion(*state.addRegion(), conditionStep) || parser.parseKeyword("do") ||
+                 parser.parseKeyword("step") || parser.parseArgument(bodyStep) || [&] {
+                   bodyStep.type = parser.getBuilder().getIndexType();
+                   return parser.parseRegion(*state.addRegion(), bodyStep);
+                 }());
+}
+
+//===----------------------------------------------------------------------===//
 // Compute
 //===----------------------------------------------------------------------===//
 
@@ -171,7 +245,7 @@ LogicalResult ComputeOp::verify() {
     return emitOpError("expected a yield of the types that are written");
   unsigned contractions = 0;
   for (Operation &op : body->without_terminator()) {
-    if (!isa<graph::GraphDialect>(op.getDialect()) || isa<graph::ScanOp, graph::GradientOp>(op)) // C3
+    if (!isa<graph::GraphDialect>(op.getDialect()) || op.getNumRegions() || isa<graph::GradientOp>(op)) // C3
       return emitOpError() << "expected plain graph operations in the region, got " << op.getName();
     contractions += isa<graph::ContractOp>(op);
   }

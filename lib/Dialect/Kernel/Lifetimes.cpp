@@ -20,8 +20,9 @@ llvm::MapVector<Operation *, Lifetime> moru::kernel::computeLifetimes(func::Func
   DenseMap<Operation *, Lifetime> positions;
   unsigned next = 0;
   func.walk<WalkOrder::PreOrder>([&](Operation *op) { positions[op] = {next, next}, ++next; });
-  func.walk([&](LoopOp loop) {
-    loop.walk([&](Operation *op) { positions[loop].to = std::max(positions[loop].to, positions[op].to); });
+  func.walk([&](Operation *op) {
+    if (isa<LoopOp, CondOp, WhileOp>(op))
+      op->walk([&](Operation *nested) { positions[op].to = std::max(positions[op].to, positions[nested].to); });
   });
 
   llvm::MapVector<Operation *, Lifetime> lifetimes;

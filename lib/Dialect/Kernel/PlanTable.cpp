@@ -84,17 +84,27 @@ static std::string describeContents(AllocOp op) {
   return text;
 }
 
-/// The kernel at a position; a loop is named by its first kernel.
+/// How a region of kernels is called in a table; empty for what is none.
+static StringRef describeRegions(Operation *op) {
+  if (isa_and_nonnull<LoopOp>(op))
+    return "loop of ";
+  if (isa_and_nonnull<WhileOp>(op))
+    return "while of ";
+  return isa_and_nonnull<CondOp>(op) ? "cond of " : "";
+}
+
+/// The kernel at a position; a loop or branch is named by its first kernel.
 std::string PlanTable::labelAt(unsigned position) {
   Operation *op = operations[position];
   if (auto kernel = dyn_cast<ComputeOp>(op))
     return kernel.getLabel().str();
-  auto loop = isa<LoopOp>(op) ? cast<LoopOp>(op) : op->getParentOfType<LoopOp>();
+  while (op && describeRegions(op).empty())
+    op = op->getParentOp();
   std::string label;
-  if (loop)
-    loop.walk([&](ComputeOp kernel) {
+  if (op)
+    op->walk([&](ComputeOp kernel) {
       if (label.empty())
-        label = "loop of " + kernel.getLabel().str();
+        label = (describeRegions(op) + kernel.getLabel()).str();
     });
   return label;
 }

@@ -12,7 +12,7 @@ func.func @unplanned() {
 
 // The kernel is still a region.
 func.func @not_a_function(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>) {
-  // expected-error @below {{expected buffers, loops and launches alone in a host function}}
+  // expected-error @below {{expected buffers, control flow and launches alone in a host function}}
   kernel.compute map "tanh" reads(%a = %x) writes(%y) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
     %0 = graph.tanh %a : tensor<4xf32>
     kernel.yield %0 : tensor<4xf32>

@@ -47,6 +47,51 @@ func.func @steps_through_slots(%x: !kernel.buffer<10x32xf32>, %y: !kernel.buffer
   return
 }
 
+// The host reads a byte.
+// CHECK-LABEL: llvm.func @decides
+// CHECK: %[[BYTE:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i8
+// CHECK: %[[TRUE:.*]] = llvm.icmp "ne" %[[BYTE]], %{{.*}} : i8
+// CHECK: llvm.cond_br %[[TRUE]], ^[[THEN:bb[0-9]+]], ^[[ELSE:bb[0-9]+]]
+// CHECK: ^[[THEN]]:
+// CHECK: llvm.call
+// CHECK: llvm.br ^[[END:bb[0-9]+]]
+// CHECK: ^[[ELSE]]:
+// CHECK-NOT: llvm.call
+// CHECK: llvm.br ^[[END]]
+func.func @decides(%p: !kernel.buffer<i1>, %x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>) {
+  kernel.cond %p : !kernel.buffer<i1> {
+    kernel.launch @negate(%x, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  } else {
+  }
+  return
+}
+
+// The condition runs before each step, and the number of steps is known behind the loop.
+// CHECK-LABEL: llvm.func @goes_on
+// CHECK: ^[[CONDITION:bb[0-9]+]](%[[STEP:.*]]: i64):
+// CHECK: llvm.call
+// CHECK: llvm.load %{{.*}} : !llvm.ptr -> i8
+// CHECK: llvm.cond_br %{{.*}}, ^[[BODY:bb[0-9]+]], ^[[END:bb[0-9]+]]
+// CHECK: ^[[BODY]]:
+// CHECK: llvm.call
+// CHECK: %[[NEXT:.*]] = llvm.add %[[STEP]]
+// CHECK: llvm.br ^[[CONDITION]](%[[NEXT]] : i64)
+// CHECK: ^[[END]]:
+// CHECK: llvm.mul %[[STEP]]
+// CHECK: llvm.call
+func.func @goes_on(%x: !kernel.buffer<2x32xf32>, %y: !kernel.buffer<32xf32>, %p: !kernel.buffer<i1>) {
+  %count = kernel.while %p step %t : !kernel.buffer<i1> {
+    %a = kernel.slot %x[%t mod 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
+    kernel.launch @negate(%a, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  } do step %u {
+    %b = kernel.slot %x[%u + 1 mod 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
+    kernel.launch @negate(%y, %b : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  }
+  %c = kernel.slot %x[%count mod 2] axis 0 : !kernel.buffer<2x32xf32> -> !kernel.buffer<32xf32>
+  kernel.launch @negate(%c, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+  return
+}
+
 // CHECK-LABEL: llvm.func @adds_views
 // CHECK: llvm.getelementptr {{.*}}[256]
 func.func @adds_views(%x: !kernel.buffer<128xf32>) {

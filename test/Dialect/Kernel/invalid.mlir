@@ -311,3 +311,54 @@ func.func @launch_c1(%x: !kernel.buffer<4xf32>) {
   kernel.launch @f(%x : !kernel.buffer<4xf32>) tasks 0
   return
 }
+
+// -----
+
+// C1: one truth value decides.
+func.func @cond_c1_predicate(%p: !kernel.buffer<2xi1>) {
+  // expected-error @+1 {{expected a predicate of type !kernel.buffer<i1> and regions without arguments, got '!kernel.buffer<2xi1>' and 0 arguments}}
+  kernel.cond %p : !kernel.buffer<2xi1> {
+  } else {
+  }
+  return
+}
+
+// -----
+
+// C1: a branch has no step.
+func.func @cond_c1_arguments(%p: !kernel.buffer<i1>) {
+  // expected-error @+1 {{expected a predicate of type !kernel.buffer<i1> and regions without arguments, got '!kernel.buffer<i1>' and 1 arguments}}
+  "kernel.cond"(%p) ({
+  ^bb0(%t: index):
+  }, {
+  ^bb0:
+  }) : (!kernel.buffer<i1>) -> ()
+  return
+}
+
+// -----
+
+// C1: the condition is a truth value.
+func.func @while_c1(%p: !kernel.buffer<f32>) {
+  // expected-error @+1 {{expected a predicate of type !kernel.buffer<i1> and one index argument per region, got '!kernel.buffer<f32>', ('index') and ('index')}}
+  %count = kernel.while %p step %t : !kernel.buffer<f32> {
+  } do step %u {
+  }
+  return
+}
+
+// -----
+
+// C3: the host decides between kernels, not a kernel.
+func.func @compute_c3_regions(%p: !kernel.buffer<i1>, %x: !kernel.buffer<4xf32>) {
+  // expected-error @+1 {{expected plain graph operations in the region, got graph.cond}}
+  kernel.compute map "f" reads(%a = %p, %b = %x) writes(%x) : (!kernel.buffer<i1>, !kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+    %0 = graph.cond %a -> (tensor<4xf32>) {
+      graph.yield out(%b : tensor<4xf32>)
+    } else {
+      graph.yield out(%b : tensor<4xf32>)
+    }
+    kernel.yield %0 : tensor<4xf32>
+  }
+  return
+}

@@ -264,3 +264,45 @@ func.func @erases_unused_buffers() {
   %w = kernel.view %v at 4 : !kernel.buffer<4x4xf32> -> !kernel.buffer<4xf32>
   return
 }
+
+// The buffers of two branches lie in one place, beside what is read behind the branches; so do those of a loop's
+// condition and body, beside what is carried.
+// CHECK-LABEL: func.func @shares_bytes_between_branches(
+// CHECK-SAME: attributes {kernel.arena = 192 : i64}
+func.func @shares_bytes_between_branches(%p: !kernel.buffer<i1>, %x: !kernel.buffer<16xf32>, %y: !kernel.buffer<16xf32>) {
+  // CHECK: kernel.alloc at 128 : <16xf32>
+  %a = kernel.alloc : !kernel.buffer<16xf32>
+  kernel.launch @a(%x, %a : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+  kernel.cond %p : !kernel.buffer<i1> {
+    // CHECK: kernel.alloc at 0 : <16xf32>
+    %b = kernel.alloc : !kernel.buffer<16xf32>
+    kernel.launch @a(%x, %b : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+    kernel.launch @a(%b, %y : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+  } else {
+    // CHECK: kernel.alloc at 0 : <32xf32>
+    %c = kernel.alloc : !kernel.buffer<32xf32>
+    kernel.launch @b(%c, %y : !kernel.buffer<32xf32>, !kernel.buffer<16xf32>) tasks 1
+  }
+  kernel.launch @a(%a, %y : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+  return
+}
+
+// %a is read by the condition of the next step: nothing in the body may take its place, though the body does not read it.
+// CHECK-LABEL: func.func @keeps_what_the_next_step_reads(
+// CHECK-SAME: attributes {kernel.arena = 192 : i64}
+func.func @keeps_what_the_next_step_reads(%x: !kernel.buffer<16xf32>, %y: !kernel.buffer<16xf32>) {
+  %p = kernel.alloc : !kernel.buffer<i1>
+  // CHECK: kernel.alloc at 64 : <16xf32>
+  %a = kernel.alloc : !kernel.buffer<16xf32>
+  kernel.launch @a(%x, %a : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+  %count = kernel.while %p step %t : !kernel.buffer<i1> {
+    kernel.launch @c(%a, %p : !kernel.buffer<16xf32>, !kernel.buffer<i1>) tasks 1
+  } do step %u {
+    // CHECK: do step
+    // CHECK: kernel.alloc at 128 : <16xf32>
+    %b = kernel.alloc : !kernel.buffer<16xf32>
+    kernel.launch @a(%x, %b : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+    kernel.launch @a(%b, %y : !kernel.buffer<16xf32>, !kernel.buffer<16xf32>) tasks 1
+  }
+  return
+}

@@ -136,6 +136,46 @@ func.func @several_results(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>,
   return
 }
 
+// CHECK-LABEL: func.func @branches(
+func.func @branches(%p: !kernel.buffer<i1>, %x: !kernel.buffer<4xf32>) {
+  // CHECK: kernel.cond %{{.*}} : <i1> {
+  kernel.cond %p : !kernel.buffer<i1> {
+    // CHECK-NEXT: kernel.launch @a
+    kernel.launch @a(%x : !kernel.buffer<4xf32>) tasks 1
+  // CHECK-NEXT: } else {
+  } else {
+    // CHECK-NEXT: kernel.launch @b
+    kernel.launch @b(%x : !kernel.buffer<4xf32>) tasks 1
+  }
+  // CHECK: kernel.cond %{{.*}} : <i1> {
+  // CHECK-NEXT: } else {
+  // CHECK-NEXT: }
+  kernel.cond %p : !kernel.buffer<i1> {
+  } else {
+  }
+  return
+}
+
+// CHECK-LABEL: func.func @loops_of_unknown_length(
+func.func @loops_of_unknown_length(%x: !kernel.buffer<2x4xf32>, %y: !kernel.buffer<4xf32>, %p: !kernel.buffer<i1>) {
+  // CHECK: %[[COUNT:.*]] = kernel.while %{{.*}} step %[[T:.*]] : !kernel.buffer<i1> {
+  %count = kernel.while %p step %t : !kernel.buffer<i1> {
+    // CHECK: kernel.slot %{{.*}}[%[[T]] mod 2] axis 0
+    %a = kernel.slot %x[%t mod 2] axis 0 : !kernel.buffer<2x4xf32> -> !kernel.buffer<4xf32>
+    kernel.launch @test(%a, %p : !kernel.buffer<4xf32>, !kernel.buffer<i1>) tasks 1
+  // CHECK: } do step %[[U:.*]] {
+  } do step %u {
+    // CHECK: kernel.slot %{{.*}}[%[[U]] mod 2] axis 0
+    %a = kernel.slot %x[%u mod 2] axis 0 : !kernel.buffer<2x4xf32> -> !kernel.buffer<4xf32>
+    %b = kernel.slot %x[%u + 1 mod 2] axis 0 : !kernel.buffer<2x4xf32> -> !kernel.buffer<4xf32>
+    kernel.launch @step(%a, %b : !kernel.buffer<4xf32>, !kernel.buffer<4xf32>) tasks 1
+  }
+  // CHECK: kernel.slot %{{.*}}[%[[COUNT]] mod 2] axis 0
+  %last = kernel.slot %x[%count mod 2] axis 0 : !kernel.buffer<2x4xf32> -> !kernel.buffer<4xf32>
+  kernel.launch @copy(%last, %y : !kernel.buffer<4xf32>, !kernel.buffer<4xf32>) tasks 1
+  return
+}
+
 // CHECK-LABEL: func.func @launches(
 // CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>, %[[Y:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>
 func.func @launches(%x: !kernel.buffer<8x4xf32>, %y: !kernel.buffer<8x4xf32>) {

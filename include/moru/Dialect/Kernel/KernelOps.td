@@ -108,7 +108,8 @@ def Kernel_ViewOp : Kernel_Op<"view", [Pure]> {
 def Kernel_SlotOp : Kernel_Op<"slot", [Pure]> {
   let summary = "the slice of a buffer that a step of a loop works on";
   let description = [{
-    The slice at index `(scale * step + offset) mod modulus` (no mod where modulus is 0) along `axis`, without that axis.
+    The slice at index `(scale * step + offset) mod modulus` (no mod where modulus is 0) along `axis`, without that axis. The step is a
+    loop's, or the number of steps that a `kernel.while` has made.
 
     Constraints:
     - (C1) `axis` is within the rank; the layout of the source is not panels.
@@ -151,6 +152,58 @@ def Kernel_LoopOp : Kernel_Op<"loop", [RecursiveMemoryEffects, SingleBlock, NoTe
   }];
 }
 
+def Kernel_CondOp : Kernel_Op<"cond", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
+  let summary = "kernels of one of two regions";
+  let description = [{
+    The host reads the truth value in `predicate` and runs the first region where it is true, the second where it is not.
+
+    Constraints:
+    - (C1) the predicate is one truth value; the regions have no arguments.
+
+    ```mlir
+    kernel.cond %p : !kernel.buffer<i1> { … } else { … }
+    ```
+  }];
+  let arguments = (ins Arg<Kernel_BufferType, "", [MemRead]>:$predicate);
+  let regions = (region SizedRegion<1>:$onTrue, SizedRegion<1>:$onFalse);
+  let assemblyFormat = "$predicate attr-dict-with-keyword `:` type($predicate) $onTrue `else` $onFalse";
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$predicate)>];
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBranch(bool value) { return &(value ? getOnTrue() : getOnFalse()).front(); }
+  }];
+}
+
+def Kernel_WhileOp : Kernel_Op<"while", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
+  let summary = "kernels in sequence, as long as a truth value holds";
+  let description = [{
+    For step = 0, 1, …: runs the condition; the host reads the truth value that it has left in `predicate`, and ends the loop where it is
+    false, or else runs the body. The result is the number of times that the body was run: with it, a slot behind the loop finds what
+    the last step wrote.
+
+    Constraints:
+    - (C1) the predicate is one truth value; each region has one argument, the step, of type index.
+
+    ```mlir
+    %count = kernel.while %p step %t : !kernel.buffer<i1> { … } do step %u { … }
+    ```
+  }];
+  let arguments = (ins Arg<Kernel_BufferType, "", [MemRead]>:$predicate);
+  let results = (outs Index:$count);
+  let regions = (region SizedRegion<1>:$condition, SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$predicate)>];
+  let extraClassDeclaration = [{
+    ::mlir::Block *getConditionBlock() { return &getCondition().front(); }
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+    ::mlir::BlockArgument getConditionStep() { return getConditionBlock()->getArgument(0); }
+    ::mlir::BlockArgument getStep() { return getBodyBlock()->getArgument(0); }
+  }];
+}
+
 def Kernel_Family : I32EnumAttr<"Family", "how a kernel is generated", [
     I32EnumAttrCase<"Map", 0, "map">, I32EnumAttrCase<"RowReduce", 1, "row_reduce">, I32EnumAttrCase<"ColumnReduce", 2, "column_reduce">,
     I32EnumAttrCase<"Contract", 3, "contract">, I32EnumAttrCase<"GatherScatter", 4, "gather_scatter">]> {
@@ -181,7 +234,7 @@ def Kernel_ComputeOp : Kernel_Op<"compute", [IsolatedFromAbove, AttrSizedOperand
     Constraints:
     - (C1) the region has one argument per entry of `reads`, of its logical tensor type.
     - (C2) the yield has one value per entry of `writes`, of its logical tensor type.
-    - (C3) the region holds graph operations alone, no scan and no gradient.
+    - (C3) the region holds graph operations alone, none with regions and no gradient.
     - (C4) a `contract` kernel has exactly one `graph.contract`; the other families have none.
 
     ```mlir
