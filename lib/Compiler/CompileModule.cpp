@@ -16,6 +16,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace llvm;
@@ -183,7 +184,44 @@ void Way::addStages(Emit last) {
   }
 }
 
+/// Whether a tensor's bytes can be counted and addressed, so that nothing that is computed from its shape overflows.
+static bool isAddressable(mlir::Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return true;
+  uint64_t bytes = 8;
+  for (int64_t size : tensor.getShape())
+    if (!ShapedType::isDynamic(size) && size > 0)
+      bytes = SaturatingMultiply(bytes, uint64_t(size));
+  constexpr uint64_t kAddressSpace = uint64_t(1) << 47; // of a process on x86-64
+  return bytes <= kAddressSpace;
+}
+
+/// Fails at the first operation with a tensor beyond any memory.
+static LogicalResult checkSizes(ModuleOp module) {
+  auto check = [](Operation *op, TypeRange types) {
+    for (mlir::Type type : types)
+      if (!isAddressable(type)) {
+        emitError(op->getLoc()) << "'" << op->getName() << "' op expected tensors that fit the memory of a process, "
+                                << "2^47 bytes, got " << type;
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  };
+  return mlir::failure(module
+                           .walk<WalkOrder::PreOrder>([&](Operation *op) {
+                             for (Region &region : op->getRegions())
+                               for (Block &block : region)
+                                 if (check(op, block.getArgumentTypes()).wasInterrupted())
+                                   return WalkResult::interrupt();
+                             return check(op, op->getResultTypes());
+                           })
+                           .wasInterrupted());
+}
+
 llvm::Error Way::runTo(Emit emit) {
+  if (failed(checkSizes(*module)))
+    return failure("");
   if (!options.dumpStages.empty())
     if (llvm::Error error = createFolder(options.dumpStages))
       return error;
