@@ -346,6 +346,12 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
     weighted += share == 0 ? 0 : share * (error + roundoff * (largest - value));
   double sumError = weighted + (inRoundoffs(kExpUlps) + size) * roundoff;
   for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
+    // What is infinitely far below the largest has the share 0, however it is computed.
+    if (std::isinf(value - largest)) {
+      shareErrors.push_back(0);
+      logErrors.push_back(0);
+      continue;
+    }
     double own = error + roundoff * (largest - value);
     shareErrors.push_back(std::expm1(own + sumError + (inRoundoffs(kExpUlps) + kDivisionRoundoffs) * roundoff));
     logErrors.push_back(own + sumError + roundoff * (inRoundoffs(kLogUlps) * std::log(sum) + 2 * std::abs(logShare)));

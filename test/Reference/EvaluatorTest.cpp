@@ -377,6 +377,20 @@ TEST_F(EvaluatorTest, NormalNumbers) {
   EXPECT_NEAR(fourth / count, 3, 5 * std::sqrt(96 / count));
 }
 
+/// A hidden entry has the share 0 and leaves the bounds of the others alone.
+TEST_F(EvaluatorTest, BoundsOfSoftmaxWithHiddenEntries) {
+  auto f = function("%x: tensor<3xf32>", "tensor<3xf32>, tensor<3xf32>", R"(
+    %0 = graph.softmax %x along 0 : tensor<3xf32>
+    %1 = graph.log_softmax %x along 0 : tensor<3xf32>
+    return %0, %1 : tensor<3xf32>, tensor<3xf32>)");
+  auto results = run(f, {{-INFINITY, 1, 2}}, Bounds::Declared);
+  EXPECT_EQ(results[0].floats[0], 0);
+  EXPECT_EQ(results[1].floats[0], -INFINITY);
+  for (const Tensor &result : results)
+    for (double bound : result.bounds)
+      EXPECT_LT(bound, 1e-5);
+}
+
 TEST_F(EvaluatorTest, SoftmaxOfLargeNumbersIsFinite) {
   auto f = function("%x: tensor<2xf32>", "tensor<2xf32>",
                     "%0 = graph.softmax %x along 0 : tensor<2xf32>\nreturn %0 : tensor<2xf32>");
