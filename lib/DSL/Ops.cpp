@@ -255,6 +255,7 @@ Tensor cos(const Tensor &x, Here at) { return floatUnary<graph::CosOp>("cos", x,
 Tensor square(const Tensor &x, Here at) { return Operand(x, at) * Operand(x, at); }
 Tensor relu(const Tensor &x, Here at) { return floatUnary<graph::ReluOp>("relu", x, at); }
 Tensor silu(const Tensor &x, Here at) { return floatUnary<graph::SiluOp>("silu", x, at); }
+Tensor softplus(const Tensor &x, Here at) { return floatUnary<graph::SoftplusOp>("softplus", x, at); }
 Tensor gelu(const Tensor &x, Approximate approximate, Here at) {
   return floatUnary<graph::GeluOp>(
       "gelu", x, at, approximate == Approximate::Tanh ? graph::Approximation::Tanh : graph::Approximation::None);

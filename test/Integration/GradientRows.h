@@ -63,6 +63,10 @@ inline void addElementwiseRows(std::vector<GradientRow> &rows) {
   unary("square", in, [](const Tensor &x) { return square(x); });
   unary("relu", in, [](const Tensor &x) { return relu(x) * x; });
   unary("silu", in, [](const Tensor &x) { return silu(x); });
+  unary("softplus", in, [](const Tensor &x) { return softplus(x); });
+  unary(
+      "softplus far", [](Shape shape) { return RowInput{std::move(shape), -90, 90}; },
+      [](const Tensor &x) { return softplus(x); });
 
   // Every way in which two shapes broadcast.
   using Binary = std::function<Tensor(const Tensor &, const Tensor &)>;

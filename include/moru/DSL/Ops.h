@@ -84,6 +84,8 @@ Tensor square(const Tensor &x, Here at = Here::current());
 Tensor relu(const Tensor &x, Here at = Here::current());
 /// x * sigmoid(x).
 Tensor silu(const Tensor &x, Here at = Here::current());
+/// log(1 + e^x).
+Tensor softplus(const Tensor &x, Here at = Here::current());
 /// How gelu computes the normal distribution: by erf, or by tanh as GPT-2 does.
 enum class Approximate { None, Tanh };
 /// x times the share of the normal distribution below it.

@@ -27,6 +27,13 @@ SmallVector<Value> SiluOp::decompose(OpBuilder &builder) {
   return {f.mul(getOperand(), f.sigmoid(getOperand()))};
 }
 
+// y = max(x, 0) + log(1 + e^-|x|)
+SmallVector<Value> SoftplusOp::decompose(OpBuilder &builder) {
+  Formula f(builder, *this);
+  Value x = getOperand(), size = AbsOp::create(builder, f.loc, x);
+  return {f.add(MaximumOp::create(builder, f.loc, x, f.splat(x, 0)), f.log1p(f.exp(f.neg(size))))};
+}
+
 // none: y = x (1 + erf(x / sqrt 2)) / 2; tanh: y = x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3)), as (1 + tanh u) / 2 is
 // the sigmoid of 2 u
 SmallVector<Value> GeluOp::decompose(OpBuilder &builder) {

@@ -179,8 +179,10 @@ func.func @more_composites(%x: tensor<2x5xf32>, %t: tensor<2xi32>, %ids: tensor<
   %0 = graph.relu %x : tensor<2x5xf32>
   // CHECK: graph.silu %{{.*}} : tensor<2x5xf32>
   %1 = graph.silu %0 : tensor<2x5xf32>
-  // CHECK: graph.gelu none %{{.*}} : tensor<2x5xf32>
-  %2 = graph.gelu none %1 : tensor<2x5xf32>
+  // CHECK: %[[P:.*]] = graph.softplus %{{.*}} : tensor<2x5xf32>
+  %p = graph.softplus %1 : tensor<2x5xf32>
+  // CHECK: graph.gelu none %[[P]] : tensor<2x5xf32>
+  %2 = graph.gelu none %p : tensor<2x5xf32>
   // CHECK: graph.gelu tanh %{{.*}} : tensor<2x5xf32>
   %3 = graph.gelu tanh %2 : tensor<2x5xf32>
   // CHECK: graph.random_normal key %{{.*}} counter %{{.*}} stream 1 : tensor<i64>, tensor<i32> -> tensor<2x5xf32>

@@ -22,6 +22,7 @@ class Graph_UnaryCompositeOp<string mnemonic, string phrase, string formula, str
 }
 def Graph_ReluOp : Graph_UnaryCompositeOp<"relu", "the operand where it is positive, else 0", "max(x, 0)", "dy where x > 0, else 0">;
 def Graph_SiluOp : Graph_UnaryCompositeOp<"silu", "the operand times its sigmoid", "x * sigmoid(x)", "dy * s * (1 + x * (1 - s)), s = sigmoid(x)">;
+def Graph_SoftplusOp : Graph_UnaryCompositeOp<"softplus", "a smooth relu", "log(1 + e^x)", "dy * sigmoid(x)">;
 
 def Graph_Approximation : I32EnumAttr<"Approximation", "how the normal distribution is computed", [
     I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Tanh", 1, "tanh">]> {
