@@ -94,6 +94,8 @@ static void addEntry(ModuleOp module, LLVM::LLVMFuncOp kernel) {
 OwningOpRef<ModuleOp> check::lowerKernelsPlainly(ModuleOp module) {
   OwningOpRef<ModuleOp> copy(ModuleOp::create(module.getLoc()));
   SmallVector<std::string> names;
+  for (auto constant : module.getOps<memref::GlobalOp>())
+    copy->push_back(constant->clone());
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr(kernel::KernelDialect::kFamilyAttr)) {
       copy->push_back(function->clone());

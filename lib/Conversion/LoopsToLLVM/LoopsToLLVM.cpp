@@ -36,7 +36,7 @@ struct LoopsToLLVM : impl::LoopsToLLVMBase<LoopsToLLVM> {
 
   void runOnOperation() override {
     FailureOr<KernelUses> kernels = findKernels(getOperation());
-    if (failed(kernels) || (approximateMath && failed(approximate(*kernels))) ||
+    if (failed(kernels) || (approximateMath && failed(approximate(*kernels))) || failed(verifyNames(*kernels)) ||
         failed(lowerHostFunctions(getOperation(), *kernels)) || failed(callLibm()))
       return signalPassFailure();
     OpPassManager pipeline = buildPipeline();
@@ -51,6 +51,22 @@ private:
     OpPassManager pipeline(ModuleOp::getOperationName());
     buildKernelPipeline(pipeline);
     return pipeline;
+  }
+
+  /// A function of f64 is libm's, by its name: none of ours may have it, or the kernel would call that.
+  LogicalResult verifyNames(const KernelUses &kernels) {
+    Operation *culprit = nullptr;
+    for (const auto &[name, use] : kernels)
+      use.function->walk([&](Operation *op) {
+        if (isa<math::ExpOp, math::LogOp, math::Log1pOp, math::TanhOp, math::ErfOp, math::SinOp, math::CosOp>(op))
+          culprit = culprit ? culprit : getOperation().lookupSymbol(op->getName().stripDialect());
+        else if (isa<math::PowFOp>(op))
+          culprit = culprit ? culprit : getOperation().lookupSymbol("pow");
+      });
+    if (!culprit)
+      return success();
+    return culprit->emitError("expected a name that no function of libm has, got one that a kernel calls, '")
+           << SymbolTable::getSymbolName(culprit).getValue() << "'";
   }
 
   /// What is left of the functions for which LLVM has no intrinsic (those of f64) is called.

@@ -56,3 +56,20 @@ func.func @not_a_memref(%x: !kernel.buffer<4xf32>) {
 func.func @has_a_result(%x: !kernel.buffer<4xf32>) -> !kernel.buffer<4xf32> {
   return %x : !kernel.buffer<4xf32>
 }
+
+// -----
+
+// The kernel would call this function in place of libm's.
+// expected-error @below {{expected a name that no function of libm has, got one that a kernel calls, 'erf'}}
+func.func @erf(%x: !kernel.buffer<1xf64>) {
+  kernel.launch @erf_0(%x : !kernel.buffer<1xf64>) tasks 1
+  return
+}
+
+func.func private @erf_0(%x: memref<1xf64>, %task: index) attributes {kernel.family = "map"} {
+  %zero = arith.constant 0 : index
+  %a = memref.load %x[%zero] : memref<1xf64>
+  %b = math.erf %a : f64
+  memref.store %b, %x[%zero] : memref<1xf64>
+  return
+}
