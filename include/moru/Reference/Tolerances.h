@@ -24,7 +24,7 @@ constexpr double kSigmoidUlps = 2.41;
 constexpr double kErfUlps = 1.06;
 constexpr double kSqrtUlps = 0.5;
 constexpr double kRsqrtUlps = 1.5;
-constexpr double kSineUlps = 2;
+constexpr double kSineUlps = 1.6;
 constexpr double kPowUlps = 0.51;
 
 /// The same in unit roundoffs, of which an ulp is two at most. In bf16 the result is rounded once more.
