@@ -90,9 +90,12 @@ std::set<std::string> findFreeNames(StringRef example) {
          text = text.drop_front(text.find(matches[0]) + matches[0].size()))
       defined.insert(matches[0].str());
     for (StringRef text = rest; token.match(text, &matches);) {
-      text = text.drop_front(text.find(matches[0]) + matches[0].size());
-      // `%h = %h0` within a line binds a body's argument, `%x: type` a function's, `loop %t to` a step.
-      bool binds = text.starts_with(" = ") || text.starts_with(": ") || text.starts_with(" to ");
+      size_t place = text.find(matches[0]);
+      StringRef before = text.take_front(place);
+      text = text.drop_front(place + matches[0].size());
+      // `%h = %h0` within a line binds a body's argument, `%x: type` a function's, `loop %t to` and `step %t` a step.
+      bool binds =
+          text.starts_with(" = ") || text.starts_with(": ") || text.starts_with(" to ") || before.ends_with("step ");
       (binds ? defined : used).insert(matches[0].str());
     }
   }
