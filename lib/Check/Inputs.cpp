@@ -8,6 +8,7 @@
 #include "moru/Support/Philox.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/xxhash.h"
 
 #include <cmath>
 
@@ -68,16 +69,16 @@ void IndexRange::followUse(OpOperand &use) {
   Operation *op = use.getOwner();
   unsigned number = use.getOperandNumber();
   if (auto gather = dyn_cast<graph::GatherOp>(op); gather && number == 1)
-    return limit(tensorOf(gather.getTable().getType()).getDimSize(0));
+    return limit(graph::getExtent(tensorOf(gather.getTable().getType()), 0).size);
   if (auto scatter = dyn_cast<graph::ScatterAddOp>(op); scatter && number == 1)
-    return limit(tensorOf(scatter.getResult().getType()).getDimSize(0));
+    return limit(graph::getExtent(tensorOf(scatter.getResult().getType()), 0).size);
   if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1) {
     ignore = loss.getIgnore();
-    return limit(tensorOf(loss.getLogits().getType()).getShape().back());
+    return limit(graph::getCapacity(tensorOf(loss.getLogits().getType())).back());
   }
   if (auto compare = dyn_cast<graph::CompareOp>(op)) {
     if (graph::IotaOp iota = getIota(compare->getOperand(1 - number)))
-      limit(cast<RankedTensorType>(iota.getType()).getDimSize(iota.getAxis()));
+      limit(graph::getExtent(cast<RankedTensorType>(iota.getType()), iota.getAxis()).size);
     return;
   }
   if (auto scan = dyn_cast<graph::ScanOp>(op))
@@ -160,11 +161,27 @@ static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef 
   return tensor;
 }
 
+/// The static type at drawn lengths: one for each name, at least its minimum and mostly less than its maximum.
+static RankedTensorType drawType(func::FuncOp function, RankedTensorType type, uint64_t seed) {
+  SmallVector<int64_t> shape;
+  for (const graph::Extent &extent : graph::getExtents(type)) {
+    shape.push_back(extent.size);
+    if (!extent.isBounded())
+      continue;
+    auto stream = static_cast<uint32_t>(llvm::xxh3_64bits(extent.name.getValue()));
+    double share = philoxUniform(seed, stream, 0, 0);
+    int64_t least = std::max<int64_t>(graph::getMinimumLength(function, extent.name), 1);
+    shape.back() =
+        std::min(extent.size, least + static_cast<int64_t>(share * static_cast<double>(extent.size - least)));
+  }
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
 SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed) {
   SmallVector<Tensor> inputs;
   for (BlockArgument argument : function.getArguments()) {
     auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), graph::GraphDialect::kRoleAttr);
-    RankedTensorType type = tensorOf(argument.getType());
+    RankedTensorType type = drawType(function, tensorOf(argument.getType()), seed);
     Stream stream{seed, argument.getArgNumber()};
     if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
       inputs.emplace_back(type);

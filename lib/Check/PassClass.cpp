@@ -11,6 +11,7 @@ using namespace moru::check;
 llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
   static constexpr ClassifiedPass passes[] = {
       {"graph-expand-gradients", PassClass::Reassociates},
+      {"graph-pad-bounded", PassClass::Reassociates},
       {"graph-simplify-algebra", PassClass::Reassociates},
       {"graph-hoist-from-scan", PassClass::Reassociates},
       {"graph-decompose-composites", PassClass::Reassociates},

@@ -57,27 +57,97 @@ NamedValues check::drawNamedInputs(func::FuncOp function, uint64_t seed) {
   return inputs;
 }
 
-static Tensor emptyLike(Type type) {
+static RankedTensorType tensorOf(Type type) {
   if (auto buffer = dyn_cast<kernel::BufferType>(type))
-    return Tensor(buffer.getTensorType());
-  return Tensor(cast<RankedTensorType>(type));
+    return buffer.getTensorType();
+  return cast<RankedTensorType>(type);
+}
+
+//===----------------------------------------------------------------------===//
+// Bounded dimensions
+//===----------------------------------------------------------------------===//
+
+static bool isLength(func::FuncOp function, unsigned index) {
+  auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
+  return role && role.getValue() == graph::GraphDialect::kLengthRole;
+}
+
+/// The lengths that the values of a padded function's inputs have, by name.
+static std::map<std::string, int64_t> findLengths(func::FuncOp function, const NamedValues &inputs) {
+  std::map<std::string, int64_t> lengths;
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    auto names = function.getArgAttrOfType<ArrayAttr>(index, graph::GraphDialect::kLengthsAttr);
+    auto it = inputs.find(argumentName(function, index));
+    if (!names || isOutput(function, index) || it == inputs.end())
+      continue;
+    for (auto [name, size] : llvm::zip_equal(names.getAsRange<StringAttr>(), it->second.shape()))
+      lengths[name.str()] = size;
+  }
+  return lengths;
+}
+
+/// The entries of a result within the lengths that `names` says it has.
+static Tensor cropped(Tensor value, ArrayAttr names, const std::map<std::string, int64_t> &lengths) {
+  if (!names)
+    return value;
+  SmallVector<int64_t> shape(value.shape());
+  for (auto [name, size] : llvm::zip_equal(names.getAsRange<StringAttr>(), shape))
+    if (auto length = lengths.find(name.str()); length != lengths.end())
+      size = length->second;
+  return reference::withShape(value, shape, 0);
+}
+
+/// The value of a bounded argument, behind whose length stands what no result may depend on.
+static Tensor padded(const Tensor &value, RankedTensorType type) {
+  double anything = value.isFloat()                      ? NAN
+                    : type.getElementType().isInteger(1) ? 1
+                                                         : std::numeric_limits<int32_t>::min();
+  return reference::withShape(value, type.getShape(), anything);
 }
 
 FailureOr<SmallVector<Tensor>> check::bindInputs(func::FuncOp function, const NamedValues &inputs) {
   SmallVector<Tensor> values;
-  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
-    Tensor value = emptyLike(type);
-    if (!isOutput(function, index)) {
-      auto it = inputs.find(argumentName(function, index));
-      if (it == inputs.end() || it->second.type != value.type)
-        return emitError(function.getLoc(),
-                         "expected the arguments that the function had before the first pass, got another '")
-               << argumentName(function, index) << "'";
-      value = it->second;
-    }
-    values.push_back(std::move(value));
+  std::map<std::string, int64_t> lengths = findLengths(function, inputs);
+  for (auto [index, argumentType] : llvm::enumerate(function.getArgumentTypes())) {
+    RankedTensorType type = tensorOf(argumentType);
+    std::string name = argumentName(function, index);
+    auto it = inputs.find(name);
+    if (isOutput(function, index))
+      values.emplace_back(type);
+    else if (isLength(function, index))
+      values.push_back(reference::makeTensor(type, static_cast<double>(lengths[name])));
+    else if (it != inputs.end() && (it->second.type == type || graph::isBounded(type)))
+      values.push_back(it->second);
+    else if (it != inputs.end() && function.getArgAttr(index, graph::GraphDialect::kLengthsAttr))
+      values.push_back(padded(it->second, type));
+    else
+      return emitError(function.getLoc(),
+                       "expected the arguments that the function had before the first pass, got another '")
+             << name << "'";
   }
   return values;
+}
+
+NamedValues check::cropResults(func::FuncOp function, const NamedValues &inputs, NamedValues results) {
+  std::map<std::string, int64_t> lengths = findLengths(function, inputs);
+  if (lengths.empty())
+    return results;
+  auto crop = [&](const std::string &name, Attribute names) {
+    if (auto it = results.find(name); it != results.end())
+      it->second = cropped(std::move(it->second), dyn_cast_or_null<ArrayAttr>(names), lengths);
+  };
+  for (unsigned index = 0; index < function.getNumResults(); ++index)
+    crop(resultName(function, index), function.getResultAttr(index, graph::GraphDialect::kLengthsAttr));
+  int64_t outputs = 0;
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    if (!isOutput(function, index))
+      continue;
+    bool hasName = static_cast<bool>(function.getArgAttr(index, graph::GraphDialect::kNameAttr));
+    crop(hasName ? argumentName(function, index) : "result" + std::to_string(outputs),
+         function.getArgAttr(index, graph::GraphDialect::kLengthsAttr));
+    ++outputs;
+  }
+  return results;
 }
 
 //===----------------------------------------------------------------------===//
@@ -159,8 +229,12 @@ FailureOr<NamedValues> check::run(func::FuncOp function, const NamedValues &inpu
   FailureOr<SmallVector<Tensor>> arguments = bindInputs(function, inputs);
   if (failed(arguments))
     return failure();
-  return getStage(function) == FunctionStage::Graph ? runGraph(function, *arguments, options)
-                                                    : runKernels(function, *arguments, options);
+  FailureOr<NamedValues> results = getStage(function) == FunctionStage::Graph
+                                       ? runGraph(function, *arguments, options)
+                                       : runKernels(function, *arguments, options);
+  if (failed(results))
+    return failure();
+  return cropResults(function, inputs, std::move(*results));
 }
 
 //===----------------------------------------------------------------------===//

@@ -68,6 +68,9 @@ mlir::FailureOr<NamedValues> run(mlir::func::FuncOp function, const NamedValues 
 mlir::FailureOr<llvm::SmallVector<reference::Tensor>> bindInputs(mlir::func::FuncOp function,
                                                                  const NamedValues &inputs);
 
+/// Results of a padded function, cut to the lengths that `inputs` have.
+NamedValues cropResults(mlir::func::FuncOp function, const NamedValues &inputs, NamedValues results);
+
 /// The results among the contents of the arguments of a function of buffers.
 NamedValues pickResults(mlir::func::FuncOp function, llvm::MutableArrayRef<reference::Tensor> contents);
 

@@ -60,6 +60,8 @@ StringRef moru::getName(Stage stage) {
 void moru::populateGraphToGradient(OpPassManager &manager, const PipelineOptions &) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(graph::createExpandGradients());
+  // Behind the gradients, whose rules know nothing of padding: what they sum up is masked like any other sum.
+  functions.addPass(graph::createPadBounded());
 }
 
 void moru::populateGraphSimplify(OpPassManager &manager, const PipelineOptions &options) {

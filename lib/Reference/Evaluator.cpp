@@ -170,15 +170,76 @@ static EvaluatorResult evaluateExpanded(func::FuncOp function, ArrayRef<Tensor> 
   module->push_back(copy);
   PassManager manager(function.getContext());
   manager.addNestedPass<func::FuncOp>(graph::createExpandGradients());
+  // At a length of 0 a loop over a bounded dimension has no steps, which no program says by itself.
+  manager.enableVerifier(false);
   if (failed(manager.run(*module)))
     return failure();
   return evaluateBlock(copy.getBody().front(), arguments, options);
+}
+
+FailureOr<graph::DimNames> reference::findLengths(func::FuncOp function, ArrayRef<Tensor> arguments) {
+  FailureOr<graph::DimNames> names = graph::collectDimNames(function);
+  if (failed(names))
+    return failure();
+  graph::DimNames lengths;
+  for (auto [index, argument, tensor] : llvm::enumerate(function.getArguments(), arguments)) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    if (type.getRank() != tensor.type.getRank())
+      return function.emitError("expected a value of type ")
+             << type << " for argument " << index << ", got " << tensor.type;
+    for (auto [axis, extent, size] : llvm::enumerate(graph::getExtents(type), tensor.shape())) {
+      int64_t expected = extent.isBounded() ? lengths.insert({extent.name, size}).first->second : extent.size;
+      if (size != expected || size > extent.size)
+        return function.emitError("expected ")
+               << extent << " entries along axis " << axis << " of argument " << index
+               << (extent.isBounded() ? ", as many as others of this name" : "") << ", got " << size;
+    }
+  }
+  for (auto [name, maximum] : *names) {
+    auto length = lengths.find(name);
+    if (length == lengths.end())
+      return function.emitError("expected an argument with an axis '")
+             << name.getValue() << "', which gives its length";
+    if (int64_t minimum = graph::getMinimumLength(function, name); length->second < minimum)
+      return function.emitError("expected a length of at least ")
+             << minimum << " for '" << name.getValue() << "', got " << length->second;
+  }
+  return lengths;
+}
+
+/// Evaluates a copy of `function` that is static at the lengths of its arguments.
+static EvaluatorResult evaluateAtLengths(func::FuncOp function, ArrayRef<Tensor> arguments,
+                                         const EvaluateOptions &options) {
+  FailureOr<graph::DimNames> lengths = reference::findLengths(function, arguments);
+  if (failed(lengths))
+    return failure();
+  IRMapping mapping;
+  OwningOpRef<func::FuncOp> copy(cast<func::FuncOp>(function->clone(mapping)));
+  graph::setExtents(*copy, *lengths);
+  EvaluateOptions copyOptions = options;
+  copyOptions.perturbations.clear();
+  for (const auto &[value, perturbation] : options.perturbations)
+    copyOptions.perturbations[mapping.lookup(value)] = perturbation;
+  llvm::DenseMap<Value, Value> originals;
+  for (auto [original, value] : mapping.getValueMap())
+    originals[value] = original;
+  if (options.observe)
+    copyOptions.observe = [&](Value value, const Tensor &tensor, ArrayRef<int64_t> steps) {
+      auto original = originals.find(value);
+      options.observe(original == originals.end() ? value : original->second, tensor, steps);
+    };
+  return reference::evaluate(*copy, arguments, copyOptions);
 }
 
 EvaluatorResult reference::evaluate(func::FuncOp function, ArrayRef<Tensor> arguments, const EvaluateOptions &options) {
   if (function.isExternal() || arguments.size() != function.getNumArguments())
     return function.emitError("expected a function with a body and ")
            << arguments.size() << " arguments, got " << function.getNumArguments();
+  FailureOr<graph::DimNames> names = graph::collectDimNames(function);
+  if (failed(names))
+    return failure();
+  if (!names->empty())
+    return evaluateAtLengths(function, arguments, options);
   bool hasGradient = function.walk([](graph::GradientOp) { return WalkResult::interrupt(); }).wasInterrupted();
   if (hasGradient)
     return evaluateExpanded(function, arguments, options);

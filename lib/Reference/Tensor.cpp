@@ -40,6 +40,30 @@ Tensor reference::makeTensor(RankedTensorType type, ArrayRef<double> values) {
   return tensor;
 }
 
+Tensor reference::withShape(const Tensor &tensor, ArrayRef<int64_t> shape, double fill) {
+  Tensor result(RankedTensorType::get(shape, tensor.type.getElementType()));
+  std::fill(result.floats.begin(), result.floats.end(), fill);
+  std::fill(result.integers.begin(), result.integers.end(), static_cast<int64_t>(fill));
+  if (!tensor.bounds.empty())
+    result.addBounds();
+  SmallVector<int64_t> strides = rowMajorStrides(shape);
+  forEachIndex(tensor.shape(), [&](int64_t from, ArrayRef<int64_t> index) {
+    int64_t to = 0;
+    for (auto [i, size, stride] : llvm::zip_equal(index, shape, strides)) {
+      if (i >= size)
+        return;
+      to += i * stride;
+    }
+    if (result.isFloat())
+      result.floats[to] = tensor.floats[from];
+    else
+      result.integers[to] = tensor.integers[from];
+    if (!tensor.bounds.empty())
+      result.bounds[to] = tensor.bounds[from];
+  });
+  return result;
+}
+
 /// A constant whose bytes are a resource of the module.
 static FailureOr<Tensor> fromResource(DenseResourceElementsAttr elements) {
   auto type = cast<RankedTensorType>(elements.getType());

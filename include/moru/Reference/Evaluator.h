@@ -11,6 +11,7 @@
 #ifndef MORU_REFERENCE_EVALUATOR_H
 #define MORU_REFERENCE_EVALUATOR_H
 
+#include "moru/Dialect/Graph/Dims.h"
 #include "moru/Reference/Tensor.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -62,7 +63,13 @@ mlir::FailureOr<llvm::SmallVector<Tensor>> evaluateBlock(mlir::Block &block, llv
                                                          const EvaluateOptions &options = {},
                                                          const Environment *outer = nullptr);
 
-/// Evaluates a function of graph operations. `graph.gradient` is expanded first, in a copy.
+/// The length of every bounded dimension of a function, from the shapes of its arguments' values. A value that does not
+/// fit its argument, lengths that disagree or are out of bounds, and a dimension that no argument has are errors at the
+/// function.
+mlir::FailureOr<graph::DimNames> findLengths(mlir::func::FuncOp function, llvm::ArrayRef<Tensor> arguments);
+
+/// Evaluates a function of graph operations. `graph.gradient` is expanded first, in a copy. A function with bounded
+/// dimensions is evaluated as the static one that it is at the lengths of its arguments: there is no padding.
 mlir::FailureOr<llvm::SmallVector<Tensor>> evaluate(mlir::func::FuncOp function, llvm::ArrayRef<Tensor> arguments,
                                                     const EvaluateOptions &options = {});
 

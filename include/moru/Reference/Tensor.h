@@ -53,6 +53,9 @@ Tensor makeTensor(mlir::RankedTensorType type, llvm::ArrayRef<double> values);
 /// The entries of a constant, or failure where its bytes are elsewhere.
 mlir::FailureOr<Tensor> fromAttribute(mlir::ElementsAttr elements);
 
+/// A tensor of another shape of the same rank: the entries at the places that both have; the others are `fill`.
+Tensor withShape(const Tensor &tensor, llvm::ArrayRef<int64_t> shape, double fill);
+
 /// Conversion from and to the tensors of the host; `toHost` rounds to the declared element type.
 Tensor fromHost(const HostTensor &host, mlir::RankedTensorType type);
 HostTensor toHost(const Tensor &tensor);

@@ -107,9 +107,12 @@ func::FuncOp GraphToKernel::createHostFunction(func::FuncOp func, SmallVectorImp
     }
     positions.push_back(types.size());
     types.push_back(BufferType::get(cast<RankedTensorType>(func.getResultTypes()[result])));
-    attributes.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr(GraphDialect::kNameAttr, name),
-         builder.getNamedAttr(GraphDialect::kRoleAttr, builder.getStringAttr(KernelDialect::kOutputRole))}));
+    NamedAttrList list;
+    list.set(GraphDialect::kNameAttr, name);
+    list.set(GraphDialect::kRoleAttr, builder.getStringAttr(KernelDialect::kOutputRole));
+    if (Attribute lengths = func.getResultAttr(result, GraphDialect::kLengthsAttr))
+      list.set(GraphDialect::kLengthsAttr, lengths);
+    attributes.push_back(list.getDictionary(&getContext()));
   }
   auto host = func::FuncOp::create(builder, func.getLoc(), func.getName(), builder.getFunctionType(types, {}));
   host.setVisibility(func.getVisibility());

@@ -39,7 +39,7 @@ struct Formula {
   mlir::Value scale(mlir::Value x, double factor) { return mul(x, splat(x, factor)); }
 
   mlir::Value compare(Direction direction, mlir::Value x, mlir::Value y) {
-    auto type = mlir::RankedTensorType::get(typeOf(x).getShape(), builder.getI1Type());
+    mlir::RankedTensorType type = typeOf(x).clone(builder.getI1Type());
     return CompareOp::create(builder, loc, type, direction, x, y);
   }
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y) {
@@ -59,19 +59,17 @@ struct Formula {
   }
 
   /// `row`, the size of the last axis of `like`, in every row of it; `perRow`, a number for each row, along the row.
-  mlir::Value spreadRow(mlir::Value row, mlir::Value like) {
-    return broadcastTo(builder, loc, row, typeOf(like).getShape());
-  }
+  mlir::Value spreadRow(mlir::Value row, mlir::Value like) { return broadcastTo(builder, loc, row, typeOf(like)); }
   mlir::Value spreadRows(mlir::Value perRow, mlir::Value like) {
     return expand(perRow, like, typeOf(like).getRank() - 1);
   }
 
   /// `x`, a reduction of `like` over `axes`, repeated along them again.
   mlir::Value expand(mlir::Value x, mlir::Value like, llvm::ArrayRef<int64_t> axes) {
-    return axes.empty() ? x : broadcastAlongRemoved(builder, loc, x, typeOf(like).getShape(), axes);
+    return axes.empty() ? x : broadcastAlongRemoved(builder, loc, x, typeOf(like), axes);
   }
   mlir::Value reshape(mlir::Value x, mlir::Value like) {
-    auto type = mlir::RankedTensorType::get(typeOf(like).getShape(), typeOf(x).getElementType());
+    mlir::RankedTensorType type = typeOf(like).clone(typeOf(x).getElementType());
     return x.getType() == type ? x : mlir::Value(ReshapeOp::create(builder, loc, type, x));
   }
 };

@@ -57,9 +57,7 @@ LogicalResult LogsumexpOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   int64_t axis = adaptor.getAxis();
   if (axis < 0 || axis >= type.getRank()) // C1
     return emitOptionalError(loc, "expected an axis within rank ", type.getRank(), ", got ", axis);
-  SmallVector<int64_t> shape(type.getShape());
-  shape.erase(shape.begin() + axis);
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  results.push_back(dropAxis(type, axis));
   return success();
 }
 
@@ -69,6 +67,9 @@ LogicalResult GatherAlongAxisOp::inferReturnTypes(MLIRContext *, std::optional<L
   int64_t axis = adaptor.getAxis();
   if (axis < 0 || axis >= type.getRank()) // C1
     return emitOptionalError(loc, "expected an axis within rank ", type.getRank(), ", got ", axis);
+  if (isBounded(type) || isBounded(ids)) // C3
+    return emitOptionalError(loc, "expected static shapes, got ", type, " and ", ids,
+                             "; gather rows of a table, or make the dimensions static");
   SmallVector<int64_t> shape(type.getShape());
   if (ids.getRank() == type.getRank())
     shape[axis] = ids.getDimSize(axis);
@@ -87,7 +88,7 @@ LogicalResult GatherAlongAxisOp::inferReturnTypes(MLIRContext *, std::optional<L
 static LogicalResult verifyNormalization(Operation *op, Value operand, ValueRange perPlace, FloatAttr epsilon) {
   RankedTensorType type = typeOf(operand);
   if (type.getRank() < 1 || type.getShape().back() < 1) // C1
-    return op->emitOpError() << "expected at least one entry along the last axis, got " << type;
+    return op->emitOpError() << "expected a static last axis of at least one entry, got " << type;
   auto row = RankedTensorType::get(type.getShape().back(), type.getElementType());
   for (Value value : perPlace)
     if (value.getType() != row) // C2
@@ -107,12 +108,13 @@ LogicalResult RmsNormOp::verify() { return verifyNormalization(*this, getOperand
 //===----------------------------------------------------------------------===//
 
 /// The shape of the mask, nothing where there is none.
-static std::optional<SmallVector<int64_t>> maskShape(AttentionMask kind, RankedTensorType query, RankedTensorType key) {
-  int64_t rank = query.getRank(), keys = key.getDimSize(rank - 2);
+static std::optional<SmallVector<Extent>> maskShape(AttentionMask kind, RankedTensorType query, RankedTensorType key) {
+  int64_t rank = query.getRank();
+  Extent keys = getExtent(key, rank - 2);
   if (kind == AttentionMask::Keys && rank > 2)
-    return SmallVector<int64_t>{query.getDimSize(0), keys};
+    return SmallVector<Extent>{getExtent(query, 0), keys};
   if (kind == AttentionMask::Pairs)
-    return SmallVector<int64_t>{query.getDimSize(rank - 2), keys};
+    return SmallVector<Extent>{getExtent(query, rank - 2), keys};
   return std::nullopt;
 }
 
@@ -123,27 +125,26 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   int64_t rank = query.getRank();
   auto fits = [&](RankedTensorType other) {
     return other.getElementType() == query.getElementType() && other.getRank() == rank &&
-           other.getShape().drop_back(2) == query.getShape().drop_back(2);
+           ArrayRef(getExtents(other)).drop_back(2) == ArrayRef(getExtents(query)).drop_back(2);
   };
   if (rank < 2 || !fits(key) || !fits(value)) // C1
     return emitOptionalError(loc, "expected one element type, rank (2 or more) and leading axes, got ", query, ", ",
                              key, " and ", value);
   if (query.getShape().back() != key.getShape().back() || query.getShape().back() < 1 ||
-      key.getDimSize(rank - 2) != value.getDimSize(rank - 2)) // C2
+      getExtent(key, rank - 2) != getExtent(value, rank - 2)) // C2
     return emitOptionalError(loc, "expected as many entries in a query as in a key, and as many values as keys, got ",
                              query, ", ", key, " and ", value);
   bool wantsMask = adaptor.getKind() == AttentionMask::Keys || adaptor.getKind() == AttentionMask::Pairs;
-  std::optional<SmallVector<int64_t>> mask = maskShape(adaptor.getKind(), query, key);
+  std::optional<SmallVector<Extent>> mask = maskShape(adaptor.getKind(), query, key);
   if (wantsMask != mask.has_value()) // C3
     return emitOptionalError(loc, "expected a rank of 3 or more for a mask of keys, got ", query);
   if (wantsMask != static_cast<bool>(adaptor.getMask())) // C3
     return emitOptionalError(loc, "expected ", wantsMask ? "a" : "no", " mask operand");
-  if (mask && typeOf(adaptor.getMask()).getShape() != ArrayRef<int64_t>(*mask)) // C3
-    return emitOptionalError(loc, "expected a mask of shape [", ArrayRef<int64_t>(*mask), "], got ",
-                             adaptor.getMask().getType());
-  SmallVector<int64_t> shape(query.getShape());
-  shape.back() = value.getShape().back();
-  results.push_back(RankedTensorType::get(shape, query.getElementType()));
+  if (mask && getExtents(typeOf(adaptor.getMask())) != *mask) // C3
+    return emitOptionalError(loc, "expected a mask of shape [", *mask, "], got ", adaptor.getMask().getType());
+  SmallVector<Extent> shape = getExtents(query);
+  shape.back() = getExtent(value, rank - 1);
+  results.push_back(getTensorType(shape, query.getElementType()));
   return success();
 }
 
@@ -154,14 +155,14 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
 LogicalResult SoftmaxCrossEntropyOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                                       SmallVectorImpl<Type> &results) {
   RankedTensorType logits = typeOf(adaptor.getLogits()), targets = typeOf(adaptor.getTargets());
-  if (logits.getRank() < 1 || targets.getShape() != logits.getShape().drop_back()) // C1
+  if (logits.getRank() < 1 || ArrayRef(getExtents(targets)) != ArrayRef(getExtents(logits)).drop_back()) // C1
     return emitOptionalError(loc, "expected targets of the logits' shape without the last axis, got ", targets, " for ",
                              logits);
   double smoothing = adaptor.getSmoothing().convertToDouble();
   if (!(smoothing >= 0 && smoothing <= 1)) // C2
     return emitOptionalError(loc, "expected a smoothing in [0, 1], got ", adaptor.getSmoothingAttr());
-  if (logits.getShape().back() == 0) // C3
-    return emitOptionalError(loc, "expected at least one class, got ", logits);
+  if (logits.getShape().back() < 1) // C3
+    return emitOptionalError(loc, "expected a static number of classes, at least one, got ", logits);
   results.push_back(RankedTensorType::get({}, logits.getElementType()));
   return success();
 }

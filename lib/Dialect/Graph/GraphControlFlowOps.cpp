@@ -2,6 +2,7 @@
 // Verifiers, builders and syntax of the operations of GraphControlFlowOps.td.
 //===----------------------------------------------------------------------===//
 
+#include "moru/Dialect/Graph/Dims.h"
 #include "moru/Dialect/Graph/Graph.h"
 
 #include "mlir/IR/Builders.h"
@@ -19,23 +20,11 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 /// The yield of nothing that a body without one gets.
 void YieldOp::build(OpBuilder &, OperationState &) {}
 
+Extent ScanOp::getSteps() { return {static_cast<int64_t>(getLength()), getLengthNameAttr()}; }
+
 YieldOp ScanOp::getYield() { return cast<YieldOp>(getBodyBlock()->getTerminator()); }
 
-/// The type of a slice of `type` along `axis`.
-static RankedTensorType sliceType(RankedTensorType type, int64_t axis) {
-  SmallVector<int64_t> shape(type.getShape());
-  shape.erase(shape.begin() + axis);
-  return RankedTensorType::get(shape, type.getElementType());
-}
-
-/// The type of `length` slices stacked along `axis`.
-static RankedTensorType stackedType(RankedTensorType slice, int64_t axis, int64_t length) {
-  SmallVector<int64_t> shape(slice.getShape());
-  shape.insert(shape.begin() + axis, length);
-  return RankedTensorType::get(shape, slice.getElementType());
-}
-
-void ScanOp::build(OpBuilder &builder, OperationState &state, ValueRange inits, ValueRange inputs, int64_t length,
+void ScanOp::build(OpBuilder &builder, OperationState &state, ValueRange inits, ValueRange inputs, Extent length,
                    ArrayRef<int64_t> inputAxes, ArrayRef<int64_t> outputAxes, bool reverse,
                    TypeRange outputSliceTypes) {
   OpBuilder::InsertionGuard guard(builder);
@@ -43,7 +32,8 @@ void ScanOp::build(OpBuilder &builder, OperationState &state, ValueRange inits, 
   state.addOperands(inputs);
   Properties &properties = state.getOrAddProperties<Properties>();
   properties.operandSegmentSizes = {static_cast<int32_t>(inits.size()), static_cast<int32_t>(inputs.size())};
-  properties.length = builder.getI64IntegerAttr(length);
+  properties.length = builder.getI64IntegerAttr(length.size);
+  properties.lengthName = length.name;
   properties.inputAxes = builder.getDenseI64ArrayAttr(inputAxes);
   properties.outputAxes = builder.getDenseI64ArrayAttr(outputAxes);
   if (reverse)
@@ -54,15 +44,15 @@ void ScanOp::build(OpBuilder &builder, OperationState &state, ValueRange inits, 
     body->addArgument(init.getType(), init.getLoc());
   }
   for (auto [input, axis] : llvm::zip(inputs, inputAxes))
-    body->addArgument(sliceType(typeOf(input), axis), input.getLoc());
+    body->addArgument(dropAxis(typeOf(input), axis), input.getLoc());
   for (auto [type, axis] : llvm::zip(outputSliceTypes, outputAxes))
-    state.addTypes(stackedType(cast<RankedTensorType>(type), axis, length));
+    state.addTypes(insertAxis(cast<RankedTensorType>(type), axis, length));
 }
 
 LogicalResult ScanOp::verify() {
-  int64_t length = getLength();
-  if (length < 1) // C5
-    return emitOpError() << "expected a length of at least 1, got " << length;
+  Extent length = getSteps();
+  if (length.size < 1) // C5
+    return emitOpError() << "expected a length of at least 1, got " << length.size;
   if (getInputAxes().size() != getInputs().size()) // C1
     return emitOpError() << "expected one axis per input (" << getInputs().size() << "), got " << getInputAxes().size();
   SmallVector<Type> arguments(getInits().getTypes());
@@ -71,10 +61,10 @@ LogicalResult ScanOp::verify() {
     if (axis < 0 || axis >= type.getRank()) // C1
       return emitOpError() << "expected the axis of input " << index << " within rank " << type.getRank() << ", got "
                            << axis;
-    if (type.getDimSize(axis) != length) // C2
+    if (getExtent(type, axis) != length) // C2
       return emitOpError() << "expected input " << index << " to have " << length << " entries along axis " << axis
-                           << ", got " << type.getDimSize(axis);
-    arguments.push_back(sliceType(type, axis));
+                           << ", got " << getExtent(type, axis);
+    arguments.push_back(dropAxis(type, axis));
   }
   if (!llvm::equal(arguments, getBodyBlock()->getArgumentTypes())) // C3
     return emitOpError() << "expected body arguments of types (" << arguments << "), got ("
@@ -92,7 +82,7 @@ LogicalResult ScanOp::verify() {
     if (axis < 0 || axis > typeOf(output).getRank()) // C1
       return emitOpError() << "expected the axis of output " << index << " within rank " << typeOf(output).getRank() + 1
                            << ", got " << axis;
-    results.push_back(stackedType(typeOf(output), axis, length));
+    results.push_back(insertAxis(typeOf(output), axis, length));
   }
   if (!llvm::equal(results, getResultTypes())) // C4
     return emitOpError() << "expected result types (" << results << "), got (" << getResultTypes() << ")";
@@ -104,7 +94,12 @@ LogicalResult ScanOp::verify() {
 void ScanOp::print(OpAsmPrinter &printer) {
   if (getReverse())
     printer << " reverse";
-  printer << ' ' << getLength();
+  printer << ' ';
+  if (std::optional<StringRef> name = getLengthName()) {
+    printer.printKeywordOrString(*name);
+    printer << " max ";
+  }
+  printer << getLength();
   if (!getInits().empty()) {
     printer << " carry(";
     llvm::interleaveComma(llvm::zip(getCarryArgs(), getInits()), printer, [&](auto pair) {
@@ -126,8 +121,8 @@ void ScanOp::print(OpAsmPrinter &printer) {
     llvm::interleaveComma(getOutputAxes(), printer, [&](int64_t axis) { printer << "axis " << axis; });
     printer << ')';
   }
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
-                                           {"operandSegmentSizes", "length", "inputAxes", "outputAxes", "reverse"});
+  printer.printOptionalAttrDictWithKeyword(
+      (*this)->getAttrs(), {"operandSegmentSizes", "length", "lengthName", "inputAxes", "outputAxes", "reverse"});
   printer << " : ";
   printer.printFunctionalType(*this);
   printer << ' ';
@@ -141,6 +136,12 @@ ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
   if (succeeded(parser.parseOptionalKeyword("reverse")))
     properties.reverse = builder.getUnitAttr();
   int64_t length;
+  std::string name;
+  if (succeeded(parser.parseOptionalKeywordOrString(&name))) {
+    if (parser.parseKeyword("max"))
+      return failure();
+    properties.lengthName = builder.getStringAttr(name);
+  }
   if (parser.parseInteger(length))
     return failure();
   properties.length = builder.getI64IntegerAttr(length);
@@ -189,7 +190,7 @@ ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
     int64_t axis = inputAxes[index - numInits];
     if (axis < 0 || axis >= operandType.getRank())
       return parser.emitError(loc) << "expected an axis within " << operandType << ", got " << axis;
-    argument.type = sliceType(operandType, axis);
+    argument.type = dropAxis(operandType, axis);
   }
   return parser.parseRegion(*state.addRegion(), arguments);
 }

@@ -77,7 +77,7 @@ SmallVector<Value> DropoutOp::decompose(OpBuilder &builder) {
   Formula f(builder, *this);
   Value x = getOperand();
   double rate = getRate().convertToDouble();
-  auto type = RankedTensorType::get(typeOf(x).getShape(), builder.getF32Type());
+  RankedTensorType type = typeOf(x).clone(builder.getF32Type());
   Value uniform = RandomOp::create(builder, f.loc, type, Distribution::Uniform, getKey(), getCounter(), getStream());
   Value kept = f.compare(Direction::Ge, uniform, f.splat(uniform, rate));
   return {f.select(kept, f.scale(x, 1 / (1 - rate)), f.splat(x, 0))};
@@ -188,10 +188,10 @@ SmallVector<Value> RmsNormOp::decompose(OpBuilder &builder) {
 //===----------------------------------------------------------------------===//
 
 /// Which keys each query sees, in the shape of the scores; null for all.
-static Value visibleKeys(Formula &f, AttentionOp op, ArrayRef<int64_t> scores) {
+static Value visibleKeys(Formula &f, AttentionOp op, RankedTensorType scores) {
   OpBuilder &builder = f.builder;
-  int64_t rank = scores.size();
-  auto shaped = [&](Type element) { return RankedTensorType::get(scores, element); };
+  int64_t rank = scores.getRank();
+  auto shaped = [&](Type element) -> RankedTensorType { return scores.clone(element); };
   switch (op.getKind()) {
   case AttentionMask::None:
     return {};
@@ -218,7 +218,7 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
   SmallVector<int64_t> batch = llvm::to_vector(llvm::seq<int64_t>(0, rank - 2));
   Value products = ContractOp::create(builder, f.loc, getQuery(), getKey(), last, last, batch, batch);
   Value scores = f.scale(products, 1 / std::sqrt(static_cast<double>(type.getDimSize(last))));
-  Value visible = visibleKeys(f, *this, typeOf(scores).getShape());
+  Value visible = visibleKeys(f, *this, typeOf(scores));
   const llvm::fltSemantics &semantics = cast<FloatType>(type.getElementType()).getFloatSemantics();
   if (visible)
     scores = f.select(visible, scores, f.splat(scores, APFloat::getLargest(semantics, true).convertToDouble()));
@@ -237,8 +237,7 @@ CrossEntropyTargets::CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op) {
   RankedTensorType logits = typeOf(op.getLogits());
   Value targets = op.getTargets();
   int64_t last = logits.getRank() - 1;
-  Value classes =
-      IotaOp::create(builder, f.loc, RankedTensorType::get(logits.getShape(), typeOf(targets).getElementType()), last);
+  Value classes = IotaOp::create(builder, f.loc, logits.clone(typeOf(targets).getElementType()), last);
   hit = f.compare(Direction::Eq, classes, f.expand(targets, classes, last));
   int64_t numClasses = logits.getDimSize(last), ignore = static_cast<int64_t>(op.getIgnore());
   auto limit = [&](Direction direction, int64_t number) {
@@ -247,7 +246,7 @@ CrossEntropyTargets::CrossEntropyTargets(Formula &f, SoftmaxCrossEntropyOp op) {
   valid = f.both(limit(Direction::Ge, 0), limit(Direction::Lt, numClasses));
   if (ignore >= 0 && ignore < numClasses)
     valid = f.both(valid, limit(Direction::Ne, ignore));
-  auto rows = RankedTensorType::get(typeOf(targets).getShape(), logits.getElementType());
+  RankedTensorType rows = typeOf(targets).clone(logits.getElementType());
   Value ones = createSplat(builder, f.loc, rows, 1), zeros = createSplat(builder, f.loc, rows, 0);
   count = f.sum(f.select(valid, ones, zeros), llvm::to_vector(llvm::seq<int64_t>(0, last)));
   count = MaximumOp::create(builder, f.loc, count, f.splat(count, 1));

@@ -188,7 +188,7 @@ OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {
 /// A splat constant in another shape.
 static OpFoldResult foldSplatReshape(Attribute operand, Type resultType) {
   auto elements = dyn_cast_or_null<DenseElementsAttr>(operand);
-  if (!elements || !elements.isSplat())
+  if (!elements || !elements.isSplat() || isBounded(resultType))
     return {};
   return elements.resizeSplat(cast<ShapedType>(resultType));
 }

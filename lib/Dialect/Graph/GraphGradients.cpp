@@ -211,9 +211,9 @@ LogicalResult BroadcastOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy,
   Value x = getOperand();
   d.add(x, [&] {
     SmallVector<int64_t> repeated;
-    for (auto [axis, size] : llvm::enumerate(typeOf(getResult()).getShape())) {
+    for (auto [axis, size] : llvm::enumerate(getExtents(typeOf(getResult())))) {
       const int64_t *found = llvm::find(getAxes(), static_cast<int64_t>(axis));
-      if (found == getAxes().end() || typeOf(x).getDimSize(found - getAxes().begin()) != size)
+      if (found == getAxes().end() || getExtent(typeOf(x), found - getAxes().begin()) != size)
         repeated.push_back(axis);
     }
     return f.reshape(f.sum(dy[0], repeated), x);
@@ -241,9 +241,9 @@ LogicalResult TransposeOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy,
 LogicalResult SliceOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   SmallVector<int64_t> low(getStarts()), high, interior;
   for (auto [axis, start, stride] : llvm::enumerate(getStarts(), getStrides())) {
-    int64_t count = typeOf(getResult()).getDimSize(axis);
+    int64_t count = getExtent(typeOf(getResult()), axis).size;
     int64_t covered = count ? (count - 1) * stride + 1 : 0;
-    high.push_back(typeOf(getOperand()).getDimSize(axis) - start - covered);
+    high.push_back(getExtent(typeOf(getOperand()), axis).size - start - covered);
     interior.push_back(stride - 1);
   }
   d.add(getOperand(), [&] { return PadOp::create(builder, getLoc(), dy[0], low, high, interior); });
@@ -254,7 +254,7 @@ LogicalResult SliceOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cot
 LogicalResult PadOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   SmallVector<int64_t> limits, strides;
   for (auto [axis, low, interior] : llvm::enumerate(getLow(), getInterior())) {
-    int64_t count = typeOf(getOperand()).getDimSize(axis);
+    int64_t count = getExtent(typeOf(getOperand()), axis).size;
     strides.push_back(interior + 1);
     limits.push_back(low + (count ? (count - 1) * (interior + 1) + 1 : 0));
   }
@@ -267,9 +267,9 @@ LogicalResult ConcatOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dz, Co
   RankedTensorType type = typeOf(getResult());
   int64_t axis = getAxis(), start = 0;
   for (Value operand : getOperands()) {
-    int64_t limit = start + typeOf(operand).getDimSize(axis);
+    int64_t limit = start + getExtent(typeOf(operand), axis).size;
     d.add(operand, [&] {
-      SmallVector<int64_t> starts(type.getRank(), 0), limits(type.getShape()), strides(type.getRank(), 1);
+      SmallVector<int64_t> starts(type.getRank(), 0), limits = getCapacity(type), strides(type.getRank(), 1);
       starts[axis] = start;
       limits[axis] = limit;
       return SliceOp::create(builder, getLoc(), dz[0], starts, limits, strides);
@@ -376,10 +376,9 @@ LogicalResult ReduceMinOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy,
 
 /// The products of the entries of `x` before each along axis 0, or behind it.
 static Value productsBefore(Formula &f, Value x, bool behind) {
-  SmallVector<int64_t> rest(typeOf(x).getShape().drop_front());
-  auto slice = RankedTensorType::get(rest, typeOf(x).getElementType());
+  RankedTensorType slice = dropAxis(typeOf(x), 0);
   Value one = createSplat(f.builder, f.loc, slice, 1);
-  auto scan = ScanOp::create(f.builder, f.loc, one, x, typeOf(x).getDimSize(0), ArrayRef<int64_t>{0},
+  auto scan = ScanOp::create(f.builder, f.loc, one, x, getExtent(typeOf(x), 0), ArrayRef<int64_t>{0},
                              ArrayRef<int64_t>{0}, behind, slice);
   OpBuilder body = OpBuilder::atBlockEnd(scan.getBodyBlock());
   Value product = scan.getCarryArgs().front();
@@ -393,22 +392,27 @@ LogicalResult ReduceProdOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy
   Formula f(builder, *this);
   Value x = getOperand();
   RankedTensorType type = typeOf(x);
+  if (getAxes().size() > 1 && isBounded(type))
+    return emitOpError(
+        "has no gradient over several axes of a tensor with bounded dimensions; take the product along one axis "
+        "after the other");
   d.add(x, [&]() -> Value {
     Value spread = f.expand(dy[0], x, getAxes());
-    if (type.getNumElements() == 0 || getAxes().empty())
+    if (llvm::is_contained(type.getShape(), 0) || getAxes().empty())
       return spread;
-    SmallVector<int64_t> order(getAxes()), inverse(type.getRank()), flat{1};
-    for (int64_t axis : getAxes())
-      flat.front() *= type.getDimSize(axis);
+    SmallVector<int64_t> order(getAxes()), inverse(type.getRank());
+    SmallVector<Extent> flat{getExtent(type, getAxes().front())};
+    for (int64_t axis : getAxes().drop_front())
+      flat.front().size *= getExtent(type, axis).size;
     for (int64_t axis : llvm::seq<int64_t>(0, type.getRank()))
       if (!llvm::is_contained(getAxes(), axis)) {
         order.push_back(axis);
-        flat.push_back(type.getDimSize(axis));
+        flat.push_back(getExtent(type, axis));
       }
     for (auto [index, axis] : llvm::enumerate(order))
       inverse[axis] = index;
     Value ordered = TransposeOp::create(builder, f.loc, x, order);
-    auto flatType = RankedTensorType::get(flat, type.getElementType());
+    RankedTensorType flatType = getTensorType(flat, type.getElementType());
     Value line = ReshapeOp::create(builder, f.loc, flatType, ordered);
     Value others = f.mul(productsBefore(f, line, false), productsBefore(f, line, true));
     return f.mul(spread, TransposeOp::create(builder, f.loc, f.reshape(others, ordered), inverse));
@@ -428,6 +432,8 @@ LogicalResult CumsumOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Co
 LogicalResult TopKOp::buildGradient(OpBuilder &builder, ArrayRef<Value> dy, Cotangents &d) {
   Formula f(builder, *this);
   Value x = getOperand();
+  if (isBounded(x.getType()))
+    return emitOpError("has no gradient on bounded dimensions; make them static");
   if (dy[0])
     d.add(x, [&] { return scatterIntoFlat(f, dy[0], flattenIds(f, getIndices(), x, false), x); });
   return success();
@@ -466,7 +472,7 @@ LogicalResult DynamicUpdateSliceOp::buildGradient(OpBuilder &builder, ArrayRef<V
   d.add(getOperand(), [&] {
     return DynamicUpdateSliceOp::create(builder, f.loc, dy[0].getType(), dy[0], f.splat(u, 0), getStarts());
   });
-  d.add(u, [&] { return DynamicSliceOp::create(builder, f.loc, dy[0], getStarts(), typeOf(u).getShape()); });
+  d.add(u, [&] { return DynamicSliceOp::create(builder, f.loc, dy[0], getStarts(), getCapacity(typeOf(u))); });
   return success();
 }
 
@@ -555,7 +561,7 @@ LogicalResult SoftmaxCrossEntropyOp::buildGradient(OpBuilder &builder, ArrayRef<
   d.add(logits, [&] {
     int64_t last = typeOf(logits).getRank() - 1;
     CrossEntropyTargets targets(f, *this);
-    Value share = broadcastTo(builder, f.loc, f.div(dloss[0], targets.count), typeOf(getTargets()).getShape());
+    Value share = broadcastTo(builder, f.loc, f.div(dloss[0], targets.count), typeOf(getTargets()));
     share = f.select(targets.valid, share, f.splat(share, 0));
     Value shares = SoftmaxOp::create(builder, f.loc, logits, last);
     double rest = getSmoothing().convertToDouble() / typeOf(logits).getDimSize(last);

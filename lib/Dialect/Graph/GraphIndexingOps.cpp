@@ -12,9 +12,9 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   RankedTensorType table = typeOf(adaptor.getTable());
   if (table.getRank() < 1) // C1
     return emitOptionalError(loc, "expected a table of rank 1 or more, got rank 0");
-  SmallVector<int64_t> shape(typeOf(adaptor.getIds()).getShape());
-  llvm::append_range(shape, table.getShape().drop_front());
-  results.push_back(RankedTensorType::get(shape, table.getElementType()));
+  SmallVector<Extent> shape = getExtents(typeOf(adaptor.getIds()));
+  llvm::append_range(shape, ArrayRef(getExtents(table)).drop_front());
+  results.push_back(getTensorType(shape, table.getElementType()));
   return success();
 }
 
@@ -22,10 +22,10 @@ LogicalResult ScatterAddOp::verify() {
   RankedTensorType updates = typeOf(getUpdates()), result = typeOf(getResult());
   if (result.getRank() < 1)
     return emitOpError("expected a result of rank 1 or more, got rank 0");
-  SmallVector<int64_t> shape(typeOf(getIds()).getShape());
-  llvm::append_range(shape, result.getShape().drop_front());
-  if (updates.getShape() != ArrayRef<int64_t>(shape)) // C1
-    return emitOpError() << "expected updates of shape [" << shape << "], got [" << updates.getShape() << "]";
+  SmallVector<Extent> shape = getExtents(typeOf(getIds()));
+  llvm::append_range(shape, ArrayRef(getExtents(result)).drop_front());
+  if (getExtents(updates) != shape) // C1
+    return emitOpError() << "expected updates of shape [" << shape << "], got [" << getExtents(updates) << "]";
   if (updates.getElementType() != result.getElementType()) // C2
     return emitOpError() << "expected element type " << updates.getElementType() << ", got " << result.getElementType();
   return success();
@@ -41,11 +41,24 @@ static LogicalResult checkStarts(std::optional<Location> loc, ValueRange starts,
   return success();
 }
 
-/// `box` has the rank of `type` and is nowhere larger.
-static bool fitsInto(ArrayRef<int64_t> box, RankedTensorType type) {
+/// `box` has the rank of `type` and is nowhere larger; of a bounded axis it takes all.
+static bool fitsInto(ArrayRef<Extent> box, RankedTensorType type) {
+  auto fits = [](auto extents) {
+    auto [size, whole] = extents;
+    bool isBounded = size.isBounded() || whole.isBounded();
+    return isBounded ? size == whole : size.size >= 0 && size.size <= whole.size;
+  };
   return static_cast<int64_t>(box.size()) == type.getRank() &&
-         llvm::all_of(llvm::zip_equal(box, type.getShape()),
-                      [](auto sizes) { return std::get<0>(sizes) >= 0 && std::get<0>(sizes) <= std::get<1>(sizes); });
+         llvm::all_of(llvm::zip_equal(box, getExtents(type)), fits);
+}
+
+/// The extents of a box of `sizes`: a bounded axis is taken whole where its maximum is asked for.
+static SmallVector<Extent> boxExtents(ArrayRef<int64_t> sizes, RankedTensorType type) {
+  SmallVector<Extent> box(sizes);
+  for (int64_t axis = 0; axis < std::min<int64_t>(box.size(), type.getRank()); ++axis)
+    if (Extent whole = getExtent(type, axis); whole.size == box[axis].size)
+      box[axis] = whole;
+  return box;
 }
 
 LogicalResult DynamicSliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
@@ -53,9 +66,10 @@ LogicalResult DynamicSliceOp::inferReturnTypes(MLIRContext *, std::optional<Loca
   RankedTensorType type = typeOf(adaptor.getOperand());
   if (failed(checkStarts(loc, adaptor.getStarts(), type.getRank())))
     return failure();
-  if (!fitsInto(adaptor.getSizes(), type)) // C1, C3
+  SmallVector<Extent> box = boxExtents(adaptor.getSizes(), type);
+  if (!fitsInto(box, type)) // C1, C3
     return emitOptionalError(loc, "expected sizes of a box that fits into ", type, ", got [", adaptor.getSizes(), "]");
-  results.push_back(RankedTensorType::get(adaptor.getSizes(), type.getElementType()));
+  results.push_back(getTensorType(box, type.getElementType()));
   return success();
 }
 
@@ -63,7 +77,7 @@ LogicalResult DynamicUpdateSliceOp::verify() {
   RankedTensorType type = typeOf(getOperand()), update = typeOf(getUpdate());
   if (failed(checkStarts(getLoc(), getStarts(), type.getRank())))
     return failure();
-  if (update.getElementType() != type.getElementType() || !fitsInto(update.getShape(), type)) // C3
+  if (update.getElementType() != type.getElementType() || !fitsInto(getExtents(update), type)) // C3
     return emitOpError() << "expected an update that fits into " << type << ", got " << update;
   if (getResult().getType() != type) // C4
     return emitOpError() << "expected a result of type " << type << ", got " << getResult().getType();

@@ -5,6 +5,8 @@
 
 #include "Verify.h"
 
+#include "moru/Dialect/Graph/Dims.h"
+
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallBitVector.h"
@@ -33,6 +35,8 @@ static LogicalResult verifyIncreasingAxes(Operation *op, StringRef what, ArrayRe
 
 Value moru::graph::createSplat(OpBuilder &builder, Location loc, RankedTensorType type, double value) {
   Type element = type.getElementType();
+  if (isBounded(type))
+    return broadcastTo(builder, loc, createSplat(builder, loc, RankedTensorType::get({}, element), value), type);
   Attribute attr;
   if (auto floatType = dyn_cast<FloatType>(element))
     attr = FloatAttr::get(floatType, value);
@@ -41,22 +45,32 @@ Value moru::graph::createSplat(OpBuilder &builder, Location loc, RankedTensorTyp
   return ConstantOp::create(builder, loc, DenseElementsAttr::get(type, attr));
 }
 
-Value moru::graph::broadcastTo(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
-  RankedTensorType type = typeOf(value);
-  if (type.getShape() == shape)
+Value moru::graph::broadcastTo(OpBuilder &builder, Location loc, Value value, RankedTensorType like) {
+  RankedTensorType type = like.clone(typeOf(value).getElementType());
+  if (value.getType() == type)
     return value;
-  int64_t lead = static_cast<int64_t>(shape.size()) - type.getRank();
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(lead, shape.size()));
-  return BroadcastOp::create(builder, loc, RankedTensorType::get(shape, type.getElementType()), value, axes);
+  int64_t lead = like.getRank() - typeOf(value).getRank();
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(lead, like.getRank()));
+  return BroadcastOp::create(builder, loc, type, value, axes);
+}
+
+Value moru::graph::broadcastTo(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape) {
+  return broadcastTo(builder, loc, value, RankedTensorType::get(shape, typeOf(value).getElementType()));
+}
+
+Value moru::graph::broadcastAlongRemoved(OpBuilder &builder, Location loc, Value value, RankedTensorType like,
+                                         ArrayRef<int64_t> removed) {
+  SmallVector<int64_t> axes;
+  for (int64_t axis : llvm::seq<int64_t>(0, like.getRank()))
+    if (!llvm::is_contained(removed, axis))
+      axes.push_back(axis);
+  return BroadcastOp::create(builder, loc, like.clone(typeOf(value).getElementType()), value, axes);
 }
 
 Value moru::graph::broadcastAlongRemoved(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> shape,
                                          ArrayRef<int64_t> removed) {
-  SmallVector<int64_t> axes;
-  for (int64_t axis : llvm::seq<int64_t>(0, shape.size()))
-    if (!llvm::is_contained(removed, axis))
-      axes.push_back(axis);
-  return BroadcastOp::create(builder, loc, RankedTensorType::get(shape, typeOf(value).getElementType()), value, axes);
+  return broadcastAlongRemoved(builder, loc, value, RankedTensorType::get(shape, typeOf(value).getElementType()),
+                               removed);
 }
 
 bool moru::graph::isReduction(Operation *op) { return isa<ReduceSumOp, ReduceProdOp, ReduceMaxOp, ReduceMinOp>(op); }
@@ -102,8 +116,8 @@ LogicalResult BroadcastOp::verify() {
   if (failed(verifyIncreasingAxes(*this, "axes", axes, to.getRank()))) // C2
     return failure();
   for (auto [index, axis] : llvm::enumerate(axes)) // C3
-    if (int64_t size = from.getDimSize(index); size != 1 && size != to.getDimSize(axis))
-      return emitOpError() << "expected operand axis " << index << " to have size 1 or " << to.getDimSize(axis)
+    if (Extent size = getExtent(from, index); size != 1 && size != getExtent(to, axis))
+      return emitOpError() << "expected operand axis " << index << " to have size 1 or " << getExtent(to, axis)
                            << ", got " << size;
   if (from.getElementType() != to.getElementType()) // C4
     return emitOpError() << "expected element type " << from.getElementType() << ", got " << to.getElementType();
@@ -112,7 +126,11 @@ LogicalResult BroadcastOp::verify() {
 
 LogicalResult ReshapeOp::verify() {
   RankedTensorType from = typeOf(getOperand()), to = typeOf(getResult());
-  if (from.getNumElements() != to.getNumElements()) // C1
+  if (!haveSameEntries(from, to) && (isBounded(from) || isBounded(to))) // C3
+    return emitOpError()
+           << "expected every bounded axis to stay itself, with as many entries before and behind it, got " << from
+           << " and " << to;
+  if (!haveSameEntries(from, to)) // C1
     return emitOpError() << "expected " << from.getNumElements() << " entries, got " << to.getNumElements();
   if (from.getElementType() != to.getElementType()) // C2
     return emitOpError() << "expected element type " << from.getElementType() << ", got " << to.getElementType();
@@ -130,10 +148,10 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   if (static_cast<int64_t>(permutation.size()) != type.getRank() || !seen.all()) // C1
     return emitOptionalError(loc, "expected a permutation of ", type.getRank(), " axes, got ", permutation.size(),
                              " entries");
-  SmallVector<int64_t> shape;
+  SmallVector<Extent> shape;
   for (int64_t axis : permutation)
-    shape.push_back(type.getDimSize(axis));
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+    shape.push_back(getExtent(type, axis));
+  results.push_back(getTensorType(shape, type.getElementType()));
   return success();
 }
 
@@ -146,15 +164,20 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
     return emitOptionalError(loc, "expected starts, limits and strides for ", rank, " axes, got ",
                              adaptor.getStarts().size(), ", ", adaptor.getLimits().size(), " and ",
                              adaptor.getStrides().size());
-  SmallVector<int64_t> shape;
+  SmallVector<Extent> shape;
   for (auto [axis, start, limit, stride] :
        llvm::enumerate(adaptor.getStarts(), adaptor.getLimits(), adaptor.getStrides())) {
-    if (start < 0 || limit < start || limit > type.getDimSize(axis) || stride < 1) // C2
-      return emitOptionalError(loc, "expected 0 <= start <= limit <= ", type.getDimSize(axis),
-                               " and stride >= 1 on axis ", axis, ", got ", start, ", ", limit, " and ", stride);
-    shape.push_back((limit - start + stride - 1) / stride);
+    Extent extent = getExtent(type, axis);
+    if (start < 0 || limit < start || limit > extent.size || stride < 1) // C2
+      return emitOptionalError(loc, "expected 0 <= start <= limit <= ", extent.size, " and stride >= 1 on axis ", axis,
+                               ", got ", start, ", ", limit, " and ", stride);
+    if (extent.isBounded() && (start != 0 || limit != extent.size || stride != 1)) // C3
+      return emitOptionalError(loc, "expected all of bounded axis ", axis, " (", extent, "), from 0 to ", extent.size,
+                               " by 1, got ", start, " to ", limit, " by ", stride,
+                               "; slice another axis, or make this one static");
+    shape.push_back(extent.isBounded() ? extent : Extent((limit - start + stride - 1) / stride));
   }
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  results.push_back(getTensorType(shape, type.getElementType()));
   return success();
 }
 
@@ -165,15 +188,20 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
   if (adaptor.getLow().size() != rank || adaptor.getHigh().size() != rank || adaptor.getInterior().size() != rank) // C1
     return emitOptionalError(loc, "expected low, high and interior for ", rank, " axes, got ", adaptor.getLow().size(),
                              ", ", adaptor.getHigh().size(), " and ", adaptor.getInterior().size());
-  SmallVector<int64_t> shape;
+  SmallVector<Extent> shape;
   for (auto [axis, low, high, interior] : llvm::enumerate(adaptor.getLow(), adaptor.getHigh(), adaptor.getInterior())) {
+    Extent extent = getExtent(type, axis);
     if (low < 0 || high < 0 || interior < 0) // C1
       return emitOptionalError(loc, "expected no negative padding on axis ", axis, ", got ", low, ", ", high, " and ",
                                interior);
-    int64_t size = type.getDimSize(axis);
-    shape.push_back(low + size + std::max<int64_t>(size - 1, 0) * interior + high);
+    if (extent.isBounded() && (low != 0 || high != 0 || interior != 0)) // C2
+      return emitOptionalError(loc, "expected no padding on bounded axis ", axis, " (", extent, "), got ", low, ", ",
+                               high, " and ", interior, "; pad another axis, or make this one static");
+    int64_t size = extent.size;
+    shape.push_back(extent.isBounded() ? extent
+                                       : Extent(low + size + std::max<int64_t>(size - 1, 0) * interior + high));
   }
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+  results.push_back(getTensorType(shape, type.getElementType()));
   return success();
 }
 
@@ -186,20 +214,22 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   int64_t axis = adaptor.getAxis();
   if (axis < 0 || axis >= first.getRank()) // C2
     return emitOptionalError(loc, "expected an axis within rank ", first.getRank(), ", got ", axis);
-  SmallVector<int64_t> shape(first.getShape());
-  shape[axis] = 0;
-  for (Value operand : operands) {
-    SmallVector<int64_t> other(typeOf(operand).getShape());
+  SmallVector<Extent> shape = getExtents(first);
+  if (shape[axis].isBounded() && operands.size() > 1) // C4
+    return emitOptionalError(loc, "expected a static axis to concatenate along, got bounded axis ", axis, " (",
+                             shape[axis], "); write into a tensor of static size instead");
+  for (Value operand : operands.drop_front()) {
+    SmallVector<Extent> other = getExtents(typeOf(operand));
     if (other.size() != shape.size() || typeOf(operand).getElementType() != first.getElementType()) // C3
       return emitOptionalError(loc, "expected operands that differ in axis ", axis, " alone, got ", first, " and ",
                                operand.getType());
-    int64_t size = std::exchange(other[axis], shape[axis]);
-    if (other != shape) // C3
+    Extent extent = std::exchange(other[axis], shape[axis]);
+    if (other != shape || extent.isBounded()) // C3
       return emitOptionalError(loc, "expected operands that differ in axis ", axis, " alone, got ", first, " and ",
                                operand.getType());
-    shape[axis] += size;
+    shape[axis].size += extent.size;
   }
-  results.push_back(RankedTensorType::get(shape, first.getElementType()));
+  results.push_back(getTensorType(shape, first.getElementType()));
   return success();
 }
 
@@ -246,24 +276,24 @@ LogicalResult ContractOp::inferReturnTypes(MLIRContext *, std::optional<Location
   if (!areDistinctAxes(lhs.getRank(), lhsOver, lhsBatch) || !areDistinctAxes(rhs.getRank(), rhsOver, rhsBatch)) // C2
     return emitOptionalError(loc, "expected distinct axes within the ranks ", lhs.getRank(), " and ", rhs.getRank());
   for (auto [left, right] : llvm::zip(lhsOver, rhsOver)) // C3
-    if (lhs.getDimSize(left) != rhs.getDimSize(right))
+    if (getExtent(lhs, left) != getExtent(rhs, right))
       return emitOptionalError(loc, "contracting dimensions differ: lhs axis ", left, " has size ",
-                               lhs.getDimSize(left), ", rhs axis ", right, " has size ", rhs.getDimSize(right));
+                               getExtent(lhs, left), ", rhs axis ", right, " has size ", getExtent(rhs, right));
   for (auto [left, right] : llvm::zip(lhsBatch, rhsBatch)) // C3
-    if (lhs.getDimSize(left) != rhs.getDimSize(right))
-      return emitOptionalError(loc, "batch dimensions differ: lhs axis ", left, " has size ", lhs.getDimSize(left),
-                               ", rhs axis ", right, " has size ", rhs.getDimSize(right));
+    if (getExtent(lhs, left) != getExtent(rhs, right))
+      return emitOptionalError(loc, "batch dimensions differ: lhs axis ", left, " has size ", getExtent(lhs, left),
+                               ", rhs axis ", right, " has size ", getExtent(rhs, right));
   if (lhs.getElementType() != rhs.getElementType()) // C4
     return emitOptionalError(loc, "expected equal element types, got ", lhs.getElementType(), " and ",
                              rhs.getElementType());
-  SmallVector<int64_t> shape;
+  SmallVector<Extent> shape;
   for (int64_t axis : lhsBatch)
-    shape.push_back(lhs.getDimSize(axis));
+    shape.push_back(getExtent(lhs, axis));
   for (int64_t axis : freeAxes(lhs.getRank(), lhsOver, lhsBatch))
-    shape.push_back(lhs.getDimSize(axis));
+    shape.push_back(getExtent(lhs, axis));
   for (int64_t axis : freeAxes(rhs.getRank(), rhsOver, rhsBatch))
-    shape.push_back(rhs.getDimSize(axis));
-  results.push_back(RankedTensorType::get(shape, lhs.getElementType()));
+    shape.push_back(getExtent(rhs, axis));
+  results.push_back(getTensorType(shape, lhs.getElementType()));
   return success();
 }
 
@@ -278,10 +308,10 @@ static LogicalResult inferReduction(std::optional<Location> loc, Value operand, 
                                " after ", previous);
     previous = axis;
   }
-  SmallVector<int64_t> shape;
+  SmallVector<Extent> shape;
   for (int64_t axis : freeAxes(type.getRank(), axes, {}))
-    shape.push_back(type.getDimSize(axis));
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
+    shape.push_back(getExtent(type, axis));
+  results.push_back(getTensorType(shape, type.getElementType()));
   return success();
 }
 
@@ -311,12 +341,12 @@ LogicalResult TopKOp::inferReturnTypes(MLIRContext *context, std::optional<Locat
                                        SmallVectorImpl<Type> &results) {
   RankedTensorType type = typeOf(adaptor.getOperand());
   int64_t k = adaptor.getK();
-  if (type.getRank() < 1 || k < 0 || k > type.getShape().back()) // C1
+  if (type.getRank() < 1 || k < 0 || k > getCapacity(type).back()) // C1
     return emitOptionalError(loc, "expected a last axis of at least ", k, " entries, got ", type);
-  SmallVector<int64_t> shape(type.getShape());
+  SmallVector<Extent> shape = getExtents(type);
   shape.back() = k;
-  results.push_back(RankedTensorType::get(shape, type.getElementType()));
-  results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
+  results.push_back(getTensorType(shape, type.getElementType()));
+  results.push_back(getTensorType(shape, IntegerType::get(context, 32)));
   return success();
 }
 
@@ -327,8 +357,6 @@ LogicalResult ArgmaxOp::inferReturnTypes(MLIRContext *context, std::optional<Loc
   if (axis < 0 || axis >= type.getRank() || type.getDimSize(axis) == 0) // C1
     return emitOptionalError(loc, "expected an axis of at least one entry within rank ", type.getRank(), ", got ",
                              axis);
-  SmallVector<int64_t> shape(type.getShape());
-  shape.erase(shape.begin() + axis);
-  results.push_back(RankedTensorType::get(shape, IntegerType::get(context, 32)));
+  results.push_back(dropAxis(type, axis).clone(IntegerType::get(context, 32)));
   return success();
 }

@@ -486,6 +486,8 @@ void ScanHoister::dissolve() {
 }
 
 void HoistFromScan::runOnOperation() {
+  if (failed(verifyStatic(getOperation())))
+    return signalPassFailure();
   SmallVector<ScanOp> scans;
   getOperation().walk([&](ScanOp scan) { scans.push_back(scan); }); // Inner scans come first.
   IRRewriter rewriter(&getContext());

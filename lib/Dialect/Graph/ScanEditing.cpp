@@ -27,7 +27,7 @@ static ScanOp rebuildAroundBody(RewriterBase &rewriter, ScanOp scan, ValueRange 
                                 ArrayRef<int64_t> inputAxes, ArrayRef<int64_t> outputAxes) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(scan);
-  auto result = ScanOp::create(rewriter, scan.getLoc(), inits, inputs, scan.getLength(), inputAxes, outputAxes,
+  auto result = ScanOp::create(rewriter, scan.getLoc(), inits, inputs, scan.getSteps(), inputAxes, outputAxes,
                                scan.getReverse(), scan.getYield().getOutputs().getTypes());
   result->setDiscardableAttrs(scan->getDiscardableAttrDictionary());
   rewriter.eraseBlock(result.getBodyBlock());
@@ -44,10 +44,7 @@ ScanOp moru::graph::extendScan(RewriterBase &rewriter, ScanOp scan, ArrayRef<Sta
   for (const Stacked &input : inputs) {
     inputValues.push_back(input.value);
     inputAxes.push_back(input.axis);
-    SmallVector<int64_t> shape(typeOf(input.value).getShape());
-    shape.erase(shape.begin() + input.axis);
-    scan.getBodyBlock()->addArgument(RankedTensorType::get(shape, typeOf(input.value).getElementType()),
-                                     input.value.getLoc());
+    scan.getBodyBlock()->addArgument(dropAxis(typeOf(input.value), input.axis), input.value.getLoc());
   }
   YieldOp yield = scan.getYield();
   rewriter.modifyOpInPlace(yield, [&] {

@@ -192,7 +192,7 @@ void ScanReverser::appendForwardOutputs() {
   SmallVector<int64_t> axes(scan.getOutputAxes());
   llvm::append_range(axes, newAxes);
   OpBuilder forward(scan);
-  auto extended = ScanOp::create(forward, scan.getLoc(), scan.getInits(), scan.getInputs(), scan.getLength(),
+  auto extended = ScanOp::create(forward, scan.getLoc(), scan.getInits(), scan.getInputs(), scan.getSteps(),
                                  scan.getInputAxes(), axes, scan.getReverse(), scan.getYield().getOutputs().getTypes());
   extended->setDiscardableAttrs(scan->getDiscardableAttrDictionary());
   extended.getBody().takeBody(scan.getBody());
@@ -208,7 +208,7 @@ void ScanReverser::appendForwardOutputs() {
 
 LogicalResult ScanReverser::build() {
   Location loc = scan.getLoc();
-  auto holder = ScanOp::create(builder, loc, {}, {}, scan.getLength(), {}, {}, !scan.getReverse(), TypeRange());
+  auto holder = ScanOp::create(builder, loc, {}, {}, scan.getSteps(), {}, {}, !scan.getReverse(), TypeRange());
   body = holder.getBodyBlock();
   bodyBuilder.setInsertionPointToEnd(body);
   Cotangents inner(bodyBuilder, *scan.getBodyBlock(), findTargets());
@@ -265,7 +265,7 @@ LogicalResult ScanReverser::build() {
     inputValues.push_back(input.output ? Value(scan.getOutputResults()[*input.output]) : input.value);
     inputAxes.push_back(input.axis);
   }
-  auto reverse = ScanOp::create(builder, loc, inits, inputValues, scan.getLength(), inputAxes, outputAxes,
+  auto reverse = ScanOp::create(builder, loc, inits, inputValues, scan.getSteps(), inputAxes, outputAxes,
                                 !scan.getReverse(), ValueRange(outputs).getTypes());
   reverse.getBody().takeBody(holder.getBody());
   holder.erase();

@@ -38,6 +38,8 @@ static void removeMarksForGradients(func::FuncOp function) {
 }
 
 void SimplifyAlgebra::runOnOperation() {
+  if (failed(verifyStatic(getOperation())))
+    return signalPassFailure();
   removeMarksForGradients(getOperation());
   MLIRContext *context = &getContext();
   RewritePatternSet patterns(context);

@@ -562,7 +562,7 @@ func.func @gradient_c2(%x: tensor<f32>) {
 
 // Dimensions are static.
 func.func @dynamic_shape(%x: tensor<?xf32>) {
-  // expected-error @below {{'graph.tanh' op operand #0 must be static tensor of floating point}}
+  // expected-error @below {{'graph.tanh' op operand #0 must be static or bounded tensor of floating point}}
   %0 = graph.tanh %x : tensor<?xf32>
   return
 }
@@ -780,7 +780,7 @@ func.func @logsumexp_c1(%x: tensor<2x5xf32>) {
 // -----
 
 func.func @layer_norm_c1(%x: tensor<2x0xf32>, %g: tensor<0xf32>) {
-  // expected-error @below {{expected at least one entry along the last axis, got 'tensor<2x0xf32>'}}
+  // expected-error @below {{expected a static last axis of at least one entry, got 'tensor<2x0xf32>'}}
   %0 = graph.layer_norm %x, %g, %g epsilon 0.1 : tensor<2x0xf32>, tensor<0xf32>
   return
 }
@@ -804,7 +804,7 @@ func.func @layer_norm_c3(%x: tensor<2x3xf32>, %g: tensor<3xf32>) {
 // -----
 
 func.func @rms_norm_c1(%x: tensor<f32>, %g: tensor<1xf32>) {
-  // expected-error @below {{expected at least one entry along the last axis, got 'tensor<f32>'}}
+  // expected-error @below {{expected a static last axis of at least one entry, got 'tensor<f32>'}}
   %0 = graph.rms_norm %x, %g epsilon 0.1 : tensor<f32>, tensor<1xf32>
   return
 }
@@ -891,7 +891,7 @@ func.func @softmax_cross_entropy_c2(%x: tensor<2x3xf32>, %t: tensor<2xi32>) {
 // -----
 
 func.func @softmax_cross_entropy_c3(%x: tensor<2x0xf32>, %t: tensor<2xi32>) {
-  // expected-error @below {{expected at least one class, got 'tensor<2x0xf32>'}}
+  // expected-error @below {{expected a static number of classes, at least one, got 'tensor<2x0xf32>'}}
   // expected-error @below {{failed to infer returned types}}
   %0 = graph.softmax_cross_entropy %x, %t ignore -1 : tensor<2x0xf32>, tensor<2xi32> -> tensor<f32>
   return

@@ -16,8 +16,12 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace moru::graph {
+struct Extent;
 class Cotangents;
 } // namespace moru::graph
+
+#include "mlir/IR/TensorEncoding.h"
+#include "moru/Dialect/Graph/Dims.h"
 
 #include "moru/Dialect/Graph/GraphDialect.h.inc"
 #include "moru/Dialect/Graph/GraphEnums.h.inc"
@@ -38,6 +42,9 @@ namespace moru::graph {
 /// A constant of `type` with all entries equal to `value` (converted to the element type).
 mlir::Value createSplat(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType type, double value);
 
+/// `value` broadcast to the shape of `like`, bounded axes included; see below.
+mlir::Value broadcastTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::RankedTensorType like);
+
 /// `value` (rank 0 or any shape reachable by adding leading axes) broadcast to `shape`, aligned at the last axis.
 mlir::Value broadcastTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> shape);
 
@@ -45,6 +52,9 @@ mlir::Value broadcastTo(mlir::OpBuilder &builder, mlir::Location loc, mlir::Valu
 /// reduction over `removed`.
 mlir::Value broadcastAlongRemoved(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value,
                                   llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> removed);
+/// The same with the shape of `like`, bounded axes included.
+mlir::Value broadcastAlongRemoved(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value,
+                                  mlir::RankedTensorType like, llvm::ArrayRef<int64_t> removed);
 
 /// The sum, product, least or largest along axes; and these axes.
 bool isReduction(mlir::Operation *op);

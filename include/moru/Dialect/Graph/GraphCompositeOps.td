@@ -104,6 +104,7 @@ def Graph_GatherAlongAxisOp : Graph_CompositeOp<"gather_along_axis", [InferTypeO
     Constraints:
     - (C1) `axis` is within the rank.
     - (C2) ids have the shape of the operand but for `axis`.
+    - (C3) the shapes are static.
 
     ```mlir
     %y = graph.gather_along_axis %x[%ids] along 1 : tensor<2x5xf32>, tensor<2x3xi32> -> tensor<2x3xf32>
@@ -165,7 +166,7 @@ def Graph_LayerNormOp : Graph_CompositeOp<"layer_norm",
     `dy * n` and `dy` over the rows.
 
     Constraints:
-    - (C1) the operand has rank 1 or more, and at least one entry along the last axis.
+    - (C1) the operand has rank 1 or more, and a static last axis of at least one entry.
     - (C2) gain and bias have the element type of the operand and the shape of its last axis.
     - (C3) `epsilon` is not negative.
 
@@ -186,7 +187,7 @@ def Graph_RmsNormOp : Graph_CompositeOp<"rms_norm", [Graph_Differentiable, AllTy
     `dn = dy * gain`; `dgain` is the sum of `dy * n` over the rows.
 
     Constraints:
-    - (C1) the operand has rank 1 or more, and at least one entry along the last axis.
+    - (C1) the operand has rank 1 or more, and a static last axis of at least one entry.
     - (C2) the gain has the element type of the operand and the shape of its last axis.
     - (C3) `epsilon` is not negative.
 
@@ -251,7 +252,7 @@ def Graph_SoftmaxCrossEntropyOp : Graph_CompositeOp<"softmax_cross_entropy", [Gr
     Constraints:
     - (C1) the shape of the targets is that of the logits without the last axis.
     - (C2) `smoothing` is in [0, 1].
-    - (C3) there is at least one class.
+    - (C3) the number of classes is static, and at least 1.
 
     ```mlir
     %loss = graph.softmax_cross_entropy %logits, %targets ignore -1 : tensor<2x3x10xf32>, tensor<2x3xi32> -> tensor<f32>

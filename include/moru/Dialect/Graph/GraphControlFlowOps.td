@@ -26,6 +26,7 @@ def Graph_ScanOp : Graph_RegionOp<"scan", [AttrSizedOperandSegments, Graph_Diffe
     Step s of `length` works on index t = s, or t = length-1-s if `reverse`. The body's arguments are the carried values and, for each
     input, its slice at t (without the axis). The body yields the next carried values and, for each output, the slice to store at t.
     Results: the last carried values, then the stacked outputs. The body may use values from outside.
+    `len max 10` in place of `10` names a bounded dimension: there are as many steps as it has entries.
     Gradient: a scan in the other direction.
 
     Constraints:
@@ -44,14 +45,15 @@ def Graph_ScanOp : Graph_RegionOp<"scan", [AttrSizedOperandSegments, Graph_Diffe
     ```
   }];
   let arguments = (ins Variadic<Graph_Tensor>:$inits, Variadic<Graph_Tensor>:$inputs, I64Attr:$length,
-                       DenseI64ArrayAttr:$inputAxes, DenseI64ArrayAttr:$outputAxes, UnitAttr:$reverse);
+                       DenseI64ArrayAttr:$inputAxes, DenseI64ArrayAttr:$outputAxes, UnitAttr:$reverse,
+                       OptionalAttr<StrAttr>:$lengthName);
   let results = (outs Variadic<Graph_Tensor>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [
-    OpBuilder<(ins "::mlir::ValueRange":$inits, "::mlir::ValueRange":$inputs, "int64_t":$length, "::llvm::ArrayRef<int64_t>":$inputAxes,
+    OpBuilder<(ins "::mlir::ValueRange":$inits, "::mlir::ValueRange":$inputs, "::moru::graph::Extent":$length, "::llvm::ArrayRef<int64_t>":$inputAxes,
                    "::llvm::ArrayRef<int64_t>":$outputAxes, "bool":$reverse, "::mlir::TypeRange":$outputSliceTypes)>
   ];
   let extraClassDeclaration = [{
@@ -63,6 +65,8 @@ def Graph_ScanOp : Graph_RegionOp<"scan", [AttrSizedOperandSegments, Graph_Diffe
     ::mlir::ResultRange getCarryResults() { return getResults().take_front(getNumCarries()); }
     ::mlir::ResultRange getOutputResults() { return getResults().drop_front(getNumCarries()); }
     YieldOp getYield();
+    /// The number of steps, or the bounded dimension that has it.
+    Extent getSteps();
   }];
   let hasCanonicalizer = 1;
 }

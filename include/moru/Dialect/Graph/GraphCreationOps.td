@@ -53,6 +53,7 @@ def Graph_RandomOp : Graph_PureOp<"random", [Graph_NotDifferentiable]> {
     Entry i (in row-major order) is made of the first word of the Philox4x32-10 block with the words of the key, the low one first, as key and
     (low word of i, high word of i, `stream`, counter) as counter; see `moru/Support/Philox.h`. `bits`: these 32 bits; `uniform`:
     `(bits >> 8) * 2^-24`, in [0, 1). The same operands give the same numbers: a program counts its steps, and gives each operation a stream.
+    With bounded axes i is the place in a tensor of the maxima.
 
     Constraints:
     - (C1) the key is a `tensor<i64>`, the counter a `tensor<i32>`.

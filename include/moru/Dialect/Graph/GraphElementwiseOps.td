@@ -98,7 +98,7 @@ def Graph_Direction : I32EnumAttr<"Direction", "how two numbers are compared", [
 }
 def Graph_DirectionAttr : EnumAttr<Graph_Dialect, Graph_Direction, "direction">;
 
-def Graph_CompareOp : Graph_PureOp<"compare", [SameTypeOperands, SameOperandsAndResultShape, Elementwise,
+def Graph_CompareOp : Graph_PureOp<"compare", [SameTypeOperands, SameOperandsAndResultShape, Graph_SameExtents, Elementwise,
     Graph_NotDifferentiable]> {
   let summary = "a comparison, entry by entry";
   let description = [{
@@ -115,7 +115,7 @@ def Graph_CompareOp : Graph_PureOp<"compare", [SameTypeOperands, SameOperandsAnd
   let hasFolder = 1;
 }
 
-def Graph_SelectOp : Graph_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse", "result"]>, SameOperandsAndResultShape, Elementwise,
+def Graph_SelectOp : Graph_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse", "result"]>, SameOperandsAndResultShape, Graph_SameExtents, Elementwise,
     Graph_Differentiable]> {
   let summary = "one of two values, entry by entry";
   let description = [{
@@ -132,7 +132,7 @@ def Graph_SelectOp : Graph_PureOp<"select", [AllTypesMatch<["onTrue", "onFalse",
   let hasCanonicalizer = 1;
 }
 
-def Graph_ConvertOp : Graph_PureOp<"convert", [SameOperandsAndResultShape, Elementwise, Graph_Differentiable]> {
+def Graph_ConvertOp : Graph_PureOp<"convert", [SameOperandsAndResultShape, Graph_SameExtents, Elementwise, Graph_Differentiable]> {
   let summary = "the same numbers in another element type";
   let description = [{
     Float to float rounds to nearest even; float to integer truncates toward zero and saturates, NaN gives 0; to i1: is not zero; from

@@ -54,7 +54,7 @@ def Graph_DynamicSliceOp : Graph_PureOp<"dynamic_slice", [Graph_Differentiable, 
     Constraints:
     - (C1) `starts` and `sizes` have one entry per axis.
     - (C2) the starts have rank 0.
-    - (C3) `0 <= sizes <=` the sizes of the operand.
+    - (C3) `0 <= sizes <=` the sizes of the operand; its maximum for a bounded axis.
 
     ```mlir
     %y = graph.dynamic_slice %x at(%i, %j) sizes [1, 3] : (tensor<4x8xf32>, tensor<i32>, tensor<i32>) -> tensor<1x3xf32>
@@ -74,7 +74,7 @@ def Graph_DynamicUpdateSliceOp : Graph_PureOp<"dynamic_update_slice", [Graph_Dif
     Constraints:
     - (C1) `starts` has one entry per axis.
     - (C2) the starts have rank 0.
-    - (C3) the update has the element type and the rank of the operand and is nowhere larger.
+    - (C3) the update has the element type and the rank of the operand and is nowhere larger; bounded axes are the same.
     - (C4) the result has the type of the operand.
 
     ```mlir

@@ -6,6 +6,7 @@
 #define MORU_DIALECT_GRAPH_GRAPHOPBASE_TD
 
 include "moru/Dialect/Graph/GraphDialect.td"
+include "moru/Dialect/Graph/GraphDims.td"
 include "moru/Dialect/Graph/GraphInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpAsmInterface.td"
@@ -17,12 +18,17 @@ def Graph_Float : AnyTypeOf<[F32, F64, BF16]>;
 def Graph_Integer : AnyTypeOf<[I32, I64]>;
 def Graph_Element : AnyTypeOf<[F32, F64, BF16, I32, I64, I1]>;
 
-class Graph_TensorOf<list<Type> elements, string what> : TensorOf<elements, [HasStaticShapePred], what>;
-def Graph_Tensor : Graph_TensorOf<[F32, F64, BF16, I32, I64, I1], "static tensor">;
-def Graph_FloatTensor : Graph_TensorOf<[F32, F64, BF16], "static tensor of floating point">;
-def Graph_IntegerTensor : Graph_TensorOf<[I32, I64], "static tensor of i32 or i64">;
-def Graph_NumberTensor : Graph_TensorOf<[F32, F64, BF16, I32, I64], "static tensor of numbers">;
-def Graph_BoolTensor : Graph_TensorOf<[I1], "static tensor of i1">;
+/// Every axis is static, or has a name and a maximum (GraphDims.td).
+def Graph_HasExtents : CPred<"::moru::graph::hasExtents(::llvm::cast<::mlir::ShapedType>($_self))">;
+class Graph_TensorOf<list<Type> elements, string what> : TensorOf<elements, [Graph_HasExtents], what>;
+def Graph_Tensor : Graph_TensorOf<[F32, F64, BF16, I32, I64, I1], "static or bounded tensor">;
+def Graph_FloatTensor : Graph_TensorOf<[F32, F64, BF16], "static or bounded tensor of floating point">;
+def Graph_IntegerTensor : Graph_TensorOf<[I32, I64], "static or bounded tensor of i32 or i64">;
+def Graph_NumberTensor : Graph_TensorOf<[F32, F64, BF16, I32, I64], "static or bounded tensor of numbers">;
+def Graph_BoolTensor : Graph_TensorOf<[I1], "static or bounded tensor of i1">;
+
+/// The axes of all operands and results have the same sizes and names.
+def Graph_SameExtents : NativeOpTrait<"SameExtents"> { let cppNamespace = "::moru::graph"; }
 
 class Graph_Op<string mnemonic, list<Trait> traits = []> : Op<Graph_Dialect, mnemonic, traits>;
 

@@ -110,7 +110,8 @@ def Graph_TopKOp : Graph_PureOp<"top_k", [Graph_Differentiable, InferTypeOpAdapt
     Gradient: the cotangents of the values go to the entries they came from.
 
     Constraints:
-    - (C1) the operand has rank 1 or more, and `0 <= k <=` the size of its last axis.
+    - (C1) the operand has rank 1 or more, and `0 <= k <=` the size of its last axis; a length of less is an error at
+      run time.
 
     ```mlir
     %values, %indices = graph.top_k 2 of %x : tensor<3x5xf32> -> tensor<3x2xf32>, tensor<3x2xi32>

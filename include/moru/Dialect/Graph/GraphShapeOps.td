@@ -39,6 +39,7 @@ def Graph_ReshapeOp : Graph_PureOp<"reshape", [Graph_Differentiable]> {
     Constraints:
     - (C1) both shapes have the same number of entries.
     - (C2) the element types are equal.
+    - (C3) a bounded axis stays itself: as many entries before it and behind it.
 
     ```mlir
     %y = graph.reshape %x : tensor<2x6xf32> -> tensor<3x4xf32>
@@ -80,6 +81,7 @@ def Graph_SliceOp : Graph_PureOp<"slice", [Graph_Differentiable, InferTypeOpAdap
     Constraints:
     - (C1) `starts`, `limits`, `strides` have one entry per axis.
     - (C2) `0 <= starts <= limits <= size`, `strides >= 1`.
+    - (C3) of a bounded axis all is taken: from 0 to the maximum by 1.
 
     ```mlir
     %y = graph.slice %x from [0, 1] to [2, 3] by [1, 1] : tensor<2x4xf32> -> tensor<2x2xf32>
@@ -100,6 +102,7 @@ def Graph_PadOp : Graph_PureOp<"pad", [Graph_Differentiable, InferTypeOpAdaptor]
 
     Constraints:
     - (C1) `low`, `high`, `interior` have one entry per axis, none negative.
+    - (C2) on a bounded axis they are 0.
 
     ```mlir
     %y = graph.pad %x low [0, 1] high [0, 1] interior [0, 0] : tensor<2x2xf32> -> tensor<2x4xf32>
@@ -120,6 +123,7 @@ def Graph_ConcatOp : Graph_PureOp<"concat", [Graph_Differentiable, InferTypeOpAd
     - (C1) there is at least one operand.
     - (C2) `axis` is within the rank.
     - (C3) element types, ranks and all sizes but that of `axis` are equal.
+    - (C4) `axis` is static, unless there is one operand.
 
     ```mlir
     %z = graph.concat %x, %y along 1 : (tensor<2x3xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>

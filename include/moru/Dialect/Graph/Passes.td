@@ -27,6 +27,38 @@ def ExpandGradients : Pass<"graph-expand-gradients", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moru::graph::GraphDialect"];
 }
 
+def PadBounded : Pass<"graph-pad-bounded", "::mlir::func::FuncOp"> {
+  let summary = "make bounded dimensions static, at their maxima, with masks";
+  let description = [{
+    Every axis of a name gets the size of the name's maximum; its length becomes an i32 argument of role `length`, called as the name. Entries
+    behind the length, the padding, may hold anything, NaN too, and never reach a result: masks are inserted where an operation combines
+    entries along the axis (zeros for contractions, sums and cumulative sums from behind, the least number for maxima, argmax and softmax,
+    the ignored class for losses, an id outside the table for scatter_add), where a gather could find padding, and in loops over the axis,
+    which keep what they carry in the steps behind the length. A composite that combines along the axis and has no mask of its own is replaced
+    with its definition first. Entry by entry, padding stays padding, and nothing is done.
+
+    `graph.lengths` of an argument or result says which of its axes have which lengths.
+
+    ```mlir
+    // before
+    %y = graph.exp %x : tensor<?x2xf32, #graph.dims<len max 8, _>>
+    %s = graph.reduce_sum %y over [0] : tensor<?x2xf32, #graph.dims<len max 8, _>> -> tensor<2xf32>
+    // after
+    func.func @example(%x: tensor<8x2xf32> {graph.lengths = ["len", ""]}, %len: tensor<i32> {graph.name = "len", graph.role = "length"}) -> …
+    %index = graph.iota along 0 : tensor<8xi32>
+    %limit = graph.broadcast %len along [] : tensor<i32> -> tensor<8xi32>
+    %inside = graph.compare lt %index, %limit : tensor<8xi32> -> tensor<8xi1>
+    %y = graph.exp %x : tensor<8x2xf32>
+    %zero = graph.constant dense<0.000000e+00> : tensor<f32>
+    %mask = graph.broadcast %inside along [0] : tensor<8xi1> -> tensor<8x2xi1>
+    %zeros = graph.broadcast %zero along [] : tensor<f32> -> tensor<8x2xf32>
+    %masked = graph.select %mask, %y, %zeros : tensor<8x2xi1>, tensor<8x2xf32>
+    %s = graph.reduce_sum %masked over [0] : tensor<8x2xf32> -> tensor<2xf32>
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
 def HoistFromScan : Pass<"graph-hoist-from-scan", "::mlir::func::FuncOp"> {
   let summary = "move work that does not need the carry out of scans";
   let description = [{
