@@ -7,6 +7,7 @@
 #include "moru/Compiler/Codegen.h"
 #include "moru/Compiler/LoadExecutable.h"
 #include "moru/Compiler/ReadSignature.h"
+#include "moru/Dialect/Graph/Dims.h"
 #include "moru/Dialect/Kernel/Kernel.h"
 #include "moru/Dialect/Kernel/PlanTable.h"
 #include "moru/Pipeline/Pipeline.h"
@@ -190,7 +191,7 @@ static bool isAddressable(mlir::Type type) {
   if (!tensor)
     return true;
   uint64_t bytes = 8;
-  for (int64_t size : tensor.getShape())
+  for (int64_t size : graph::hasExtents(tensor) ? graph::getCapacity(tensor) : SmallVector<int64_t>(tensor.getShape()))
     if (!ShapedType::isDynamic(size) && size > 0)
       bytes = SaturatingMultiply(bytes, uint64_t(size));
   constexpr uint64_t kAddressSpace = uint64_t(1) << 47; // of a process on x86-64

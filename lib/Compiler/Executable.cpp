@@ -29,6 +29,13 @@ struct BoundFunction {
   std::vector<HostTensor> staged;
   /// For each result: its own tensor, unused where it is donated.
   std::vector<HostTensor> owned;
+  /// For each result with bounded axes: its entries within the lengths.
+  std::vector<HostTensor> cropped;
+  /// For each argument of role length: what it is in this call, as the code reads it, and the input that says so.
+  std::vector<int32_t> lengths;
+  std::vector<const ArgumentSignature *> lengthSources;
+  /// The values of a call, in the order of `inputs`.
+  std::vector<const HostTensor *> given;
   /// For each result: where it is after a call.
   std::vector<const HostTensor *> results;
   bool ready = false;
@@ -102,8 +109,15 @@ BoundFunction Executable::Implementation::bind(const FunctionSignature &function
   bound.residents.resize(function.arguments.size());
   bound.staged.resize(function.arguments.size());
   bound.owned.resize(function.results.size());
+  bound.cropped.resize(function.results.size());
   bound.results.resize(function.results.size());
+  bound.lengths.resize(function.arguments.size());
+  bound.lengthSources.resize(function.arguments.size());
   for (auto [index, argument] : enumerate(function.arguments)) {
+    if (argument.role == Role::Length) {
+      bound.pointers[index] = &bound.lengths[index];
+      continue;
+    }
     if (argument.role == Role::Input) {
       bound.inputs.push_back(index);
       continue;
@@ -111,6 +125,7 @@ BoundFunction Executable::Implementation::bind(const FunctionSignature &function
     bound.residents[index] = findResident(argument.name);
     bound.pointers[index] = bound.residents[index]->bytes();
   }
+  bound.given.resize(bound.inputs.size());
   return bound;
 }
 
@@ -174,6 +189,9 @@ void prepare(BoundFunction &function) {
       function.staged[result.donated] = HostTensor::zeros(argument.type, argument.shape);
     function.results[index] = resident ? resident : &function.staged[result.donated];
   }
+  for (auto [index, result] : enumerate(signature.results))
+    if (!result.lengths.empty())
+      function.results[index] = &function.cropped[index];
   function.ready = true;
 }
 
@@ -190,9 +208,41 @@ bool belongsToCall(const BoundFunction &function, const void *bytes) {
   return any_of(function.staged, [&](const HostTensor &tensor) { return tensor.bytes() == bytes; });
 }
 
-/// Gives the call an input: in place, or as a copy where the call would overwrite it.
+/// Copies the entries at the places that two row-major shapes of one rank have in common.
+void copyCommon(const HostTensor &from, HostTensor &to) {
+  size_t rank = from.shape().size(), bytes = elementSize(from.type());
+  if (rank == 0 || from.numElements() == 0 || to.numElements() == 0)
+    return;
+  std::vector<int64_t> common, index(rank, 0);
+  for (auto [a, b] : zip_equal(from.shape(), to.shape()))
+    common.push_back(std::min(a, b));
+  const char *source = static_cast<const char *>(from.bytes());
+  char *target = static_cast<char *>(to.bytes());
+  for (bool more = true; more;) {
+    int64_t sourceRow = 0, targetRow = 0;
+    for (size_t axis = 0; axis < rank; ++axis) {
+      sourceRow = sourceRow * from.shape()[axis] + index[axis];
+      targetRow = targetRow * to.shape()[axis] + index[axis];
+    }
+    std::memcpy(target + targetRow * bytes, source + sourceRow * bytes, common.back() * bytes);
+    more = false;
+    for (size_t axis = rank - 1; axis-- > 0 && !more;)
+      if (more = ++index[axis] < common[axis]; !more)
+        index[axis] = 0;
+  }
+}
+
+/// Gives the call an input: in place, or as a copy where the call would overwrite it or where it has bounded axes.
 void place(BoundFunction &function, size_t argument, const HostTensor &value) {
   HostTensor &staged = function.staged[argument];
+  if (const ArgumentSignature &signature = function.signature->arguments[argument]; !signature.lengths.empty()) {
+    // What earlier calls have left behind the lengths is padding, which no result depends on.
+    if (staged.shape() != signature.shape || staged.type() != signature.type)
+      staged = HostTensor::zeros(signature.type, signature.shape);
+    copyCommon(value, staged);
+    function.pointers[argument] = staged.bytes();
+    return;
+  }
   if (value.numElements() == 0 || (!isDonated(function, argument) && !belongsToCall(function, value.bytes()))) {
     function.pointers[argument] = const_cast<void *>(value.bytes());
     return;
@@ -210,19 +260,79 @@ std::string describeInputs(const BoundFunction &function) {
   return join(map_range(function.inputs,
                         [&](size_t index) {
                           const ArgumentSignature &argument = function.signature->arguments[index];
-                          return argument.name + " " + toString(argument.type, argument.shape);
+                          return argument.name + " " + toString(argument);
                         }),
               ", ");
 }
 
 Failure mismatch(const BoundFunction &function, const ArgumentSignature &argument, const HostTensor &value) {
-  return {function.signature->name + ": input '" + argument.name + "': expected " +
-          toString(argument.type, argument.shape) + ", got " + value.toString() +
-          "; convert the data, or compile the program for this shape"};
+  return {function.signature->name + ": input '" + argument.name + "': expected " + toString(argument) + ", got " +
+          value.toString() + "; convert the data, or compile the program for this shape"};
 }
 
 bool fits(const ArgumentSignature &argument, const HostTensor &value) {
-  return argument.type == value.type() && argument.shape == value.shape();
+  if (argument.type != value.type() || argument.shape.size() != value.shape().size())
+    return false;
+  for (auto [axis, expected, got] : enumerate(argument.shape, value.shape()))
+    if (got > expected || (got < expected && (argument.lengths.empty() || argument.lengths[axis].empty())))
+      return false;
+  return true;
+}
+
+/// Notes the lengths that an input of bounded shape has; all inputs must agree.
+Result<void> takeLengths(BoundFunction &function, const ArgumentSignature &argument, const HostTensor &value) {
+  for (auto [axis, name] : enumerate(argument.lengths)) {
+    if (name.empty())
+      continue;
+    auto &arguments = function.signature->arguments;
+    size_t place = find_if(arguments, [&](auto &other) { return other.role == Role::Length && other.name == name; }) -
+                   arguments.begin();
+    int64_t size = value.shape()[axis];
+    const ArgumentSignature *&source = function.lengthSources[place];
+    if (source && function.lengths[place] != size)
+      return Failure{function.signature->name + ": input '" + argument.name + "': expected " +
+                     std::to_string(function.lengths[place]) + " entries along axis " + std::to_string(axis) + " (" +
+                     name + ", as in '" + source->name + "'), got " + std::to_string(size)};
+    if (size < arguments[place].minimum)
+      return Failure{function.signature->name + ": input '" + argument.name + "': expected at least " +
+                     std::to_string(arguments[place].minimum) + " entries along axis " + std::to_string(axis) + " (" +
+                     name + "), got " + std::to_string(size)};
+    source = &argument;
+    function.lengths[place] = int32_t(size);
+  }
+  return {};
+}
+
+/// The lengths of a call, from its inputs.
+Result<void> findLengths(BoundFunction &function) {
+  std::fill(function.lengthSources.begin(), function.lengthSources.end(), nullptr);
+  for (auto [index, value] : zip_equal(function.inputs, function.given))
+    if (Result<void> taken = takeLengths(function, function.signature->arguments[index], *value); !taken)
+      return taken;
+  return {};
+}
+
+/// The shape of a result in this call.
+Shape actualShape(const BoundFunction &function, const ResultSignature &result) {
+  Shape shape = result.shape;
+  for (auto [size, name] : zip_equal(shape, result.lengths))
+    for (auto [index, argument] : enumerate(function.signature->arguments))
+      if (argument.role == Role::Length && argument.name == name)
+        size = function.lengths[index];
+  return shape;
+}
+
+/// Copies the entries of bounded results that are within the lengths.
+void cropResults(BoundFunction &function) {
+  for (auto [index, result] : enumerate(function.signature->results)) {
+    if (result.lengths.empty())
+      continue;
+    Shape shape = actualShape(function, result);
+    HostTensor &cropped = function.cropped[index];
+    if (cropped.shape() != shape || cropped.type() != result.type)
+      cropped = HostTensor::zeros(result.type, shape);
+    copyCommon(result.donated < 0 ? function.owned[index] : function.staged[result.donated], cropped);
+  }
 }
 
 Result<void> checkPositional(const BoundFunction &function, std::span<const HostTensor *const> inputs) {
@@ -255,8 +365,7 @@ Result<void> checkNamed(const BoundFunction &function, ArrayRef<NamedInput> inpu
     const ArgumentSignature &argument = function.signature->arguments[index];
     const NamedInput *input = findInput(inputs, argument.name);
     if (!input)
-      return Failure{name + ": expected input '" + argument.name + "' " + toString(argument.type, argument.shape) +
-                     ", got none"};
+      return Failure{name + ": expected input '" + argument.name + "' " + toString(argument) + ", got none"};
     if (!fits(argument, input->value))
       return mismatch(function, argument, input->value);
   }
@@ -267,27 +376,34 @@ Outputs invoke(BoundFunction &function, moru_context *context) {
   int32_t status = function.address(context, function.pointers.data());
   if (status != 0)
     return Failure{function.signature->name + ": expected the function to end with 0, got " + std::to_string(status)};
+  cropResults(function);
   return Outputs(function);
+}
+
+/// With `given`, which fits.
+Outputs runGiven(BoundFunction &function, moru_context *context) {
+  if (Result<void> found = findLengths(function); !found)
+    return found.failure();
+  if (!function.ready)
+    prepare(function);
+  for (auto [index, value] : zip_equal(function.inputs, function.given))
+    place(function, index, *value);
+  return invoke(function, context);
 }
 
 Outputs runNamed(BoundFunction &function, moru_context *context, ArrayRef<NamedInput> inputs) {
   if (Result<void> checked = checkNamed(function, inputs); !checked)
     return checked.failure();
-  if (!function.ready)
-    prepare(function);
-  for (size_t index : function.inputs)
-    place(function, index, findInput(inputs, function.signature->arguments[index].name)->value);
-  return invoke(function, context);
+  for (auto [given, index] : zip_equal(function.given, function.inputs))
+    given = &findInput(inputs, function.signature->arguments[index].name)->value;
+  return runGiven(function, context);
 }
 
 Outputs runPositional(BoundFunction &function, moru_context *context, std::span<const HostTensor *const> inputs) {
   if (Result<void> checked = checkPositional(function, inputs); !checked)
     return checked.failure();
-  if (!function.ready)
-    prepare(function);
-  for (auto [i, index] : enumerate(function.inputs))
-    place(function, index, *inputs[i]);
-  return invoke(function, context);
+  copy(inputs, function.given.begin());
+  return runGiven(function, context);
 }
 
 Failure unknownFunction(std::string_view name, const std::string &names) {

@@ -59,13 +59,13 @@ private:
   }
 
   LogicalResult readRole(StringAttr role, Role &result) {
-    for (Role candidate : {Role::Input, Role::Parameter, Role::State}) {
+    for (Role candidate : {Role::Input, Role::Parameter, Role::State, Role::Length}) {
       if (!role || role.getValue() == StringRef(toString(candidate))) {
         result = candidate;
         return success();
       }
     }
-    return function.emitOpError("expected graph.role to be input, parameter or state, got ") << role;
+    return function.emitOpError("expected graph.role to be input, parameter, state or length, got ") << role;
   }
 
   LogicalResult readArgument(unsigned index, Type type) {
@@ -80,10 +80,22 @@ private:
     if (failed(readTyped(argument, type, name, "arg" + Twine(index), argumentNames)) ||
         failed(readRole(role, argument.role)))
       return failure();
+    argument.lengths = readLengths(function.getArgAttrOfType<ArrayAttr>(index, GraphDialect::kLengthsAttr));
+    if (auto minimum = function.getArgAttrOfType<IntegerAttr>(index, GraphDialect::kMinimumAttr))
+      argument.minimum = minimum.getInt();
     if (auto updated = function.getArgAttrOfType<StringAttr>(index, KernelDialect::kUpdatedAttr))
-      signature.results.push_back({updated.str(), argument.type, argument.shape, int64_t(signature.arguments.size())});
+      signature.results.push_back(
+          {updated.str(), argument.type, argument.shape, int64_t(signature.arguments.size()), argument.lengths});
     signature.arguments.push_back(std::move(argument));
     return success();
+  }
+
+  /// The names of the lengths of the axes.
+  static std::vector<std::string> readLengths(ArrayAttr names) {
+    std::vector<std::string> lengths;
+    for (Attribute name : names ? names.getValue() : ArrayRef<Attribute>())
+      lengths.push_back(cast<StringAttr>(name).str());
+    return lengths;
   }
 
   /// In the kernel dialect a result that is not donated is an argument.
@@ -91,6 +103,7 @@ private:
     ResultSignature result;
     if (failed(readTyped(result, type, name, "result" + Twine(outputs.size()), resultNames)))
       return failure();
+    result.lengths = readLengths(function.getArgAttrOfType<ArrayAttr>(index, GraphDialect::kLengthsAttr));
     outputs.push_back(std::move(result));
     return success();
   }

@@ -3,6 +3,7 @@
 #include "moru/Compiler/Signature.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -19,8 +20,19 @@ std::string_view toString(Role role) {
     return "parameter";
   case Role::State:
     return "state";
+  case Role::Length:
+    return "length";
   }
   return "";
+}
+
+std::string toString(const ArgumentSignature &argument) {
+  if (argument.lengths.empty())
+    return toString(argument.type, argument.shape);
+  std::vector<std::string> axes;
+  for (auto [name, size] : zip_equal(argument.lengths, argument.shape))
+    axes.push_back((name.empty() ? "" : name + "<=") + std::to_string(size));
+  return "[" + join(axes, ", ") + "] " + std::string(toString(argument.type));
 }
 
 int64_t FunctionSignature::pointerCount() const {
@@ -45,7 +57,7 @@ Result<std::vector<ArgumentSignature>> ProgramSignature::residents() const {
   StringMap<std::pair<size_t, std::string>> known;
   for (const FunctionSignature &function : functions) {
     for (const ArgumentSignature &argument : function.arguments) {
-      if (argument.role == Role::Input)
+      if (argument.role == Role::Input || argument.role == Role::Length)
         continue;
       auto [place, isNew] = known.try_emplace(argument.name, residents.size(), function.name);
       if (isNew) {
@@ -72,6 +84,12 @@ template <typename Value> void writeTyped(json::OStream &stream, const Value &va
     for (int64_t extent : value.shape)
       stream.value(extent);
   });
+  if (value.lengths.empty())
+    return;
+  stream.attributeArray("lengths", [&] {
+    for (const std::string &name : value.lengths)
+      stream.value(name);
+  });
 }
 
 void writeFunction(json::OStream &stream, const FunctionSignature &function) {
@@ -82,6 +100,8 @@ void writeFunction(json::OStream &stream, const FunctionSignature &function) {
       stream.object([&] {
         writeTyped(stream, argument);
         stream.attribute("role", StringRef(toString(argument.role)));
+        if (argument.minimum)
+          stream.attribute("minimum", argument.minimum);
       });
   });
   stream.attributeArray("results", [&] {

@@ -15,10 +15,10 @@
 namespace moru {
 
 /// Who provides an argument: the caller, anew for each call; or the executable, which keeps it between calls and shares
-/// it among its functions by name.
-enum class Role : uint8_t { Input, Parameter, State };
+/// it among its functions by name. A length is derived from the shapes of the inputs.
+enum class Role : uint8_t { Input, Parameter, State, Length };
 
-/// "input", "parameter", "state".
+/// "input", "parameter", "state", "length".
 std::string_view toString(Role role);
 
 /// One argument of a function.
@@ -26,7 +26,13 @@ struct ArgumentSignature {
   std::string name;
   Role role = Role::Input;
   ElementType type = ElementType::F32;
+  /// A bounded axis has its maximum.
   Shape shape;
+  /// The argument of role length that gives the actual size of an axis, "" for a static one; empty where all are
+  /// static.
+  std::vector<std::string> lengths{};
+  /// The least value of a length.
+  int64_t minimum = 0;
 
   int64_t bytes() const { return numElements(shape) * int64_t(elementSize(type)); }
 };
@@ -38,6 +44,8 @@ struct ResultSignature {
   Shape shape;
   /// The argument that this result replaces in place, or -1.
   int64_t donated = -1;
+  /// As of an argument.
+  std::vector<std::string> lengths{};
 
   int64_t bytes() const { return numElements(shape) * int64_t(elementSize(type)); }
 };
@@ -54,6 +62,9 @@ struct FunctionSignature {
   int64_t pointerCount() const;
 };
 
+/// `[len<=16, 8] f32`: type and shape, bounded axes with their names.
+std::string toString(const ArgumentSignature &argument);
+
 /// All functions of a program. Parameters and state of the same name are one value.
 struct ProgramSignature {
   std::vector<FunctionSignature> functions;
@@ -68,7 +79,8 @@ struct ProgramSignature {
   /// one.
   Result<std::vector<ArgumentSignature>> residents() const;
 
-  /// `{"functions":[{"name":…,"arena_bytes":…,"arguments":[{"name","role","dtype","shape"}],"results":[…]}]}`.
+  /// `{"functions":[{"name":…,"arena_bytes":…,"arguments":[{"name","role","dtype","shape"}],"results":[…]}]}`;
+  /// bounded shapes are maxima, with `"lengths":["len",""]` beside them.
   std::string toJson() const;
 };
 
