@@ -149,6 +149,9 @@ class Checking {
 public:
   Checking(func::FuncOp function, const GradientCheckOptions &options)
       : function(function), options(options), arguments(check::drawInputs(function, options.seed)) {
+    // At the lengths that were drawn it is a program without bounded dimensions.
+    if (FailureOr<graph::DimNames> lengths = reference::findLengths(function, arguments); succeeded(lengths))
+      graph::setExtents(function, *lengths);
     Operation *terminator = function.front().getTerminator();
     loss = terminator->getOperand(0);
     for (BlockArgument argument : function.getArguments())

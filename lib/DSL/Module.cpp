@@ -83,7 +83,7 @@ Tensor Module::parameter(std::string_view name, const Dims &dims, const init::In
       mistake("this name is taken (from " + detail::describe(known->at) + ")");
   for (int64_t &size : parameter->shape)
     if (size < 0) {
-      mistake("expected sizes of at least 0, got " + std::to_string(size));
+      mistake("expected sizes of at least 0, got " + detail::describeSize(size));
       size = 0;
     }
   impl->parameters.push_back(parameter);

@@ -42,7 +42,8 @@ static AxisNames mergeNames(size_t rank, ArrayRef<const AxisNames *> operands) {
 }
 
 static Value broadcastValue(OpBuilding &op, Value value, ArrayRef<int64_t> shape) {
-  return graph::broadcastTo(op.builder(), op.loc(), value, shape);
+  auto type = cast<RankedTensorType>(value.getType());
+  return graph::broadcastTo(op.builder(), op.loc(), value, detail::tensorType(type.getElementType(), shape));
 }
 
 /// The operands of an elementwise operation as tensors of one type and shape.
@@ -507,9 +508,33 @@ Tensor mean(const Tensor &x, const Axes &axes, bool keepDims, Here at) {
     return op.poison();
   if (!isFloat(x.type()))
     return op.fail("expected floating point: " + op.describe(x, "x"));
+  std::optional<SmallVector<int64_t>> reduced = reducedAxes(op, x, axes);
+  if (!reduced)
+    return op.poison();
+  double count = 1;
+  Dims bounded;
+  for (int64_t axis : *reduced)
+    if (detail::findBounded(x.size(axis)))
+      bounded.push_back(x.dims()[axis]);
+    else
+      count *= double(x.size(axis));
   Tensor total = reduce<graph::ReduceSumOp>("mean", x, axes, keepDims, at);
-  double count = double(numElements(x.shape())) / double(std::max<int64_t>(numElements(total.shape()), 1));
-  return Operand(total, at) * Operand(1.0 / count, at);
+  Tensor result = Operand(total, at) * Operand(1.0 / count, at);
+  if (bounded.empty() || total.poisoned())
+    return result;
+  // In f32, which counts exactly to the largest bound that memory allows.
+  Tensor entries = sum(ones(bounded, ElementType::F32, at), {}, false, at);
+  return Operand(result, at) / Operand(convert(entries, x.type(), at), at);
+}
+
+Tensor length(const Tensor &x, int64_t axis, Here at) {
+  OpBuilding op("length", at, {&x});
+  if (!op)
+    return op.poison();
+  std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
+  if (!place)
+    return op.poison();
+  return sum(ones({x.dims()[*place]}, ElementType::I32, at), {}, false, at);
 }
 
 Tensor argmax(const Tensor &x, int64_t axis, Here at) {

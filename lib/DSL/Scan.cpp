@@ -25,7 +25,7 @@ public:
     if (!valid)
       return traceForMistakes(body);
     // A loop without outputs first: the body is traced in its place, and moves into the final one.
-    auto draft = graph::ScanOp::create(op.builder(), op.loc(), inits(), slicedInputs(), length, axes, {},
+    auto draft = graph::ScanOp::create(op.builder(), op.loc(), inits(), slicedInputs(), steps(), axes, {},
                                        options.reverse, TypeRange());
     MultiStep step = traceBody(draft, body);
     std::optional<SmallVector<Value>> carries = checkCarries(draft, step), outputs = checkOutputs(draft, step);
@@ -49,6 +49,8 @@ private:
   ValueRange inits() { return op.operands().take_front(init.size()); }
   ValueRange slicedInputs() { return op.operands().drop_front(init.size()); }
 
+  graph::Extent steps() { return detail::extentOf(op.builder().getContext(), length); }
+
   bool checkInputs(int64_t axis) {
     length = options.length;
     outputAxis = inputs.empty() ? axis : 0;
@@ -60,13 +62,14 @@ private:
       if (index == 0 && length == 0)
         length = input.size(*place);
       if (input.size(*place) != length) {
-        op.fail("expected " + Twine(length) + " entries along axis " + Twine(axis) + ": " + op.describe(input, role));
+        op.fail("expected " + detail::describeSize(length) + " entries along axis " + Twine(axis) + ": " +
+                op.describe(input, role));
         return false;
       }
       axes.push_back(*place);
       outputAxis = axes.front();
     }
-    if (length >= 1 && outputAxis >= 0)
+    if (detail::largestSize(length) >= 1 && outputAxis >= 0)
       return true;
     op.fail("expected at least one step" + Twine(inputs.empty() ? ": give ScanOptions::length" : ""));
     return false;
@@ -143,7 +146,7 @@ private:
                            ArrayRef<Value> outputs) {
     SmallVector<int64_t> outputAxes(outputs.size(), outputAxis);
     Location loc = NameLoc::get(op.builder().getStringAttr(options.name), op.loc());
-    auto scan = graph::ScanOp::create(op.builder(), loc, inits(), slicedInputs(), length, axes, outputAxes,
+    auto scan = graph::ScanOp::create(op.builder(), loc, inits(), slicedInputs(), steps(), axes, outputAxes,
                                       options.reverse, ValueRange(outputs).getTypes());
     scan.getBody().takeBody(draft.getBody());
     draft.erase();

@@ -73,8 +73,13 @@ Tensor reshape(const Tensor &x, const Dims &dims, Here at) {
   if (!op)
     return op.poison();
   Shape shape = detail::sizesOf(dims);
-  int64_t open = -1, product = 1, entries = numElements(x.shape());
+  auto isStatic = [](int64_t size) { return !detail::findBounded(size); };
+  int64_t open = -1, product = 1, entries = 1;
+  for (int64_t size : llvm::make_filter_range(x.shape(), isStatic))
+    entries *= size;
   for (auto [axis, size] : llvm::enumerate(shape)) {
+    if (!isStatic(size))
+      continue;
     if (size == -1 && open < 0)
       open = axis;
     else if (size < 0)
@@ -87,7 +92,11 @@ Tensor reshape(const Tensor &x, const Dims &dims, Here at) {
                    " entries, the other axes have " + Twine(product));
   if (open >= 0)
     shape[open] = entries / product;
-  if (numElements(shape) != entries)
+  RankedTensorType from = op.type(x.type(), x.shape()), to = op.type(x.type(), shape);
+  if ((graph::isBounded(from) || graph::isBounded(to)) && !graph::haveSameEntries(from, to))
+    return op.fail("expected every bounded dimension to stay itself, with as many entries before and behind it: " +
+                   op.describe(x, "x"));
+  if (!graph::isBounded(to) && numElements(shape) != entries)
     return op.fail("expected " + Twine(entries) + " entries, got " + Twine(numElements(shape)) + ": " +
                    op.describe(x, "x"));
   return op.result(graph::ReshapeOp::create(op.builder(), op.loc(), op.type(x.type(), shape), op[0]),
@@ -159,16 +168,34 @@ Tensor broadcastTo(const Tensor &x, const Dims &dims, Here at) {
     wanted.axisNames = detail::namesOf(dims);
     return op.fail("does not broadcast to " + detail::describe(wanted) + ": " + op.describe(x, "x"));
   }
-  return op.result(graph::broadcastTo(op.builder(), op.loc(), op[0], shape), detail::namesOf(dims));
+  return op.result(graph::broadcastTo(op.builder(), op.loc(), op[0], op.type(x.type(), shape)), detail::namesOf(dims));
 }
 
 //===----------------------------------------------------------------------===//
 // Place
 //===----------------------------------------------------------------------===//
 
+/// Records a mistake where the axis is bounded: which of its entries are the last ones is known at run time alone.
+static bool isStaticAxis(OpBuilding &op, const Tensor &x, int64_t axis, StringRef what) {
+  if (!detail::findBounded(x.size(axis)))
+    return true;
+  op.fail("expected an axis of known size to " + what + ", got axis " + Twine(axis) + " (" +
+          detail::describeSize(x.size(axis)) + "): " + op.describe(x, "x") +
+          "; use another axis, or a dimension without a bound");
+  return false;
+}
+
 /// `begin` and `end` of one axis counted from its start; records a mistake where they do not fit.
 static bool resolveRange(OpBuilding &op, const Tensor &x, int64_t axis, int64_t &begin, int64_t &end, int64_t step) {
-  int64_t size = x.size(axis), first = begin + (begin < 0 ? size : 0), last = end + (end < 0 ? size : 0);
+  int64_t size = x.size(axis);
+  // All of a bounded axis.
+  if (begin == 0 && end == size && step == 1) {
+    end = detail::largestSize(size);
+    return true;
+  }
+  if (!isStaticAxis(op, x, axis, "slice"))
+    return false;
+  int64_t first = begin + (begin < 0 ? size : 0), last = end + (end < 0 ? size : 0);
   if (first < 0 || first > last || last > size || step < 1) {
     op.fail("expected 0 <= begin <= end <= " + Twine(size) + " and step >= 1, got " + Twine(begin) + " to " +
             Twine(end) + " by " + Twine(step) + " along axis " + Twine(axis) + ": " + op.describe(x, "x"));
@@ -194,7 +221,7 @@ Tensor slice(const Tensor &x, const std::vector<int64_t> &begin, const std::vect
   for (size_t axis = 0; axis < rank; ++axis) {
     if (!resolveRange(op, x, axis, starts[axis], limits[axis], strides[axis]))
       return op.poison();
-    if (limits[axis] - starts[axis] != x.size(axis) || strides[axis] != 1)
+    if (limits[axis] - starts[axis] != detail::largestSize(x.size(axis)) || strides[axis] != 1)
       names[axis].clear();
   }
   return op.result(graph::SliceOp::create(op.builder(), op.loc(), op[0], starts, limits, strides), names);
@@ -211,12 +238,13 @@ Tensor detail::sliceAxis(const Tensor &x, int64_t axis, int64_t begin, std::opti
   int64_t size = x.size(*place), first = begin, last = end.value_or(size);
   if (!resolveRange(op, x, *place, first, last, step))
     return op.poison();
-  SmallVector<int64_t> starts(x.rank(), 0), limits(ArrayRef<int64_t>(x.shape())), strides(x.rank(), 1);
+  SmallVector<int64_t> starts(x.rank(), 0), limits, strides(x.rank(), 1);
+  llvm::append_range(limits, llvm::map_range(x.shape(), detail::largestSize));
   starts[*place] = first;
   limits[*place] = last;
   strides[*place] = step;
   AxisNames names = detail::namesOf(x);
-  if (last - first != size)
+  if (last - first != detail::largestSize(size))
     names[*place].clear();
   return op.result(graph::SliceOp::create(op.builder(), op.loc(), op[0], starts, limits, strides), names);
 }
@@ -227,6 +255,8 @@ Tensor select(const Tensor &x, int64_t axis, int64_t index, Here at) {
     return op.poison();
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
+    return op.poison();
+  if (!isStaticAxis(op, x, *place, "select from"))
     return op.poison();
   int64_t size = x.size(*place), first = index < 0 ? index + size : index;
   if (first < 0 || first >= size)
@@ -243,6 +273,9 @@ Tensor pad(const Tensor &x, const std::vector<int64_t> &low, const std::vector<i
   if (int64_t(low.size()) != x.rank() || int64_t(high.size()) != x.rank() || llvm::any_of(low, isNegative) ||
       llvm::any_of(high, isNegative))
     return op.fail("expected " + Twine(x.rank()) + " numbers of at least 0 for each side: " + op.describe(x, "x"));
+  for (int64_t axis = 0; axis < x.rank(); ++axis)
+    if ((low[axis] != 0 || high[axis] != 0) && !isStaticAxis(op, x, axis, "pad"))
+      return op.poison();
   SmallVector<int64_t> interior(x.rank(), 0);
   auto padded = [&](Value inner) { return graph::PadOp::create(op.builder(), op.loc(), inner, low, high, interior); };
   Tensor result = op.result(padded(op[0]), detail::namesOf(x));
@@ -273,6 +306,10 @@ Tensor concat(const std::vector<Tensor> &tensors, int64_t axis, Here at) {
       return op.fail("expected equal types and sizes but along axis " + Twine(axis) + ": " +
                      op.describe(first, "tensor 0") + ", " + op.describe(tensor, "tensor " + std::to_string(index)));
   }
+  if (tensors.size() > 1)
+    for (const Tensor &tensor : tensors)
+      if (!isStaticAxis(op, tensor, *place, "concatenate along"))
+        return op.poison();
   AxisNames names = detail::namesOf(first);
   if (tensors.size() > 1)
     names[*place].clear();
@@ -286,6 +323,8 @@ std::vector<Tensor> split(const Tensor &x, int64_t count, int64_t axis, Here at)
     return parts;
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
+    return parts;
+  if (!isStaticAxis(op, x, *place, "split"))
     return parts;
   if (count < 1 || x.size(*place) % count != 0) {
     op.fail("axis " + Twine(axis) + " does not divide into " + Twine(count) + " equal parts: " + op.describe(x, "x"));

@@ -31,9 +31,9 @@ std::string describe(const TensorImpl &tensor) {
   std::string text = "[";
   for (auto [axis, size] : llvm::enumerate(tensor.shape)) {
     text += axis ? ", " : "";
-    if (!tensor.axisNames[axis].empty())
+    if (!tensor.axisNames[axis].empty() && !findBounded(size))
       text += tensor.axisNames[axis] + "=";
-    text += std::to_string(size);
+    text += describeSize(size);
   }
   text += "]";
   if (tensor.type != ElementType::F32)
@@ -52,8 +52,10 @@ Shape sizesOf(const Dims &dims) {
 
 AxisNames namesOf(const Dims &dims) {
   AxisNames names;
-  for (const Dim &dim : dims)
-    names.push_back(dim.name);
+  for (const Dim &dim : dims) {
+    std::optional<BoundedDim> bounded = findBounded(dim.size);
+    names.push_back(bounded ? bounded->name : dim.name);
+  }
   return names;
 }
 
@@ -170,7 +172,7 @@ Tensor Trace::wrap(Value value, Here at, AxisNames axisNames) {
   auto type = cast<RankedTensorType>(value.getType());
   auto impl = std::make_shared<TensorImpl>();
   impl->type = *graph::toElementType(type.getElementType());
-  impl->shape.assign(type.getShape().begin(), type.getShape().end());
+  impl->shape = shapeOf(type);
   axisNames.resize(type.getRank());
   impl->axisNames = std::move(axisNames);
   impl->at = callers.empty() ? at : callers.front();
@@ -226,6 +228,24 @@ Value Trace::parameterArgument(const TensorImpl &parameter) {
       parameter.axisNames);
 }
 
+std::optional<std::string> Trace::checkDims(const Dims &dims, bool isState) {
+  if (std::optional<std::string> mistake = findMistake(dims))
+    return mistake;
+  for (const Dim &dim : dims) {
+    std::optional<BoundedDim> bounded = findBounded(dim.size);
+    if (bounded && isState)
+      return "expected sizes that are known, got the bounded dimension " + describeSize(dim.size) +
+             "; what is kept between calls has the maximum as its size";
+    if (!bounded)
+      continue;
+    int64_t known = maxima.try_emplace(bounded->name, bounded->max).first->second;
+    if (known != bounded->max)
+      return "expected one maximum for dimension \"" + bounded->name + "\", got " + std::to_string(bounded->max) +
+             " and before " + std::to_string(known) + "; give one of them another name";
+  }
+  return std::nullopt;
+}
+
 Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
   bool isState = role == graph::GraphDialect::kStateRole;
   std::string name = type.name.empty() ? "input" + std::to_string(inputCount) : type.name;
@@ -238,21 +258,20 @@ Tensor Trace::addArgument(StringRef role, const TensorType &type, Here at) {
       impl->poisoned = true;
       return Tensor(std::move(impl));
     }
-  for (const Dim &dim : type.dims)
-    if (dim.size < 0) {
-      error(at, role + " \"" + name + "\": expected sizes of at least 0, got " + std::to_string(dim.size));
-      impl->poisoned = true;
-      return Tensor(std::move(impl));
-    }
+  if (std::optional<std::string> mistake = checkDims(type.dims, isState)) {
+    error(at, role + " \"" + name + "\": " + *mistake);
+    impl->poisoned = true;
+    return Tensor(std::move(impl));
+  }
   // State goes behind parameters and other state, inputs to the end.
   unsigned position = arguments.size();
   if (isState)
     while (position > 0 && arguments[position - 1].role == graph::GraphDialect::kInputRole)
       --position;
   AxisNames axisNames = namesOf(type.dims);
-  Value value = insertArgument(
-      position, {role, name, {}, at},
-      RankedTensorType::get(sizesOf(type.dims), graph::fromElementType(&program.context, type.type)), axisNames);
+  Value value =
+      insertArgument(position, {role, name, {}, at},
+                     tensorType(graph::fromElementType(&program.context, type.type), sizesOf(type.dims)), axisNames);
   Tensor tensor = wrap(value, at, std::move(axisNames));
   tensor.get()->name = name;
   return tensor;
@@ -388,7 +407,7 @@ OpBuilding::OpBuilding(StringRef name, Here at, ArrayRef<const Tensor *> operand
 }
 
 RankedTensorType OpBuilding::type(ElementType element, ArrayRef<int64_t> shape) const {
-  return RankedTensorType::get(shape, graph::fromElementType(&trace->program.context, element));
+  return tensorType(graph::fromElementType(&trace->program.context, element), shape);
 }
 
 Tensor OpBuilding::poison() const {
@@ -421,12 +440,10 @@ std::optional<int64_t> OpBuilding::axis(int64_t axis, int64_t rank, const Tensor
 }
 
 bool OpBuilding::checkDims(const Dims &dims) {
-  for (const Dim &dim : dims)
-    if (dim.size < 0) {
-      fail("expected sizes of at least 0, got " + Twine(dim.size));
-      return false;
-    }
-  return true;
+  std::optional<std::string> mistake = findMistake(dims);
+  if (mistake)
+    fail(*mistake);
+  return !mistake;
 }
 
 } // namespace moru::detail

@@ -5,14 +5,34 @@
 #define MORU_LIB_DSL_TRACE_H
 
 #include "moru/DSL/Program.h"
+#include "moru/Dialect/Graph/Dims.h"
 #include "moru/Dialect/Graph/Graph.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace moru::detail {
+
+/// A dimension whose size is known at run time.
+struct BoundedDim {
+  std::string name;
+  int64_t max;
+};
+/// The bounded dimension that a number in the place of a size stands for, if it does.
+std::optional<BoundedDim> findBounded(int64_t size);
+/// A size, or the maximum of the dimension that it stands for.
+int64_t largestSize(int64_t size);
+/// `32` or `len<=64`.
+std::string describeSize(int64_t size);
+/// What is wrong with the sizes of new axes, if anything is.
+std::optional<std::string> findMistake(const Dims &dims);
+/// Sizes and types of MLIR from those of the language, and back.
+graph::Extent extentOf(mlir::MLIRContext *context, int64_t size);
+mlir::RankedTensorType tensorType(mlir::Type element, llvm::ArrayRef<int64_t> shape);
+Shape shapeOf(mlir::RankedTensorType type);
 
 /// The names of the axes of a tensor, "" for none; as many as axes.
 using AxisNames = std::vector<std::string>;
@@ -118,6 +138,7 @@ private:
     Here at;
   };
 
+  std::optional<std::string> checkDims(const Dims &dims, bool isState);
   mlir::Value parameterArgument(const TensorImpl &parameter);
   mlir::BlockArgument insertArgument(unsigned position, Argument argument, mlir::RankedTensorType type,
                                      const AxisNames &axisNames);
@@ -125,6 +146,8 @@ private:
   void removeDeadCode();
   void buildReturn();
 
+  /// Maxima of the bounded dimensions of the arguments.
+  llvm::StringMap<int64_t> maxima;
   llvm::SmallVector<Argument> arguments; // In the order of the block's.
   llvm::SmallVector<Result> results;
   size_t errorsBefore;

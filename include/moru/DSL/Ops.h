@@ -147,6 +147,8 @@ struct CumsumOptions {
 
 /// The sums of the entries so far along an axis.
 Tensor cumsum(const Tensor &x, int64_t axis, CumsumOptions options = {}, Here at = Here::current());
+/// The number of entries along an axis, an i32 scalar: of a bounded dimension, what it is in the call.
+Tensor length(const Tensor &x, int64_t axis, Here at = Here::current());
 /// The index (i32) of the largest entry along an axis; the least where several are equal.
 Tensor argmax(const Tensor &x, int64_t axis = -1, Here at = Here::current());
 

@@ -42,6 +42,16 @@ using Dims = std::vector<Dim>;
 /// A named dimension; the name appears in diagnostics, dumps and headers.
 inline Dim dim(std::string_view name, int64_t size) { return Dim(name, size); }
 
+/// The most entries that a bounded dimension may have.
+struct Bound {
+  int64_t max = 1;
+};
+
+/// A dimension whose size is known when the program is called: `Dim len = dim("len", {.max = 64})`. One compiled
+/// function serves every size up to the maximum; inputs are given and outputs come back at their actual size. Axes of
+/// one name have one size in a call.
+Dim dim(std::string_view name, Bound bound);
+
 /// The type of an input: element type, axes, and the name of the argument ("" for one that follows from its place).
 struct TensorType {
   ElementType type = ElementType::F32;
@@ -70,7 +80,8 @@ public:
   explicit operator bool() const { return impl != nullptr; }
   /// F32 where nothing is known.
   ElementType type() const;
-  /// Sizes of the axes; empty for a scalar and where nothing is known.
+  /// Sizes of the axes; empty for a scalar and where nothing is known. In the place of the size of a bounded dimension
+  /// stands a number below zero that, passed on as a Dim, means that dimension; arithmetic with it means nothing.
   const Shape &shape() const;
   /// Sizes and names of the axes.
   Dims dims() const;
