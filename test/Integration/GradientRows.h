@@ -62,6 +62,10 @@ inline void addElementwiseRows(std::vector<GradientRow> &rows) {
   unary("cos", in, [](const Tensor &x) { return cos(x); });
   unary("square", in, [](const Tensor &x) { return square(x); });
   unary("relu", in, [](const Tensor &x) { return relu(x) * x; });
+  unary("log1p", positive, [](const Tensor &x) { return log1p(x); });
+  unary("erf", in, [](const Tensor &x) { return erf(x); });
+  unary("gelu", in, [](const Tensor &x) { return gelu(x); });
+  unary("gelu by tanh", in, [](const Tensor &x) { return gelu(x, Approximate::Tanh); });
   unary("silu", in, [](const Tensor &x) { return silu(x); });
   unary("softplus", in, [](const Tensor &x) { return softplus(x); });
   unary(
@@ -127,12 +131,14 @@ inline void addShapeRows(std::vector<GradientRow> &rows) {
   row("slice", {in({5, 4})}, [](Args x) { return square(slice(x[0], 0, 1, 4)); });
   row("slice stride", {in({7, 2})}, [](Args x) { return square(slice(x[0], 0, 1, 7, 3)); });
   row("slice negative", {in({3, 6})}, [](Args x) { return square(slice(x[0], -1, -4, -1, 2)); });
+  row("slice of all axes", {in({5, 6})}, [](Args x) { return square(slice(x[0], {1, 0}, {4, 6}, {2, 3})); });
   row("slice one", {in({3, 6})}, [](Args x) { return square(slice(x[0], 1, 5, 6)); });
   row("slice nothing", {in({3, 6})}, [](Args x) { return square(slice(x[0], 1, 2, 2)); });
   row("slice overlapping", {in({9})}, [](Args x) { return slice(x[0], 0, 0, 7) * slice(x[0], 0, 2, 9); });
   row("select", {in({3, 4})}, [](Args x) { return square(select(x[0], -1, 2)); });
   row("pad", {in({2, 3})}, [](Args x) { return exp(pad(x[0], {1, 0}, {0, 2})); });
   row("pad nothing", {in({0, 2})}, [](Args x) { return exp(pad(x[0], {2, 0}, {0, 1})); });
+  row("pad with a number", {in({2, 3})}, [](Args x) { return exp(pad(x[0], {1, 0}, {0, 2}, 0.5)); });
   row("pad scalar", {in({})}, [](Args x) { return exp(pad(x[0], {}, {})); });
   row("concat", {in({2, 3}), in({2, 1})}, [](Args x) { return square(concat({x[0], x[1], x[0]}, 1)); });
   row("concat negative", {in({2, 3}), in({2, 17})}, [](Args x) { return square(concat({x[0], x[1]}, -1)); });
@@ -161,6 +167,29 @@ inline void addReductionRows(std::vector<GradientRow> &rows) {
   reduction("sum", in, [](const Tensor &x, const Axes &axes, bool keep) { return square(sum(x, axes, keep)); });
   row("sum of nothing", {in({2, 0})}, [](Args x) { return sum(x[0], 1) + 1; });
   reduction("mean", in, [](const Tensor &x, const Axes &axes, bool keep) { return square(mean(x, axes, keep)); });
+  reduction("min", in, [](const Tensor &x, const Axes &axes, bool keep) { return square(min(x, axes, keep)); });
+  reduction("prod", positive, [](const Tensor &x, const Axes &axes, bool keep) { return square(prod(x, axes, keep)); });
+  row("prod of a zero", {in({5}), ids({5}, 5)}, [](Args x) { return prod(x[0] * convert(x[1], x[0].type())); });
+  row("prod of two zeros", {in({2, 4}), ids({2, 4}, 2)},
+      [](Args x) { return prod(where(x[1] == 1, x[0], x[0] * 0), 1) + sum(x[0], 1); });
+  row("prod of nothing", {in({2, 0})}, [](Args x) { return prod(x[0], 1); });
+  for (int64_t axis : {0, 1, -1})
+    for (CumsumOptions options : {CumsumOptions(), CumsumOptions{.exclusive = true}, CumsumOptions{.reverse = true},
+                                  CumsumOptions{.exclusive = true, .reverse = true}})
+      row("cumsum " + std::to_string(axis) + (options.exclusive ? " exclusive" : "") +
+              (options.reverse ? " reverse" : ""),
+          {in({2, 3, 2})}, [=](Args x) { return square(cumsum(x[0], axis, options)); });
+  row("cumsum long", {in({2, 35})}, [](Args x) { return square(cumsum(x[0], 1)); });
+  row("cumsum of one", {in({3, 1})}, [](Args x) { return square(cumsum(x[0], 1)); });
+  row("cumsum of nothing", {in({0, 2})}, [](Args x) { return square(cumsum(x[0], 0)); });
+  row("topK", {in({2, 7})}, [](Args x) { return square(topK(x[0], 3).values); });
+  row("topK first axis", {in({5, 2})}, [](Args x) { return square(topK(x[0], 2, 0).values); });
+  row("topK one", {in({2, 4})}, [](Args x) { return square(topK(x[0], 1).values); });
+  row("topK all", {in({2, 3, 2})}, [](Args x) { return square(topK(x[0], 3, 1).values); });
+  row("topK indices", {in({2, 5})}, [](Args x) {
+    auto [values, indices] = topK(x[0], 2);
+    return values * convert(indices, x[0].type());
+  });
   reduction("max", in, [](const Tensor &x, const Axes &axes, bool keep) { return square(max(x, axes, keep)); });
 
   row("matmul", {in({2, 3}), in({3, 4})}, [](Args x) { return matmul(x[0], x[1]); });
@@ -171,6 +200,8 @@ inline void addReductionRows(std::vector<GradientRow> &rows) {
   row("matmul batch", {in({2, 2, 3}), in({2, 3, 2})}, [](Args x) { return matmul(x[0], x[1]); });
   row("matmul one matrix", {in({2, 2, 3}), in({3, 2})}, [](Args x) { return matmul(x[0], x[1]); });
   row("matmul both batches", {in({2, 1, 2, 3}), in({3, 3, 2})}, [](Args x) { return matmul(x[0], x[1]); });
+  row("matmul transposed", {in({3, 2}), in({4, 3})},
+      [](Args x) { return square(matmul(x[0], x[1], {.transposeA = true, .transposeB = true})); });
   row("matmul itself", {in({3, 3})}, [](Args x) { return matmul(x[0], x[0]); });
   row("matmul unit", {in({1, 1}), in({1, 1})}, [](Args x) { return matmul(x[0], x[1]); });
   row("matmul over nothing", {in({2, 0}), in({0, 3})}, [](Args x) { return matmul(x[0], x[1]) + 1; });
@@ -186,12 +217,32 @@ inline void addReductionRows(std::vector<GradientRow> &rows) {
     std::string at = " " + toString(ElementType::F32, shape);
     row("softmax" + at, {in(shape)}, [](Args x) { return softmax(x[0]); });
     row("log_softmax" + at, {in(shape)}, [](Args x) { return logSoftmax(x[0]); });
+    row("logsumexp" + at, {in(shape)}, [](Args x) { return square(logsumexp(x[0])); });
+    RowInput gain = in({shape.back()}), bias = gain;
+    row("layerNorm" + at, {in(shape), gain, bias}, [](Args x) { return layerNorm(x[0], x[1], x[2], 0x1p-7); });
+    row("rmsNorm" + at, {in(shape), gain}, [](Args x) { return rmsNorm(x[0], x[1], 0x1p-7); });
   }
   row("softmax middle", {in({2, 3, 2})}, [](Args x) { return softmax(x[0], 1); });
   row("log_softmax first", {in({3, 2})}, [](Args x) { return logSoftmax(x[0], -2); });
   row("cross entropy", {in({2, 3, 4}), ids({2, 3}, 4)}, [](Args x) { return crossEntropy(x[0], x[1]); });
   row("cross entropy ignores", {in({5, 3}), ids({5}, 3)},
       [](Args x) { return crossEntropy(x[0], x[1], {.ignoreIndex = 1}); });
+  row("logsumexp middle", {in({2, 3, 2})}, [](Args x) { return square(logsumexp(x[0], 1, true)); });
+  row("cross entropy smooth", {in({5, 3}), ids({5}, 3)},
+      [](Args x) { return crossEntropy(x[0], x[1], {.ignoreIndex = 2, .smoothing = 0.25}); });
+  row("cross entropy of no class", {in({5, 3}), ids({5}, 5)}, [](Args x) { return crossEntropy(x[0], x[1]); });
+  std::vector<RowInput> qkv{in({2, 4}), in({3, 4}), in({3, 2})}, heads{in({2, 3, 4}), in({2, 3, 4}), in({2, 3, 4})};
+  row("attention", qkv, [](Args x) { return attention(x[0], x[1], x[2]); });
+  row("attention causal", heads, [](Args x) { return attention(x[0], x[1], x[2], AttentionMask::Causal); });
+  std::vector<RowInput> keys = heads, pairs = qkv;
+  keys.push_back(ids({2, 3}, 2));
+  pairs.push_back(ids({2, 3}, 4));
+  row("attention keys", keys, [](Args x) { return attention(x[0], x[1], x[2], KeyMask{x[3] == 1}); });
+  row("attention pairs", pairs, [](Args x) { return attention(x[0], x[1], x[2], PairMask{x[3] == 1}); });
+  row("attention unseeing", pairs, [](Args x) {
+    Tensor row = iota(i32({2, 3}), 0);
+    return attention(x[0], x[1], x[2], PairMask{(x[3] == 1) & (row == 1)});
+  });
   row("cross entropy of one", {in({4}), ids({}, 4)}, [](Args x) { return crossEntropy(x[0], x[1]); });
   row("cross entropy of none", {in({2, 4}), ids({2}, 1)},
       [](Args x) { return crossEntropy(x[0], x[1], {.ignoreIndex = 0}); });
@@ -208,10 +259,40 @@ inline void addIndexingRows(std::vector<GradientRow> &rows) {
   row("gather nothing", {in({4, 3}), ids({0}, 4)}, [](Args x) { return square(gather(x[0], x[1])); });
   row("gather outside", {in({2, 3}), ids({5}, 4)}, [](Args x) { return square(gather(x[0], x[1])); });
   row("scatter_add outside", {in({5, 2}), ids({5}, 4)}, [](Args x) { return square(scatterAdd(x[0], x[1], 2)); });
+  row("gather columns", {in({2, 4}), ids({3}, 4)}, [](Args x) { return square(gather(x[0], x[1], -1)); });
+  row("gatherAlongAxis", {in({2, 4}), ids({2, 3}, 4)}, [](Args x) { return square(gatherAlongAxis(x[0], x[1], 1)); });
+  row("gatherAlongAxis first", {in({3, 2}), ids({4, 2}, 3)},
+      [](Args x) { return square(gatherAlongAxis(x[0], x[1], 0)); });
+  row("gatherAlongAxis outside", {in({2, 3}), ids({2, 4}, 5)},
+      [](Args x) { return square(gatherAlongAxis(x[0], x[1], -1)); });
+  row("scatter_add onto", {in({2, 4}), ids({3}, 4), in({2, 3})},
+      [](Args x) { return square(scatterAdd(x[0], x[1], x[2], 1)); });
+  row("dynamicSlice", {in({4, 5}), ids({}, 4), ids({}, 3)},
+      [](Args x) { return square(dynamicSlice(x[0], {x[1], x[2] + 1}, {2, 3})); });
+  row("dynamicSlice moved", {in({4, 5}), ids({}, 4)},
+      [](Args x) { return square(dynamicSlice(x[0], {x[1] + 9, x[1] - 9}, {2, 3})); });
+  row("dynamicSlice all", {in({3}), ids({}, 4)}, [](Args x) { return square(dynamicSlice(x[0], {x[1]}, {3})); });
+  row("dynamicSlice nothing", {in({3}), ids({}, 4)}, [](Args x) { return dynamicSlice(x[0], {x[1]}, {0}); });
+  row("dynamicUpdateSlice", {in({4, 5}), in({2, 3}), ids({}, 4)},
+      [](Args x) { return square(dynamicUpdateSlice(x[0], x[1], {x[2], x[2] + 1})); });
+  row("dynamicUpdateSlice moved", {in({4, 2}), in({2, 2}), ids({}, 4)},
+      [](Args x) { return square(dynamicUpdateSlice(x[0], x[1], {x[2] + 9, x[2]})); });
+  row("dynamicUpdateSlice nothing", {in({3}), in({0}), ids({}, 4)},
+      [](Args x) { return square(dynamicUpdateSlice(x[0], x[1], {x[2]})); });
   row("scatter_add", {in({5, 3}), ids({5}, 4)}, [](Args x) { return square(scatterAdd(x[0], x[1], 4)); });
   row("scatter_add repeated", {in({2, 3, 2}), ids({2, 3}, 2)},
       [](Args x) { return square(scatterAdd(x[0], x[1], 3)); });
   row("scatter_add nothing", {in({0, 3}), ids({0}, 4)}, [](Args x) { return scatterAdd(x[0], x[1], 4) + 1; });
+}
+
+inline void addRandomRows(std::vector<GradientRow> &rows) {
+  auto state = [] {
+    return RandomState{constant(HostTensor::scalar<int64_t>(17)), constant(HostTensor::scalar<int32_t>(3))};
+  };
+  rows.push_back({"dropout", {in({3, 7})}, [=](Args x) { return square(dropout(x[0], 0.5, state())); }});
+  rows.push_back({"dropout of none", {in({5})}, [=](Args x) { return square(dropout(x[0], 0, state())); }});
+  rows.push_back(
+      {"random", {in({5})}, [=](Args x) { return square(x[0]) * convert(randomNormal({5}, state()), x[0].type()); }});
 }
 
 inline void addLoopRows(std::vector<GradientRow> &rows) {
@@ -253,6 +334,7 @@ inline std::vector<GradientRow> gradientRows() {
   addShapeRows(rows);
   addReductionRows(rows);
   addIndexingRows(rows);
+  addRandomRows(rows);
   addLoopRows(rows);
   return rows;
 }
