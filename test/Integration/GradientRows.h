@@ -315,6 +315,32 @@ inline void addLoopRows(std::vector<GradientRow> &rows) {
   row("scan of one step", {in({2}), in({1, 2})}, [](Args x) {
     return scan(Carry{x[0]}, x[1], 0, [](Carry s, Tensor xt) { return Step{.carry = {exp(s[0]) * xt}}; }).last[0];
   });
+  for (int64_t chosen : {0, 1})
+    row("cond " + std::to_string(chosen), {in({2, 3}), in({3}), ids({}, 2)}, [=](Args x) {
+      return cond(x[2] == chosen, [&] { return exp(x[0]) * x[1]; }, [&] { return square(x[0]) + 1; });
+    });
+  row("cond of one side", {in({3}), in({3}), ids({}, 2)},
+      [](Args x) { return square(cond(x[2] == 1, [&] { return sin(x[0]); }, [&] { return x[1]; })); });
+  row("cond in a scan", {in({3}), in({4, 3}), ids({4}, 3)}, [](Args x) {
+    auto body = [&](Carry s, const std::vector<Tensor> &slices) {
+      Tensor next = cond(slices[1] == 1, [&] { return tanh(s[0] * slices[0]); }, [&] { return s[0] + slices[0]; });
+      return Step{.carry = {next}};
+    };
+    return scan(Carry{x[0]}, std::vector<Tensor>{x[1], x[2]}, 0, body).last[0];
+  });
+  row("checkpoint", {in({2, 3}), in({3, 2})},
+      [](Args x) { return square(checkpoint([&] { return tanh(matmul(sin(x[0]), x[1])); })); });
+  row("checkpoint in a scan", {in({3}), in({3, 3}), in({4, 3})}, [](Args x) {
+    auto body = [&](Carry s, Tensor xt) {
+      return Step{.carry = {checkpoint([&] { return tanh(matmul(s[0], x[1]) + xt); })}};
+    };
+    return scan(Carry{x[0]}, x[2], 0, body).last[0];
+  });
+  row("scan in a checkpoint", {in({2}), in({3, 2})}, [](Args x) {
+    return checkpoint([&] {
+      return scan(Carry{x[0]}, x[1], 0, [](Carry s, Tensor xt) { return Step{.carry = {sin(s[0] * xt)}}; }).last[0];
+    });
+  });
   row("scan within a scan", {in({2}), in({3, 2, 2})}, [](Args x) {
     auto outer = [](Carry s, Tensor xs) {
       auto [last, out] = scan(s, xs, 0, [](Carry t, Tensor xt) {
