@@ -56,7 +56,7 @@ if shutil.which("unshare") and subprocess.run(["unshare", "-m", "mount", "-t", "
     config.available_features.add("mount")
 if shutil.which("cc", path=config.environment["PATH"]):
     config.available_features.add("cc")
-for tool in ("moru", "moru-opt", "moru-lsp-server", "moru-reduce"):
+for tool in ("moru", "moru-fuzz", "moru-opt", "moru-lsp-server", "moru-reduce"):
     if os.path.exists(os.path.join(tools, tool)):
         config.available_features.add(tool)
 

@@ -105,7 +105,7 @@ static Repetition prepare(SharedMemory &memory, const NativeCode &code, const La
   return repetition;
 }
 
-static LogicalResult compareRepetition(StringRef what, Repetition &repetition) {
+static LogicalResult compareRepetition(StringRef what, Repetition &repetition, Tally &tally) {
   const Launched &launch = *repetition.launch;
   kernel::ComputeOp op = launch.meaning;
   auto error = [&] {
@@ -115,7 +115,7 @@ static LogicalResult compareRepetition(StringRef what, Repetition &repetition) {
   for (auto [number, pair] : llvm::enumerate(llvm::zip_equal(op.getWrites(), repetition.expected->expected))) {
     auto &[buffer, expected] = pair;
     Tensor got = repetition.imageOf(buffer).read();
-    std::optional<Difference> difference = compare(expected, got, /*exact=*/false, 1);
+    std::optional<Difference> difference = compare(expected, got, /*exact=*/false, 1, &tally);
     if (!difference)
       continue;
     return error() << "expected "
@@ -136,7 +136,7 @@ static LogicalResult compareRepetition(StringRef what, Repetition &repetition) {
 }
 
 LogicalResult check::checkKernelsAlone(StringRef what, const NativeCode &code, ArrayRef<Launched> launches,
-                                       const KernelCases &cases) {
+                                       const KernelCases &cases, Tally &tally) {
   SharedMemory memory(spaceFor(launches, cases));
   std::vector<Repetition> repetitions;
   for (const Launched &launch : launches) {
@@ -157,7 +157,7 @@ LogicalResult check::checkKernelsAlone(StringRef what, const NativeCode &code, A
   });
   int64_t done = std::min<int64_t>(child.progress, repetitions.size());
   for (Repetition &repetition : llvm::MutableArrayRef(repetitions).take_front(done))
-    if (failed(compareRepetition(what, repetition)))
+    if (failed(compareRepetition(what, repetition, tally)))
       return failure();
   if (child.finished)
     return success();
@@ -197,13 +197,14 @@ static Tensor withLooseBounds(Tensor value, double tolerance) {
     mean += std::abs(entry) / static_cast<double>(value.size());
   value.addBounds();
   for (auto [entry, bound] : llvm::zip_equal(value.floats, value.bounds))
-    if (double loose = tolerance * (std::abs(entry) + mean); !(bound < loose))
+    if (double loose = tolerance * (std::abs(entry) + mean); bound >= loose)
       bound = loose;
   return value;
 }
 
 LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, func::FuncOp kernels,
-                                       const NamedValues &inputs, const NamedValues &expected) {
+                                       const NamedValues &inputs, const NamedValues &expected, bool loosely,
+                                       Tally &tally) {
   FailureOr<SmallVector<Tensor>> arguments = bindInputs(kernels, inputs);
   auto entry = reinterpret_cast<moru_function>(code.lookup(kernels.getName()));
   if (failed(arguments) || !entry)
@@ -235,7 +236,8 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
                              [](Type type) { return cast<kernel::BufferType>(type).getElementType().isBF16(); });
   double tolerance = isBF16 ? kWholeProgramToleranceBF16 : kWholeProgramTolerance;
   for (const auto &[name, value] : expected) {
-    std::optional<Difference> difference = compare(withLooseBounds(value, tolerance), got.find(name)->second, false, 1);
+    std::optional<Difference> difference =
+        compare(loosely ? withLooseBounds(value, tolerance) : value, got.find(name)->second, false, 1, &tally);
     if (difference)
       return emitError(kernels.getLoc()) << what << " has changed result '" << name << "' of '" << kernels.getName()
                                          << "', run as a whole: expected "

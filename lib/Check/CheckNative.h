@@ -30,12 +30,14 @@ mlir::FailureOr<KernelCases> collectCases(mlir::func::FuncOp kernels, const Name
 /// Runs every launched kernel alone, its tasks in falling order, and compares. `what` begins the message: "pass 'x'
 /// (exact)".
 mlir::LogicalResult checkKernelsAlone(llvm::StringRef what, const NativeCode &code, llvm::ArrayRef<Launched> launches,
-                                      const KernelCases &cases);
+                                      const KernelCases &cases, Tally &tally);
 
 /// Runs the compiled host's function as a whole, with an arena full of NaN, and compares its results. `kernels` is the
-/// function when it was one of kernels.
+/// function when it was one of kernels. `loosely`: on ordinary arguments, where a share of each entry is a sharper
+/// bound than the sum of all errors.
 mlir::LogicalResult checkWholeProgram(llvm::StringRef what, const NativeCode &code, mlir::func::FuncOp kernels,
-                                      const NamedValues &inputs, const NamedValues &expected);
+                                      const NamedValues &inputs, const NamedValues &expected, bool loosely,
+                                      Tally &tally);
 
 } // namespace moru::check
 

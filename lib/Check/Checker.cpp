@@ -12,6 +12,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace moru;
 using namespace moru::check;
@@ -19,20 +21,30 @@ using reference::Tensor;
 
 namespace {
 
-/// What is known about a function.
-struct FunctionRecord {
+/// A function on arguments of one kind.
+struct RunRecord {
+  InputKind kind;
   NamedValues inputs;
-  /// The numbers of its constants before the first pass.
-  std::set<double> constants;
   /// The results before the first pass, and after the last one.
   NamedValues expected, latest;
-  /// The function after the last pass, a copy; it stays one of kernels when these become functions of their own.
-  OwningOpRef<func::FuncOp> previous;
-  /// From the loops down: the launches in order, what each kernel is to compute, and the whole function's results with
-  /// the bounds of arithmetic in the declared types.
-  std::vector<Launched> launches;
+  /// From the loops down: what each kernel is to compute, and the whole function's results with the bounds of
+  /// arithmetic in the declared types.
   std::optional<KernelCases> cases;
   NamedValues declared;
+};
+
+/// What is known about a function.
+struct FunctionRecord {
+  std::vector<RunRecord> runs;
+  /// The numbers of its constants before the first pass.
+  std::set<double> constants;
+  /// The function before the first pass and after the last one, copies; the latter stays one of kernels when these
+  /// become functions of their own.
+  OwningOpRef<func::FuncOp> original, previous;
+  /// From the loops down: the launches in order.
+  std::vector<Launched> launches;
+  /// Some of its numbers are bf16.
+  bool isNarrow = false;
   /// A difference was reported; later ones would repeat it.
   bool isWrong = false;
 };
@@ -52,6 +64,11 @@ struct PassRun {
 struct Checker::Implementation {
   CheckOptions options;
   std::map<std::string, FunctionRecord> records;
+  Tally tally;
+  /// The names of the functions in their order.
+  std::vector<std::string> order;
+  OwningOpRef<ModuleOp> wrongProgram;
+  func::FuncOp wrong;
 
   LogicalResult begin(func::FuncOp function);
   LogicalResult check(StringRef pass, Operation *scope, bool remember);
@@ -60,6 +77,9 @@ struct Checker::Implementation {
   LogicalResult checkLoops(const PassRun &pass, ModuleOp module);
   LogicalResult checkMachineCode(const PassRun &pass, ModuleOp module);
   LogicalResult checkKernels(const PassRun &pass, const NativeCode &code, bool whole);
+  LogicalResult checkKernelsOn(const PassRun &pass, const NativeCode &code, FunctionRecord &record, RunRecord &run,
+                               bool whole);
+  LogicalResult keepWrong(const FunctionRecord &record, const RunRecord &run);
 };
 
 Checker::Checker(const CheckOptions &options) : implementation(std::make_unique<Implementation>()) {
@@ -76,6 +96,17 @@ static SmallVector<func::FuncOp> functionsIn(Operation *scope) {
   return functions;
 }
 
+static bool hasNarrowNumbers(func::FuncOp function) {
+  auto isNarrow = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getElementType().isBF16();
+  };
+  WalkResult result = function.walk([&](Operation *op) {
+    return llvm::any_of(op->getResultTypes(), isNarrow) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return result.wasInterrupted() || llvm::any_of(function.getArgumentTypes(), isNarrow);
+}
+
 static bool canRun(func::FuncOp function) {
   FunctionStage stage = getStage(function);
   return stage == FunctionStage::Graph || stage == FunctionStage::Kernels;
@@ -85,15 +116,39 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
   if (!canRun(function) || records.contains(function.getName().str()))
     return success();
   FunctionRecord record;
-  record.inputs = drawNamedInputs(function, options.seed);
   record.constants = collectConstants(function);
-  FailureOr<NamedValues> results = run(function, record.inputs);
-  if (failed(results))
-    return failure();
-  record.expected = record.latest = std::move(*results);
+  record.isNarrow = hasNarrowNumbers(function);
+  SmallVector<InputKind> kinds = options.kinds;
+  if (hasFixedInputs(function))
+    kinds = {InputKind::Ordinary};
+  for (InputKind kind : kinds) {
+    RunRecord run{kind, drawNamedInputs(function, options.seed, kind), {}, {}, {}, {}};
+    FailureOr<NamedValues> results = check::run(function, run.inputs);
+    if (failed(results))
+      return failure();
+    run.expected = run.latest = std::move(*results);
+    record.runs.push_back(std::move(run));
+  }
+  record.original = cast<func::FuncOp>(function->clone());
   record.previous = cast<func::FuncOp>(function->clone());
+  order.push_back(function.getName().str());
   records.insert({function.getName().str(), std::move(record)});
   return success();
+}
+
+/// The first function that is wrong is kept. Always fails.
+LogicalResult Checker::Implementation::keepWrong(const FunctionRecord &record, const RunRecord &run) {
+  if (wrong)
+    return failure();
+  wrongProgram = ModuleOp::create(record.original.get()->getLoc());
+  for (const std::string &name : order)
+    wrongProgram->push_back(records.at(name).original.get()->clone());
+  wrong = wrongProgram->lookupSymbol<func::FuncOp>(record.original.get().getName());
+  SmallVector<Tensor> values;
+  for (const auto &[name, tensor] : run.inputs)
+    values.push_back(tensor);
+  fixInputs(wrong, values);
+  return failure();
 }
 
 //===----------------------------------------------------------------------===//
@@ -102,14 +157,16 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
 
 /// An error at the place that `locate` finds, with the pass and the numbers.
 static LogicalResult reportDifference(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
-                                      const RunOptions &options, StringRef output, const Tensor &got,
-                                      const Difference &difference) {
-  Operation *culprit = locate(record.previous.get(), function, record.inputs, output, options);
+                                      const RunRecord &run, const RunOptions &options, StringRef output,
+                                      const Tensor &got, const Difference &difference) {
+  Operation *culprit = locate(record.previous.get(), function, run.inputs, output, options);
   InFlightDiagnostic diagnostic = emitError(culprit ? culprit->getLoc() : function.getLoc());
   diagnostic << pass.describe() << " has changed result '" << output << "' of '" << function.getName() << "': expected "
              << llvm::formatv("{0:e9} within {1:e1}, got {2:e9} at {3}", difference.expected, difference.tolerance,
                               difference.got, reference::indexToString(got.shape(), difference.index))
                     .str();
+  if (run.kind != InputKind::Ordinary)
+    diagnostic << ", on " << toString(run.kind) << " arguments";
   if (culprit)
     diagnostic.attachNote(culprit->getLoc())
         << "the first operation with operands that the program has made before and a result that it has not: "
@@ -119,33 +176,50 @@ static LogicalResult reportDifference(const PassRun &pass, func::FuncOp function
 
 /// Runs `function` and compares its results with those of the record.
 static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
-                                            const Meanings &meanings) {
+                                            const RunRecord &before, const Meanings &meanings, Tally &tally) {
   RunOptions options{.meanings = meanings, .exactConstants = &record.constants};
-  FailureOr<NamedValues> got = run(function, record.inputs, options);
+  FailureOr<NamedValues> got = run(function, before.inputs, options);
   if (failed(got))
     return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
                                         << "' what the Reference cannot run";
   bool exact = pass.passClass == PassClass::Exact;
-  for (const auto &[name, value] : exact ? record.latest : record.expected) {
+  for (const auto &[name, value] : exact ? before.latest : before.expected) {
     auto it = got->find(name);
     if (it == got->end() || it->second.type != value.type)
       return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '"
                                           << function.getName() << "' or changed its type: expected " << value.type;
-    if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder))
-      return reportDifference(pass, function, record, options, name, it->second, *difference);
+    if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder, &tally))
+      return reportDifference(pass, function, record, before, options, name, it->second, *difference);
   }
   return got;
 }
 
+/// Whether differences of a function say something about its derivatives there: no entry is far out.
+static bool areCalm(const RunRecord &run) {
+  // Drawn ones are within six deviations of one.
+  constexpr double kFar = 6.1;
+  return run.kind == InputKind::Ordinary && llvm::all_of(run.inputs, [&](const auto &input) {
+           return llvm::all_of(input.second.floats, [&](double entry) { return std::abs(entry) <= kFar; });
+         });
+}
+
 LogicalResult Checker::Implementation::checkFunction(const PassRun &pass, func::FuncOp function,
                                                      FunctionRecord &record) {
-  if (pass.remember && pass.argument == "graph-expand-gradients" &&
-      failed(checkGradients(record.previous.get(), record.inputs, options.seed)))
-    return emitError(function.getLoc()) << pass.describe() << " makes gradients that differ from finite differences";
-  FailureOr<NamedValues> got = runAndCompare(pass, function, record, Meanings());
-  if (failed(got) || !pass.remember)
-    return got;
-  record.latest = std::move(*got);
+  if (pass.remember && pass.argument == "graph-expand-gradients" && options.differences &&
+      areCalm(record.runs.front()) &&
+      failed(checkGradients(record.previous.get(), record.runs.front().inputs, options.seed))) {
+    emitError(function.getLoc()) << pass.describe() << " makes gradients that differ from finite differences";
+    return keepWrong(record, record.runs.front());
+  }
+  for (RunRecord &run : record.runs) {
+    FailureOr<NamedValues> got = runAndCompare(pass, function, record, run, Meanings(), tally);
+    if (failed(got))
+      return keepWrong(record, run);
+    if (pass.remember)
+      run.latest = std::move(*got);
+  }
+  if (!pass.remember)
+    return success();
   record.previous = cast<func::FuncOp>(function->clone());
   return success();
 }
@@ -176,8 +250,11 @@ LogicalResult Checker::Implementation::checkLaunches(const PassRun &pass, func::
                                                      FunctionRecord &record) {
   Meanings meanings;
   FailureOr<std::vector<Launched>> launches = matchLaunches(pass, function, record.previous.get(), meanings);
-  if (failed(launches) || failed(runAndCompare(pass, function, record, meanings)))
-    return failure();
+  if (failed(launches))
+    return keepWrong(record, record.runs.front());
+  for (RunRecord &run : record.runs)
+    if (failed(runAndCompare(pass, function, record, run, meanings, tally)))
+      return keepWrong(record, run);
   record.launches = std::move(*launches);
   return success();
 }
@@ -186,25 +263,28 @@ LogicalResult Checker::Implementation::checkLaunches(const PassRun &pass, func::
 // Natively
 //===----------------------------------------------------------------------===//
 
-LogicalResult Checker::Implementation::checkKernels(const PassRun &pass, const NativeCode &code, bool whole) {
-  for (auto &[name, record] : records) {
-    if (record.launches.empty() || record.isWrong)
-      continue;
-    if (!record.cases) {
-      FailureOr<KernelCases> cases = collectCases(record.previous.get(), record.inputs);
-      FailureOr<NamedValues> declared =
-          run(record.previous.get(), record.inputs, {.bounds = reference::Bounds::Declared});
-      if (failed(cases) || failed(declared))
-        return failure();
-      record.cases = std::move(*cases);
-      record.declared = std::move(*declared);
-    }
-    if (failed(checkKernelsAlone(pass.describe(), code, record.launches, *record.cases)))
+LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const NativeCode &code,
+                                                      FunctionRecord &record, RunRecord &run, bool whole) {
+  func::FuncOp kernels = record.previous.get();
+  if (!run.cases) {
+    FailureOr<KernelCases> cases = collectCases(kernels, run.inputs);
+    FailureOr<NamedValues> declared = check::run(kernels, run.inputs, {.bounds = reference::Bounds::Declared});
+    if (failed(cases) || failed(declared))
       return failure();
-    if (whole &&
-        failed(checkWholeProgram(pass.describe(), code, record.previous.get(), record.inputs, record.declared)))
-      return failure();
+    run.cases = std::move(*cases);
+    run.declared = std::move(*declared);
   }
+  if (failed(checkKernelsAlone(pass.describe(), code, record.launches, *run.cases, tally)))
+    return failure();
+  return success(!whole || succeeded(checkWholeProgram(pass.describe(), code, kernels, run.inputs, run.declared,
+                                                       run.kind == InputKind::Ordinary && !record.isNarrow, tally)));
+}
+
+LogicalResult Checker::Implementation::checkKernels(const PassRun &pass, const NativeCode &code, bool whole) {
+  for (auto &[name, record] : records)
+    for (RunRecord &run : record.runs)
+      if (!record.launches.empty() && !record.isWrong && failed(checkKernelsOn(pass, code, record, run, whole)))
+        return keepWrong(record, run);
   return success();
 }
 
@@ -281,8 +361,16 @@ LogicalResult Checker::probe(StringRef pass, Operation *scope) {
   std::map<std::string, std::vector<Launched>> launches;
   for (auto &[name, record] : implementation->records)
     launches[name] = record.launches;
+  Tally tally = implementation->tally;
   LogicalResult result = implementation->check(pass, scope, false);
+  implementation->tally = tally;
+  implementation->wrong = {};
+  implementation->wrongProgram = {};
   for (auto &[name, record] : implementation->records)
     record.launches = launches[name];
   return result;
 }
+
+const Tally &Checker::tally() const { return implementation->tally; }
+
+func::FuncOp Checker::wrongFunction() const { return implementation->wrong; }

@@ -32,6 +32,8 @@ public:
   int64_t range = std::numeric_limits<int64_t>::max();
   /// The value of a target that does not count, where there is one.
   std::optional<int64_t> ignore;
+  /// It indexes what has rows for every number that has a meaning.
+  bool isTarget = false;
 
 private:
   void followUse(OpOperand &use);
@@ -74,6 +76,7 @@ void IndexRange::followUse(OpOperand &use) {
     return limit(graph::getExtent(tensorOf(scatter.getResult().getType()), 0).size);
   if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1) {
     ignore = loss.getIgnore();
+    isTarget = true;
     return limit(graph::getCapacity(tensorOf(loss.getLogits().getType())).back());
   }
   if (auto compare = dyn_cast<graph::CompareOp>(op)) {
@@ -132,18 +135,67 @@ struct Stream {
 /// Of every so many targets one does not count.
 static constexpr int64_t kIgnoredShare = 5;
 
-static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const IndexRange &index) {
+/// Of every so many entries of an awkward argument one is awkward.
+static constexpr int64_t kAwkwardShare = 3;
+
+/// The number of the awkward value at entry `i`, in [0, count), or nothing.
+static std::optional<size_t> drawAwkward(const Stream &stream, int64_t i, size_t count) {
+  double draw = stream.uniform(i, 13) * static_cast<double>(kAwkwardShare);
+  if (draw >= 1)
+    return std::nullopt;
+  return static_cast<size_t>(draw * static_cast<double>(count));
+}
+
+static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const IndexRange &index, InputKind kind) {
   Tensor tensor(type);
-  int64_t range = type.getElementType().isInteger(1) ? 2 : index.range;
+  bool isBool = type.getElementType().isInteger(1);
+  int64_t range = isBool ? 2 : index.range;
+  // Beside the range on both sides, and as far out as it goes.
+  const int64_t beyond[] = {-1, range, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
   for (int64_t i = 0; i < tensor.size(); ++i) {
     tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
     if (index.ignore && i % kIgnoredShare == 1)
       tensor.integers[i] = *index.ignore;
+    else if (kind != InputKind::Ordinary && !isBool && !index.isTarget)
+      if (std::optional<size_t> number = drawAwkward(stream, i, std::size(beyond)))
+        tensor.integers[i] = beyond[*number];
   }
   return tensor;
 }
 
-static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef role) {
+/// The awkward numbers of one kind and type.
+static SmallVector<double> awkwardNumbers(Type element, InputKind kind) {
+  bool isWide = element.isF64();
+  double least = isWide ? 0x1p-1074 : element.isBF16() ? 0x1p-133 : 0x1p-149, normal = isWide ? 0x1p-1022 : 0x1p-126;
+  // 2^100 is far from overflow and far beyond what a sum with ones resolves; squares of 2^70 overflow f32.
+  double large = isWide ? 0x1p1023 : 0x1p127, square = isWide ? 0x1p600 : 0x1p70;
+  switch (kind) {
+  case InputKind::Ordinary:
+    return {};
+  case InputKind::Tiny:
+    return {0, -0.0, 0, -0.0, 1, 1, -1, least, -least, normal, -normal, normal / 2};
+  case InputKind::Huge:
+    return {1e4, -1e4, 0x1p40, -0x1p40, 0x1p40, square, -square, large, -large, 0x1p100, -0x1p100};
+  case InputKind::NonFinite:
+    return {INFINITY, -INFINITY, NAN, 0, -0.0};
+  }
+  llvm_unreachable("every kind has its numbers");
+}
+
+static void makeAwkward(Tensor &tensor, const Stream &stream, InputKind kind) {
+  SmallVector<double> numbers = awkwardNumbers(tensor.type.getElementType(), kind);
+  if (numbers.empty())
+    return;
+  // One argument of four is one number all over.
+  bool isSplat = stream.uniform(0, 14) < 0.25;
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    if (isSplat)
+      tensor.floats[i] = numbers[static_cast<size_t>(stream.uniform(0, 15) * static_cast<double>(numbers.size()))];
+    else if (std::optional<size_t> number = drawAwkward(stream, i, numbers.size()))
+      tensor.floats[i] = numbers[*number];
+}
+
+static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef role, InputKind kind) {
   Tensor tensor(type);
   double rows = type.getRank() == 0 ? 1 : static_cast<double>(std::max<int64_t>(type.getDimSize(0), 1));
   double deviation = std::min(1.0, 4 / std::sqrt(rows));
@@ -157,6 +209,7 @@ static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef 
     else
       tensor.floats[i] = stream.between(i, -1, 1);
   }
+  makeAwkward(tensor, stream, kind);
   reference::roundToType(tensor);
   return tensor;
 }
@@ -177,18 +230,65 @@ static RankedTensorType drawType(func::FuncOp function, RankedTensorType type, u
   return RankedTensorType::get(shape, type.getElementType());
 }
 
-SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed) {
+SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, InputKind kind) {
   SmallVector<Tensor> inputs;
   for (BlockArgument argument : function.getArguments()) {
-    auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), graph::GraphDialect::kRoleAttr);
+    unsigned index = argument.getArgNumber();
+    auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
+    auto fixed = function.getArgAttrOfType<ElementsAttr>(index, kCheckAttr);
     RankedTensorType type = drawType(function, tensorOf(argument.getType()), seed);
-    Stream stream{seed, argument.getArgNumber()};
-    if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
+    Stream stream{seed, index};
+    FailureOr<Tensor> value = failure();
+    if (fixed)
+      value = reference::fromAttribute(fixed);
+    if (succeeded(value))
+      inputs.push_back(std::move(*value));
+    else if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
       inputs.emplace_back(type);
     else if (isa<FloatType>(type.getElementType()))
-      inputs.push_back(drawFloats(type, stream, role ? role.getValue() : StringRef()));
+      inputs.push_back(drawFloats(type, stream, role ? role.getValue() : StringRef(), kind));
     else
-      inputs.push_back(drawIntegers(type, stream, findIndexRange(argument)));
+      inputs.push_back(drawIntegers(type, stream, findIndexRange(argument), kind));
   }
   return inputs;
+}
+
+//===----------------------------------------------------------------------===//
+// Kinds and fixed values
+//===----------------------------------------------------------------------===//
+
+ArrayRef<InputKind> check::inputKinds() {
+  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Tiny, InputKind::Huge, InputKind::NonFinite};
+  return kinds;
+}
+
+StringRef check::toString(InputKind kind) {
+  switch (kind) {
+  case InputKind::Ordinary:
+    return "ordinary";
+  case InputKind::Tiny:
+    return "tiny";
+  case InputKind::Huge:
+    return "huge";
+  case InputKind::NonFinite:
+    return "non-finite";
+  }
+  llvm_unreachable("every kind has a name");
+}
+
+std::optional<InputKind> check::parseInputKind(StringRef name) {
+  for (InputKind kind : inputKinds())
+    if (toString(kind) == name)
+      return kind;
+  return std::nullopt;
+}
+
+bool check::hasFixedInputs(func::FuncOp function) {
+  return llvm::any_of(llvm::seq(function.getNumArguments()),
+                      [&](unsigned index) { return static_cast<bool>(function.getArgAttr(index, kCheckAttr)); });
+}
+
+void check::fixInputs(func::FuncOp function, ArrayRef<Tensor> values) {
+  for (auto [index, value] : llvm::enumerate(values))
+    function.setArgAttr(index, kCheckAttr, reference::toAttribute(value));
 }

@@ -28,6 +28,14 @@ static std::string describe(Operation *op, StringRef what) {
   return text;
 }
 
+/// The operation on one line.
+static std::string toText(Operation *op) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  op->print(stream, OpPrintingFlags().useLocalScope().skipRegions().elideLargeElementsAttrs());
+  return text;
+}
+
 void MutantCampaign::runOne(Checker &checker, StringRef pass, Operation *scope, MutationKind kind, int64_t number) {
   OwningOpRef<Operation *> copy(scope->clone());
   std::vector<Mutation> mutations = findMutations(copy.get(), kind);
@@ -38,7 +46,8 @@ void MutantCampaign::runOne(Checker &checker, StringRef pass, Operation *scope, 
     return success();
   });
   Mutation &mutation = mutations[number];
-  MutantOutcome outcome{pass.str(), kind, number, describe(mutation.op, mutation.what), MutantOutcome::Survived, {}};
+  MutantOutcome outcome{
+      pass.str(), kind, number, describe(mutation.op, mutation.what), toText(mutation.op), MutantOutcome::Survived, {}};
   mutation.apply();
   if (failed(verify(copy.get())))
     return;
@@ -86,6 +95,8 @@ void MutantCampaign::print(llvm::raw_ostream &stream) const {
     ++counts[outcome.outcome];
     std::string injection = llvm::formatv("{0}@{1}#{2}", toString(outcome.kind), outcome.pass, outcome.number);
     stream << llvm::formatv("{0,-10} {1,-52} {2}\n", outcomeName(outcome), injection, outcome.site);
+    if (outcome.outcome == MutantOutcome::Survived)
+      stream << "           " << outcome.text << "\n";
   }
   stream << "mutants: " << outcomes.size() << ", caught with the right pass " << counts[MutantOutcome::Caught]
          << ", elsewhere " << counts[MutantOutcome::CaughtElsewhere] << ", survived " << counts[MutantOutcome::Survived]

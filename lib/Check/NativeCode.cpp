@@ -56,9 +56,11 @@ static void buildPlainPipeline(OpPassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
-  // libm first: upstream's other conversion makes log(1 + x) of log1p.
+  // log1p is libm's, not log(1 + x); libm has no absolute value of integers, so it comes second.
+  ConvertMathToLLVMPassOptions math;
+  math.approximateLog1p = false;
+  manager.addPass(createConvertMathToLLVMPass(math));
   manager.addPass(createConvertMathToLibmPass());
-  manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createUBToLLVMConversionPass());
   manager.addPass(createConvertIndexToLLVMPass());
   // libm's scalars are taken out of vectors.

@@ -16,7 +16,8 @@ llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
       {"graph-hoist-from-scan", PassClass::Reassociates},
       {"graph-decompose-composites", PassClass::Reassociates},
       {"graph-normalize-for-kernels", PassClass::Reassociates},
-      {"graph-to-kernel", PassClass::Exact},
+      // Contracted axes are summed over in the order of the layout.
+      {"graph-to-kernel", PassClass::Reassociates},
       {"kernel-plan", PassClass::Exact},
       {"kernel-verify-plan", PassClass::Exact},
       {"kernel-to-loops", PassClass::Reassociates},

@@ -49,9 +49,9 @@ static std::string resultName(func::FuncOp function, unsigned index) {
   return "result" + std::to_string(index);
 }
 
-NamedValues check::drawNamedInputs(func::FuncOp function, uint64_t seed) {
+NamedValues check::drawNamedInputs(func::FuncOp function, uint64_t seed, InputKind kind) {
   NamedValues inputs;
-  for (auto [index, tensor] : llvm::enumerate(drawInputs(function, seed)))
+  for (auto [index, tensor] : llvm::enumerate(drawInputs(function, seed, kind)))
     if (!isOutput(function, index))
       inputs.insert({argumentName(function, index), std::move(tensor)});
   return inputs;
@@ -243,16 +243,18 @@ FailureOr<NamedValues> check::run(func::FuncOp function, const NamedValues &inpu
 
 static bool sameBits(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
-std::optional<Difference> check::compare(const Tensor &expected, const Tensor &got, bool exact, double factor) {
+std::optional<Difference> check::compare(const Tensor &expected, const Tensor &got, bool exact, double factor,
+                                         Tally *tally) {
   std::optional<Difference> worst;
   double worstRatio = 1;
+  Tally counted{expected.size(), 0};
   for (int64_t i = 0; i < expected.size(); ++i) {
     double a = expected.at(i), b = got.at(i);
-    if (sameBits(a, b))
-      continue;
     double tolerance = exact ? 0 : factor * (expected.bound(i) + got.bound(i));
+    counted.undecided += !std::isfinite(tolerance);
     double error = std::abs(a - b);
-    if (error <= tolerance || std::isnan(tolerance))
+    // A bound that is no number: the entry may be none either.
+    if (sameBits(a, b) || error <= tolerance || std::isnan(tolerance))
       continue;
     // NaN against a number is the worst there is.
     double ratio = std::isnan(error) ? reference::undecided() : tolerance == 0 ? 1e300 * error : error / tolerance;
@@ -261,5 +263,7 @@ std::optional<Difference> check::compare(const Tensor &expected, const Tensor &g
       worstRatio = ratio;
     }
   }
+  if (tally)
+    *tally += counted;
   return worst;
 }

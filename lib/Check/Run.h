@@ -5,6 +5,7 @@
 #ifndef MORU_LIB_CHECK_RUN_H
 #define MORU_LIB_CHECK_RUN_H
 
+#include "moru/Check/Checker.h"
 #include "moru/Reference/Evaluator.h"
 #include "moru/Reference/KernelInterpreter.h"
 
@@ -32,7 +33,7 @@ enum class FunctionStage {
 FunctionStage getStage(mlir::func::FuncOp function);
 
 /// Values of the arguments, by name, drawn.
-NamedValues drawNamedInputs(mlir::func::FuncOp function, uint64_t seed);
+NamedValues drawNamedInputs(mlir::func::FuncOp function, uint64_t seed, InputKind kind);
 
 /// A value that a run has made, in order; of kernels, what each one stored.
 struct Made {
@@ -80,9 +81,10 @@ struct Difference {
   double expected, got, tolerance;
 };
 
-/// The worst difference, if there is one. `exact`: the same bits; otherwise both bounds count, `factor` times.
+/// The worst difference, if there is one. `exact`: the same bits; otherwise both bounds count, `factor` times. What was
+/// compared is added to `tally`.
 std::optional<Difference> compare(const reference::Tensor &expected, const reference::Tensor &got, bool exact,
-                                  double factor);
+                                  double factor, Tally *tally = nullptr);
 
 /// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result
 /// `output` depends on; `before` is the same program when it was right. Falls back to the operation that makes the

@@ -86,11 +86,11 @@ struct Look : PassWrapper<Look, OperationPass<ModuleOp>> {
 /// One module on its way, a copy of the caller's.
 class Way {
 public:
-  Way(ModuleOp source, const CompileOptions &options)
-      : options(options), module(source.clone()), manager(source.getContext()), stream(messages),
-        diagnostics(sources, source.getContext(), stream) {
+  Way(ModuleOp source, const CompileOptions &options, const check::InstrumentOptions &instruments)
+      : options(options), instruments(instruments), module(source.clone()), manager(source.getContext()),
+        stream(messages), diagnostics(sources, source.getContext(), stream) {
     // The checks keep one state for all functions.
-    if (options.checkEach)
+    if (instruments.checkEach)
       source.getContext()->disableMultithreading();
   }
 
@@ -108,6 +108,7 @@ private:
   llvm::Error failure(StringRef what);
 
   const CompileOptions &options;
+  const check::InstrumentOptions &instruments;
   OwningOpRef<ModuleOp> module;
   mlir::PassManager manager;
   std::optional<ProgramSignature> signature;
@@ -227,8 +228,6 @@ llvm::Error Way::runTo(Emit emit) {
     if (llvm::Error error = createFolder(options.dumpStages))
       return error;
   addStages(emit);
-  check::InstrumentOptions instruments;
-  instruments.checkEach = options.checkEach;
   if (failed(check::instrument(manager, instruments)) || failed(manager.run(*module)))
     return failure("compilation failed without a message: please report the module");
   return llvm::Error::success();
@@ -302,8 +301,15 @@ Expected<std::unique_ptr<ModuleFile>> ModuleFile::read(StringRef path) {
   return file;
 }
 
+static check::InstrumentOptions instrumentsOf(const CompileOptions &options) {
+  check::InstrumentOptions instruments;
+  instruments.checkEach = options.checkEach;
+  return instruments;
+}
+
 Expected<std::string> emitModule(ModuleOp module, Emit emit, const CompileOptions &options, bool locations) {
-  Way way(module, options);
+  check::InstrumentOptions instruments = instrumentsOf(options);
+  Way way(module, options, instruments);
   if (emit >= Emit::LLVM)
     return way.emitCode(emit);
   if (llvm::Error error = way.runTo(emit))
@@ -312,7 +318,12 @@ Expected<std::string> emitModule(ModuleOp module, Emit emit, const CompileOption
 }
 
 Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options) {
-  Way way(module, options);
+  return compileModule(module, options, instrumentsOf(options));
+}
+
+Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options,
+                                   const check::InstrumentOptions &instruments) {
+  Way way(module, options, instruments);
   Expected<Codegen> codegen = way.generate();
   if (!codegen)
     return codegen.takeError();

@@ -59,9 +59,9 @@ static double spread(const UnaryFunction &f, double x, double y, double error) {
   if (error == 0)
     return 0;
   double first = f.slope(x, y) * error;
-  double ends = std::max(std::abs(f.value(x + error) - y), std::abs(f.value(x - error) - y));
-  double result = std::max(first, ends);
-  return std::isnan(result) ? undecided() : result; // An end outside of the domain.
+  double ends = worse(std::abs(f.value(x + error) - y), std::abs(f.value(x - error) - y));
+  double result = worse(first, ends);
+  return std::isfinite(result) ? result : unknown(); // An end outside of the domain, or at a pole.
 }
 
 static EvaluatorResult evaluateUnary(const Evaluation &e) {
@@ -128,6 +128,8 @@ struct BinaryFunction {
   double roundoffs;
 };
 
+static double inheritedBySum(const Operands &o, double) { return o.errorX + o.errorY; }
+
 static EvaluatorResult evaluateBinary(const Evaluation &e, const BinaryFunction &f) {
   const Tensor &lhs = e.operand(0), &rhs = e.operand(1);
   Tensor result(e.resultType());
@@ -149,16 +151,21 @@ static EvaluatorResult evaluateBinary(const Evaluation &e, const BinaryFunction 
   result.addBounds();
   for (int64_t i = 0; i < result.size(); ++i) {
     Operands operands{lhs.floats[i], rhs.floats[i], lhs.bound(i), rhs.bound(i)};
-    double inherited = f.inherited(operands, result.floats[i]);
-    result.bounds[i] = e.bound(element, result.floats[i], inherited, f.roundoffs);
+    double z = result.floats[i], inherited = f.inherited(operands, z);
+    // Infinite because it is beyond f64, not because an operand is.
+    bool overflows = std::isinf(z) && std::isfinite(operands.x) && std::isfinite(operands.y) && f.roundoffs == 1;
+    if (z == 0 && operands.x != 0 && operands.y != 0 && std::isfinite(operands.y) && f.inherited != inheritedBySum)
+      inherited += kUnderflowF64;
+    result.bounds[i] = overflows ? unknown() : e.bound(element, z, inherited, f.roundoffs);
   }
   return single(std::move(result));
 }
 
-static double inheritedBySum(const Operands &o, double) { return o.errorX + o.errorY; }
 static double inheritedByProduct(const Operands &o, double) {
+  if (std::isnan(o.errorX) || std::isnan(o.errorY))
+    return unknown();
   // Zero times undecided is zero: an exact zero, as a mask makes it, hides the other factor.
-  auto term = [](double x, double error) { return x == 0 ? 0 : std::abs(x) * error; };
+  auto term = [](double x, double error) { return x == 0 || error == 0 ? 0 : std::abs(x) * error; };
   double second = o.errorX == 0 || o.errorY == 0 ? 0 : o.errorX * o.errorY;
   return term(o.x, o.errorY) + term(o.y, o.errorX) + second;
 }
@@ -166,9 +173,10 @@ static double inheritedByQuotient(const Operands &o, double z) {
   if (o.errorX == 0 && o.errorY == 0)
     return 0;
   double least = std::abs(o.y) - o.errorY;
-  return least > 0 ? (o.errorX + std::abs(z) * o.errorY) / least : undecided();
+  double moved = o.errorY == 0 ? 0 : std::abs(z) * o.errorY;
+  return least > 0 ? (o.errorX + moved) / least : unknown();
 }
-static double inheritedByChoice(const Operands &o, double) { return std::max(o.errorX, o.errorY); }
+static double inheritedByChoice(const Operands &o, double) { return worse(o.errorX, o.errorY); }
 /// |d x^y| = |z| (|y / x| dx + |log x| dy).
 static double inheritedByPower(const Operands &o, double z) {
   double error = 0;
@@ -176,7 +184,7 @@ static double inheritedByPower(const Operands &o, double z) {
     error += std::abs(z * o.y / o.x) * o.errorX;
   if (o.errorY != 0)
     error += std::abs(z * std::log(o.x)) * o.errorY;
-  return std::isnan(error) || o.errorX > 0.1 * std::abs(o.x) ? undecided() : 2 * error;
+  return !std::isfinite(error) || o.errorX > 0.1 * std::abs(o.x) ? unknown() : 2 * error;
 }
 
 template <typename Function> static int64_t wrapping(int64_t x, int64_t y, Function function) {
@@ -272,10 +280,17 @@ static EvaluatorResult evaluateCompare(const Evaluation &e) {
     result.integers[i] = lhs.isFloat() ? compareNumbers(direction, lhs.floats[i], rhs.floats[i])
                                        : compareNumbers(direction, lhs.integers[i], rhs.integers[i]);
     double error = lhs.bound(i) + rhs.bound(i);
-    if (error != 0 && std::abs(lhs.at(i) - rhs.at(i)) <= error)
+    if (error != 0 && !(std::abs(lhs.at(i) - rhs.at(i)) > error))
       result.bounds[i] = undecided();
   }
   return single(std::move(result));
+}
+
+/// How far apart two values are: nothing where they are the same, unknown where one of them is no finite number.
+static double distance(double x, double y) {
+  if (x == y || (std::isnan(x) && std::isnan(y)))
+    return 0;
+  return std::isfinite(x) && std::isfinite(y) ? std::abs(x - y) : unknown();
 }
 
 /// Where the condition is undecided the result may be either value.
@@ -294,7 +309,7 @@ static EvaluatorResult evaluateSelect(const Evaluation &e) {
     if (anyBound && condition.bound(i) == 0)
       result.bounds[i] = chosen.bound(i);
     else if (anyBound)
-      result.bounds[i] = std::abs(onTrue.at(i) - onFalse.at(i)) + std::max(onTrue.bound(i), onFalse.bound(i));
+      result.bounds[i] = distance(onTrue.at(i), onFalse.at(i)) + worse(onTrue.bound(i), onFalse.bound(i));
   }
   return single(std::move(result));
 }

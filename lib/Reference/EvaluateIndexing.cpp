@@ -56,17 +56,18 @@ static EvaluatorResult evaluateScatterAdd(const Evaluation &e) {
     for (int64_t column = 0; column < rowSize; ++column) {
       int64_t from = i * rowSize + column, to = row * rowSize + column;
       result.floats[to] += updates.floats[from];
-      magnitudes[to] += std::abs(updates.floats[from]);
+      magnitudes[to] += finiteMagnitude(updates.floats[from]);
       inherited[to] += updates.bound(from);
     }
   }
   if (!e.withBounds())
     return single(std::move(result));
   result.addBounds();
-  double roundoff = e.roundoff(result.type.getElementType());
+  Type element = result.type.getElementType();
   for (int64_t i = 0; i < result.size(); ++i)
-    result.bounds[i] =
-        anyUndecided ? undecided() : inherited[i] + std::max(counts[i / rowSize] - 1, 0.0) * roundoff * magnitudes[i];
+    result.bounds[i] = anyUndecided
+                           ? undecided()
+                           : e.boundOfSum(element, result.floats[i], inherited[i], magnitudes[i], counts[i / rowSize]);
   return single(std::move(result));
 }
 
@@ -137,12 +138,12 @@ static void addOrderBounds(const Tensor &operand, int64_t base, ArrayRef<int64_t
                            Tensor &indices, int64_t to) {
   double largest = 0;
   for (int64_t i : order)
-    largest = std::max(largest, operand.bound(base + i));
+    largest = worse(largest, operand.bound(base + i));
   for (int64_t j = 0; j < k; ++j) {
     values.bounds[to + j] = largest;
     for (int64_t i : order) {
       double error = operand.bound(base + i) + operand.bound(base + order[j]);
-      if (i != order[j] && error != 0 && std::abs(operand.at(base + i) - operand.at(base + order[j])) <= error)
+      if (i != order[j] && error != 0 && !(std::abs(operand.at(base + i) - operand.at(base + order[j])) > error))
         indices.bounds[to + j] = undecided();
     }
   }

@@ -46,25 +46,25 @@ static Tensor packed(const Tensor &tensor, ArrayRef<int64_t> first, ArrayRef<int
 }
 
 /// c[b, i, j] += sum over k of a[b, i, k] * b[b, k, j]. `zeroHides`: zero times infinity is zero, as is right for
-/// bounds.
+/// bounds (zero times NaN, the bound of what is unknown, is NaN).
 static void multiply(const ContractSizes &sizes, const double *a, const double *b, double *c, bool zeroHides) {
   for (int64_t batch = 0; batch < sizes.batch; ++batch)
     for (int64_t i = 0; i < sizes.rows; ++i)
       for (int64_t k = 0; k < sizes.depth; ++k) {
         double factor = a[(batch * sizes.rows + i) * sizes.depth + k];
-        if (zeroHides && factor == 0)
-          continue;
         const double *row = b + (batch * sizes.depth + k) * sizes.columns;
         double *sum = c + (batch * sizes.rows + i) * sizes.columns;
         for (int64_t j = 0; j < sizes.columns; ++j)
-          sum[j] += factor * row[j];
+          sum[j] += zeroHides && ((factor == 0 && !std::isnan(row[j])) || (row[j] == 0 && !std::isnan(factor)))
+                        ? 0
+                        : factor * row[j];
       }
 }
 
 static std::vector<double> magnitudes(const std::vector<double> &values) {
   std::vector<double> result(values);
   for (double &value : result)
-    value = std::abs(value);
+    value = finiteMagnitude(value);
   return result;
 }
 
@@ -81,12 +81,14 @@ static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, c
       b[i] += rhs.bound(i);
     multiply(sizes, lhs.bounds.data(), b.data(), inherited.data(), true);
   }
-  double roundoff = e.roundoff(result.type.getElementType());
   result.addBounds();
-  for (int64_t i = 0; i < result.size(); ++i) {
-    double rounding = static_cast<double>(sizes.depth + 1) * roundoff * sums[i];
-    result.bounds[i] = e.bound(result.type.getElementType(), result.floats[i], inherited[i] + rounding, 1);
-  }
+  // As many products as sums round, and the result may once more; each product may underflow.
+  Type element = result.type.getElementType();
+  bool isNarrow = e.options.bounds == Bounds::Declared && !element.isF64();
+  double depth = static_cast<double>(sizes.depth), underflow = depth * (isNarrow ? kUnderflowF32 : kUnderflowF64);
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.bounds[i] =
+        e.boundOfSum(element, result.floats[i], inherited[i] + (sums[i] == 0 ? 0 : underflow), sums[i], depth + 2);
 }
 
 static EvaluatorResult evaluateContract(const Evaluation &e) {
@@ -140,17 +142,15 @@ static EvaluatorResult evaluateReduceSum(const Evaluation &e) {
       result.floats[targets[i]] += operand.floats[i];
     else
       result.integers[targets[i]] = wrap(element, result.integers[targets[i]] + operand.integers[i]);
-    sums[targets[i]] += std::abs(operand.at(i));
+    sums[targets[i]] += finiteMagnitude(operand.at(i));
     inherited[targets[i]] += operand.bound(i);
   }
   if (!e.withBounds())
     return single(std::move(result));
   result.addBounds();
   double terms = result.size() == 0 ? 0 : static_cast<double>(operand.size()) / static_cast<double>(result.size());
-  for (int64_t i = 0; i < result.size(); ++i) {
-    double rounding = std::max(terms - 1, 0.0) * e.roundoff(element) * sums[i];
-    result.bounds[i] = e.bound(element, result.at(i), inherited[i] + rounding, terms > 1);
-  }
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.bounds[i] = e.boundOfSum(element, result.at(i), inherited[i], sums[i], terms);
   return single(std::move(result));
 }
 
@@ -180,7 +180,7 @@ static EvaluatorResult evaluateExtreme(const Evaluation &e, ArrayRef<int64_t> ax
              (largest ? operand.floats[i] > result.floats[to] : operand.floats[i] < result.floats[to]))
       result.floats[to] = operand.floats[i];
     if (!operand.bounds.empty())
-      result.bounds[to] = std::max(result.bounds[to], operand.bounds[i]);
+      result.bounds[to] = worse(result.bounds[to], operand.bounds[i]);
   }
   return single(std::move(result));
 }
@@ -234,8 +234,9 @@ static EvaluatorResult evaluateReduceProd(const Evaluation &e) {
     result.floats[i] = product.value;
     if (!e.withBounds())
       continue;
-    bool mayLeaveRange = isNarrow && (!(product.most <= kLargestF32) || product.least < kSmallestNormalF32);
-    result.bounds[i] = mayLeaveRange && terms > 1 ? undecided() : e.bound(element, product.value, product.error, terms);
+    bool mayLeaveRange = isNarrow ? !(product.most <= kLargestF32) || product.least < kSmallestNormalF32
+                                  : !(product.most <= kLargestF64) || product.least < kSmallestNormalF64;
+    result.bounds[i] = mayLeaveRange && terms > 1 ? unknown() : e.bound(element, product.value, product.error, terms);
   }
   for (int64_t i = 0; i < operand.size() && !result.isFloat(); ++i)
     if (operand.bound(i) != 0)
@@ -274,14 +275,13 @@ static EvaluatorResult evaluateCumsum(const Evaluation &e) {
         else
           result.integers[i] = integer;
         if (e.withBounds())
-          result.bounds[i] = e.bound(element, result.at(i),
-                                     inherited + std::max(terms - 1, 0.0) * e.roundoff(element) * magnitude, terms > 1);
+          result.bounds[i] = e.boundOfSum(element, result.at(i), inherited, magnitude, terms);
       };
       if (cumsum.getExclusive())
         store(static_cast<double>(k));
       sum += operand.isFloat() ? operand.floats[i] : 0;
       integer = operand.isFloat() ? 0 : wrap(element, integer + operand.integers[i]);
-      magnitude += std::abs(operand.at(i));
+      magnitude += finiteMagnitude(operand.at(i));
       inherited += operand.bound(i);
       if (!cumsum.getExclusive())
         store(static_cast<double>(k + 1));
@@ -306,7 +306,7 @@ static EvaluatorResult evaluateArgmax(const Evaluation &e) {
     for (int64_t k = 0; k < size && !operand.bounds.empty(); ++k) {
       int64_t other = base + k * stride;
       double error = operand.bound(other) + operand.bound(top);
-      if (k != best && error != 0 && operand.at(top) - operand.at(other) <= error)
+      if (k != best && error != 0 && !(operand.at(top) - operand.at(other) > error))
         result.bounds[line] = undecided();
     }
   });
@@ -343,11 +343,11 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
   // The largest entry itself cancels: it is subtracted on both sides.
   double weighted = 0, size = static_cast<double>(x.size());
   for (auto [value, error, share] : llvm::zip_equal(x, errors, shares))
-    weighted += share == 0 ? 0 : share * (error + roundoff * (largest - value));
+    weighted += share == 0 && !std::isnan(error) ? 0 : share * (error + roundoff * (largest - value));
   double sumError = weighted + (inRoundoffs(kExpUlps) + size) * roundoff;
   for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
     // What is infinitely far below the largest has the share 0, however it is computed.
-    if (std::isinf(value - largest)) {
+    if (std::isinf(value - largest) && !std::isnan(sumError)) {
       shareErrors.push_back(0);
       logErrors.push_back(0);
       continue;
@@ -378,15 +378,16 @@ static EvaluatorResult evaluateSoftmax(const Evaluation &e) {
   Tensor result(e.resultType());
   if (e.withBounds())
     result.addBounds();
-  forEachSoftmaxLine(e, cast<graph::SoftmaxOp>(e.op).getAxis(),
-                     [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
-                       for (auto [k, share] : llvm::enumerate(line.shares)) {
-                         int64_t i = base + static_cast<int64_t>(k) * stride;
-                         result.floats[i] = share;
-                         if (e.withBounds())
-                           result.bounds[i] = share * line.shareErrors[k] + 2 * kUnderflowF32;
-                       }
-                     });
+  forEachSoftmaxLine(
+      e, cast<graph::SoftmaxOp>(e.op).getAxis(), [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
+        for (auto [k, share] : llvm::enumerate(line.shares)) {
+          int64_t i = base + static_cast<int64_t>(k) * stride;
+          result.floats[i] = share;
+          if (e.withBounds())
+            result.bounds[i] =
+                (share == 0 && !std::isnan(line.shareErrors[k]) ? 0 : share * line.shareErrors[k]) + 2 * kUnderflowF32;
+        }
+      });
   return single(std::move(result));
 }
 
@@ -400,7 +401,7 @@ static EvaluatorResult evaluateLogSoftmax(const Evaluation &e) {
                          int64_t i = base + static_cast<int64_t>(k) * stride;
                          result.floats[i] = value;
                          if (e.withBounds())
-                           result.bounds[i] = line.logErrors[k];
+                           result.bounds[i] = e.bound(result.type.getElementType(), value, line.logErrors[k], 0);
                        }
                      });
   return single(std::move(result));
@@ -411,7 +412,7 @@ static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
   auto op = cast<graph::SoftmaxCrossEntropyOp>(e.op);
   const Tensor &targets = e.operand(1);
   int64_t classes = e.operand(0).shape().back(), ignore = op.getIgnore();
-  double count = 0, total = 0, inherited = 0, smoothing = op.getSmoothing().convertToDouble();
+  double count = 0, total = 0, inherited = 0, magnitude = 0, smoothing = op.getSmoothing().convertToDouble();
   double roundoff = e.withBounds() ? e.roundoff(e.operand(0).type.getElementType()) : 0;
   forEachSoftmaxLine(e, e.operand(0).type.getRank() - 1, [&](const SoftmaxLine &line, int64_t index, int64_t, int64_t) {
     int64_t target = targets.integers[index];
@@ -423,6 +424,7 @@ static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
       if (share == 0)
         continue;
       total -= share * line.logShares[k];
+      magnitude += finiteMagnitude(line.logShares[k]);
       inherited += e.withBounds() ? share * (line.logErrors[k] + 4 * roundoff * std::abs(line.logShares[k])) : 0;
     }
     // A sum over the row, if the targets are smoothed, rounds as often as it has entries.
@@ -436,7 +438,8 @@ static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
   result.addBounds();
   Type element = result.type.getElementType();
   if (count != 0)
-    result.bounds[0] = e.bound(element, result.floats[0], inherited / count, count + kDivisionRoundoffs);
+    result.bounds[0] = e.bound(element, result.floats[0],
+                               e.boundOfSum(element, total, inherited, magnitude, count) / count, kDivisionRoundoffs);
   if (llvm::any_of(targets.bounds, [](double bound) { return bound != 0; }))
     result.bounds[0] = undecided();
   return single(std::move(result));

@@ -34,10 +34,11 @@ EvaluatorResult reference::pickBy(const Evaluation &e, llvm::function_ref<int64_
   return single(pick(e.operand(0), e.resultType(), indices));
 }
 
-/// A number with no more than half of the digits of f32, such as 0.5 or 24: what folding gives that is exact.
-static bool hasFewDigits(double value) {
+/// A number with no more than half of the digits of its type (of f32 at most), such as 0.5 or 24: what folding gives
+/// that is exact.
+static bool hasFewDigits(Type element, double value) {
   int exponent;
-  double scaled = std::ldexp(std::frexp(value, &exponent), 12);
+  double scaled = std::ldexp(std::frexp(value, &exponent), element.isBF16() ? 4 : 12);
   return scaled == std::trunc(scaled);
 }
 
@@ -46,7 +47,7 @@ static void addRoundingOfConstant(const Evaluation &e, Tensor &tensor) {
   Type element = tensor.type.getElementType();
   double roundoff = element.isF32() ? kRoundoffF32 : element.isBF16() ? kRoundoffBF16 : kRoundoffF64;
   for (auto [index, value] : llvm::enumerate(tensor.floats)) {
-    if (!std::isfinite(value) || hasFewDigits(value) || e.options.exactConstants->count(value))
+    if (!std::isfinite(value) || hasFewDigits(element, value) || e.options.exactConstants->count(value))
       continue;
     tensor.addBounds();
     tensor.bounds[index] = roundoff * std::abs(value);

@@ -28,15 +28,28 @@ double Evaluation::roundoff(Type element) const {
 }
 
 double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
-  if (std::isnan(inherited))
-    return undecided(); // Zero times, or minus, infinity.
-  bool isNarrow = options.bounds == Bounds::Declared && !element.isF64();
-  if (isNarrow && std::isfinite(value) && std::abs(value) + inherited > kLargestF32)
+  bool isNarrow = options.bounds == Bounds::Declared && isa<FloatType>(element) && !element.isF64();
+  if (std::isinf(inherited) && std::isfinite(value))
     return undecided();
   if (!std::isfinite(value))
-    return inherited; // Infinite and NaN stay what they are.
-  double rounding = roundoffs == 0 ? 0 : roundoffs * roundoff(element) * (std::abs(value) + inherited);
-  return inherited + rounding + (isNarrow && roundoffs != 0 && value != 0 ? underflow : 0);
+    return std::isinf(inherited) ? unknown() : inherited; // Infinite and NaN stay what they are.
+  if (std::isnan(inherited) || (isNarrow && std::abs(value) + inherited > kLargestF32))
+    return unknown();
+  if (roundoffs == 0)
+    return inherited;
+  double least = element.isBF16() ? kUnderflowBF16 + underflow : underflow;
+  if (!isNarrow)
+    least = underflow / kUnderflowF32 * kUnderflowF64;
+  return inherited + roundoffs * roundoff(element) * (std::abs(value) + inherited) + (value == 0 ? 0 : least);
+}
+
+double Evaluation::boundOfSum(Type element, double value, double inherited, double magnitude, double terms) const {
+  bool isNarrow = options.bounds == Bounds::Declared && isa<FloatType>(element) && !element.isF64();
+  if (isa<FloatType>(element) && !(magnitude <= (isNarrow ? kLargestF32 : kLargestF64)))
+    return unknown();
+  // Infinite and NaN stay what they are, whatever rounds beside them.
+  double rounding = std::isfinite(value) ? std::max(terms - 1, 0.0) * roundoff(element) * magnitude : 0;
+  return bound(element, value, inherited + rounding, terms > 1);
 }
 
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,8 @@
 
 #include "llvm/ADT/MapVector.h"
 
+#include <cmath>
+
 namespace moru::reference {
 
 /// What an evaluator sees beside the operation: the values of its operands and how to count errors.
@@ -32,6 +34,9 @@ struct Evaluation {
   /// that contribute `inherited`; `underflow` in place of a result that is too small. Beyond f32 it is undecided.
   double bound(mlir::Type element, double value, double inherited, double roundoffs,
                double underflow = kUnderflowF32) const;
+  /// The same for a sum of `terms` numbers in any order. `magnitude` is the sum of what is finite among their
+  /// magnitudes: where it leaves the range, so may a partial sum.
+  double boundOfSum(mlir::Type element, double value, double inherited, double magnitude, double terms) const;
 };
 
 /// Values of the results, or failure after an error at the operation.
@@ -59,6 +64,9 @@ Tensor pick(const Tensor &source, mlir::RankedTensorType type, llvm::ArrayRef<in
 
 /// The result whose entry at a multi-index is the first operand's entry at `map(multi-index)`; -1 stands for zero.
 EvaluatorResult pickBy(const Evaluation &e, llvm::function_ref<int64_t(llvm::ArrayRef<int64_t>)> map);
+
+/// What a term adds to the `magnitude` of a sum.
+inline double finiteMagnitude(double x) { return std::isfinite(x) ? std::abs(x) : 0; }
 
 /// Wraps an integer to the width of `element`.
 int64_t wrap(mlir::Type element, int64_t value);

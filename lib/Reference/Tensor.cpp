@@ -10,6 +10,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -17,6 +18,10 @@ using namespace moru;
 using namespace moru::reference;
 
 double reference::undecided() { return std::numeric_limits<double>::infinity(); }
+double reference::unknown() { return std::numeric_limits<double>::quiet_NaN(); }
+double reference::worse(double bound, double other) {
+  return std::isnan(bound) || std::isnan(other) ? unknown() : std::max(bound, other);
+}
 
 Tensor::Tensor(RankedTensorType type) : type(type) {
   if (isFloat())
@@ -96,6 +101,22 @@ FailureOr<Tensor> reference::fromAttribute(ElementsAttr elements) {
   for (APInt value : dense.getValues<APInt>())
     tensor.integers[index++] = isBool ? static_cast<int64_t>(value.getZExtValue()) : value.getSExtValue();
   return tensor;
+}
+
+DenseElementsAttr reference::toAttribute(const Tensor &tensor) {
+  Type element = tensor.type.getElementType();
+  SmallVector<Attribute> entries;
+  for (int64_t index = 0; index < tensor.size(); ++index)
+    if (auto type = dyn_cast<FloatType>(element)) {
+      APFloat value(tensor.floats[index]);
+      bool ignored;
+      value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &ignored);
+      entries.push_back(FloatAttr::get(type, value));
+    } else {
+      entries.push_back(IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(), tensor.integers[index],
+                                                        /*isSigned=*/true, /*implicitTrunc=*/true)));
+    }
+  return DenseElementsAttr::get(tensor.type, entries);
 }
 
 ElementType reference::hostElementType(Type type) {

@@ -22,6 +22,10 @@ static llvm::cl::opt<std::string> check("check", llvm::cl::desc("each: run the p
                                         llvm::cl::value_desc("each"), llvm::cl::cat(checkCategory));
 static llvm::cl::opt<uint64_t> checkSeed("check-seed", llvm::cl::desc("Seed of the arguments that a check draws"),
                                          llvm::cl::init(1), llvm::cl::cat(checkCategory));
+static llvm::cl::list<std::string> checkKinds("check-kinds", llvm::cl::CommaSeparated,
+                                              llvm::cl::desc("Kinds of arguments that a check draws: ordinary, tiny, "
+                                                             "huge, non-finite; all by default"),
+                                              llvm::cl::value_desc("kinds"), llvm::cl::cat(checkCategory));
 static llvm::cl::opt<std::string> inject("inject", llvm::cl::desc("Make the n-th mutation of a kind after a pass"),
                                          llvm::cl::value_desc("kind@pass#n"), llvm::cl::cat(checkCategory));
 static llvm::cl::opt<int64_t> mutants("mutants", llvm::cl::desc("Try so many mutants and print which the checks catch"),
@@ -33,6 +37,10 @@ static moru::check::InstrumentOptions instrumentOptions() {
   options.checkEach = check == "each" || mutants > 0;
   options.check.seed = checkSeed;
   options.inject = inject;
+  if (!checkKinds.empty())
+    options.check.kinds.clear();
+  for (const std::string &name : checkKinds)
+    options.check.kinds.push_back(*moru::check::parseInputKind(name));
   options.mutants = mutants;
   return options;
 }
@@ -77,6 +85,9 @@ int main(int argc, char **argv) {
   auto [input, output] = registerAndParseCLIOptions(argc, argv, "Moru optimizer driver\n", registry);
   if (!check.empty() && check != "each")
     return fail("--check: expected 'each', got '" + check + "'");
+  for (const std::string &name : checkKinds)
+    if (!moru::check::parseInputKind(name))
+      return fail("--check-kinds: expected ordinary, tiny, huge or non-finite, got '" + name + "'");
   moru::check::InstrumentOptions options = instrumentOptions();
   if (!options.checkEach && options.inject.empty() && options.mutants == 0)
     return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));

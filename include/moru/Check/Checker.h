@@ -11,6 +11,7 @@
 #ifndef MORU_CHECK_CHECKER_H
 #define MORU_CHECK_CHECKER_H
 
+#include "moru/Check/Inputs.h"
 #include "moru/Check/PassClass.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -25,6 +26,22 @@ struct CheckOptions {
   uint64_t seed = 1;
   /// Runs kernels natively from the loops down.
   bool native = true;
+  /// Compares gradients with differences of the loss. Not for programs that are anything but smooth.
+  bool differences = true;
+  /// A program is run on arguments of each of these kinds; fixed ones (`graph.check`) are run alone.
+  llvm::SmallVector<InputKind> kinds{inputKinds()};
+};
+
+/// How many entries were compared. Undecided ones, about which the Reference can say nothing (a choice between numbers
+/// that are equal within their errors, a number beyond the type), could not have failed.
+struct Tally {
+  int64_t entries = 0, undecided = 0;
+
+  Tally &operator+=(const Tally &other) {
+    entries += other.entries;
+    undecided += other.undecided;
+    return *this;
+  }
 };
 
 /// The state of a check from pass to pass. Functions are known by their names.
@@ -41,6 +58,13 @@ public:
 
   /// As `check`, but nothing is remembered: for a mutant, whose pass has not happened to the program that goes on.
   mlir::LogicalResult probe(llvm::StringRef pass, mlir::Operation *scope);
+
+  /// What `check` has compared so far.
+  const Tally &tally() const;
+
+  /// A function that was found wrong, as it was before the first pass, with the arguments that show it (`fixInputs`),
+  /// in a module with the others; null where there is none.
+  mlir::func::FuncOp wrongFunction() const;
 
 private:
   struct Implementation;

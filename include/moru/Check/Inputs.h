@@ -12,14 +12,41 @@
 
 namespace moru::check {
 
-/// One value for each argument of a function of tensors or of buffers (outputs among them are zero).
+/// The attribute of a function's argument that holds its value in a check that is to be repeated.
+constexpr llvm::StringLiteral kCheckAttr = "graph.check";
+
+/// Kinds of numbers. The awkward ones stand among ordinary ones.
+enum class InputKind : uint8_t {
+  /// Nothing saturates, nothing meets by accident.
+  Ordinary,
+  /// ±0, denormals, and the same number many times: ties, and what underflows.
+  Tiny,
+  /// Huge numbers that cancel and overflow.
+  Huge,
+  /// Some entries are infinite or NaN.
+  NonFinite
+};
+llvm::ArrayRef<InputKind> inputKinds();
+/// "ordinary", "tiny", …
+llvm::StringRef toString(InputKind kind);
+std::optional<InputKind> parseInputKind(llvm::StringRef name);
+
+/// One value for each argument of a function of tensors or of buffers (outputs among them are zero). An argument that
+/// has the attribute `graph.check` gets its value.
 ///
 /// Integers lie in [0, rows) of the tables that they index, in [0, classes) where they are targets (one in five is
 /// ignored), else in [0, 4). Parameters are normal with deviation min(1, 4 / sqrt(rows)): sums of products are of the
 /// size of a few ones, so that activations bend but do not saturate, and gradients are large enough to be clipped.
 /// State is in (0, 0.5), as running squares are never negative; other inputs are in (-1, 1), scalars among them in
-/// (0.05, 0.5), as rates and factors are.
-llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uint64_t seed);
+/// (0.05, 0.5), as rates and factors are. In the awkward kinds a third of the entries is of that kind; integers that
+/// index are out of range then, but for targets, which have no meaning there.
+llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uint64_t seed,
+                                                InputKind kind = InputKind::Ordinary);
+
+/// Whether arguments have the attribute `graph.check`: the values of a check that is to be repeated.
+bool hasFixedInputs(mlir::func::FuncOp function);
+/// Writes values as `graph.check`.
+void fixInputs(mlir::func::FuncOp function, llvm::ArrayRef<reference::Tensor> values);
 
 /// The number of values that an integer tensor may take, by what it indexes; 4 where it indexes nothing.
 int64_t getIndexRange(mlir::Value ids);

@@ -9,6 +9,7 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include <functional>
 #include <string>
 
 namespace moru::check {
@@ -20,6 +21,14 @@ struct InstrumentOptions {
   CheckOptions check;
   /// `<kind>@<pass>#n`: a mutation to make, or empty.
   std::string inject;
+  /// Receives what the checks have compared.
+  Tally *tally = nullptr;
+  /// Called with a function that was found wrong (`Checker::wrongFunction`).
+  std::function<void(mlir::func::FuncOp)> onWrong = {};
+  /// A failure leaves a file that shows it alone (Reproducer.h).
+  bool leavesReproducer = true;
+  /// The folder that gets the file; empty: that of temporary files.
+  std::string reproducerFolder = "";
   /// Try that many mutants after the pipeline and print a table; 0: none.
   int64_t mutants = 0;
 };

@@ -20,6 +20,8 @@ struct MutantOutcome {
   int64_t number;
   /// The operation and its place, and what was done to it.
   std::string site;
+  /// The operation as it was, without its regions: to judge a survivor by.
+  std::string text;
   enum { Caught, CaughtElsewhere, Survived } outcome;
   /// The error that caught it.
   std::string message;
@@ -33,7 +35,8 @@ public:
   /// Checks mutants of `scope`, which `pass` has just made, and which `checker` has found right.
   void run(Checker &checker, llvm::StringRef pass, mlir::Operation *scope);
 
-  /// The table, then one line: `mutants: 100, caught with the right pass 97, elsewhere 1, survived 2`.
+  /// The table, the operation below each survivor, then one line: `mutants: 100, caught with the right pass 97,
+  /// elsewhere 1, survived 2`.
   void print(llvm::raw_ostream &stream) const;
 
 private:

@@ -4,6 +4,7 @@
 #ifndef MORU_COMPILER_COMPILEMODULE_H
 #define MORU_COMPILER_COMPILEMODULE_H
 
+#include "moru/Check/Instrument.h"
 #include "moru/Compiler/CompileOptions.h"
 #include "moru/Compiler/Executable.h"
 
@@ -44,6 +45,9 @@ llvm::Expected<std::string> emitModule(mlir::ModuleOp module, Emit emit, const C
 
 /// Compiles all public functions and loads them into this process.
 llvm::Expected<Executable> compileModule(mlir::ModuleOp module, const CompileOptions &options);
+/// The same with checks of another kind than `options.checkEach`.
+llvm::Expected<Executable> compileModule(mlir::ModuleOp module, const CompileOptions &options,
+                                         const check::InstrumentOptions &instruments);
 
 } // namespace moru
 

@@ -16,8 +16,14 @@
 
 namespace moru::reference {
 
-/// The bound of an entry that could be anything: a decision made on nearly equal numbers, or a value beyond f32.
+/// The bound of an entry that could be any finite number: a decision made on nearly equal numbers. An exact zero hides
+/// it in a product, as a mask does.
 double undecided();
+/// The bound of an entry that could be infinite or NaN as well: beyond the range of its type, or at a pole. It is NaN,
+/// and so makes unknown what is computed from it.
+double unknown();
+/// The larger of two bounds, the worse one where one is `unknown`.
+double worse(double bound, double other);
 
 /// A dense row-major tensor of `type`.
 struct Tensor {
@@ -55,6 +61,8 @@ mlir::FailureOr<Tensor> fromAttribute(mlir::ElementsAttr elements);
 
 /// A tensor of another shape of the same rank: the entries at the places that both have; the others are `fill`.
 Tensor withShape(const Tensor &tensor, llvm::ArrayRef<int64_t> shape, double fill);
+/// The entries as a constant, rounded to the declared type.
+mlir::DenseElementsAttr toAttribute(const Tensor &tensor);
 
 /// Conversion from and to the tensors of the host; `toHost` rounds to the declared element type.
 Tensor fromHost(const HostTensor &host, mlir::RankedTensorType type);

@@ -35,12 +35,17 @@ constexpr double kDivisionRoundoffs = 3;
 
 /// A result that underflows is off by the smallest denormal, or by as many as a function is by ulps.
 constexpr double kUnderflowF32 = 0x1p-149;
+constexpr double kUnderflowF64 = 0x1p-1074;
+/// bf16 has the exponents of f32 and 16 digits less.
+constexpr double kUnderflowBF16 = 0x1p-133;
 
 /// Below the smallest normal number, fewer digits are left.
 constexpr double kSmallestNormalF32 = 0x1p-126;
+constexpr double kSmallestNormalF64 = 0x1p-1022;
 
 /// Largest finite f32 (bf16 reaches as far): what lies beyond is infinite in f32 and finite in f64.
 constexpr double kLargestF32 = 0x1.fffffep127;
+constexpr double kLargestF64 = 0x1.fffffffffffffp1023;
 
 /// An f64 program compared with its rewritten self: both bounds count, in unit roundoffs of f64. The factor covers the
 /// terms of second order that the bounds leave out.

@@ -494,6 +494,8 @@ bool Clusters::reads(Node *node, Value value) const {
 
 bool Clusters::readsInPlace(Node *node, Value value) const {
   unsigned updates = 0;
+  // Before a box is written, all else is: who reads the box's entries must not find that instead.
+  bool writesBox = llvm::any_of(node->ops, llvm::IsaPred<DynamicUpdateSliceOp>);
   for (Operation *op : node->ops) {
     // An update leaves what it does not replace where it is.
     auto update = dyn_cast<DynamicUpdateSliceOp>(op);
@@ -503,7 +505,7 @@ bool Clusters::readsInPlace(Node *node, Value value) const {
         continue;
       if (isUpdated && index == 0)
         ++updates;
-      else if (updates || !edge.fusible || edge.perRow || shapeOf(value) != ArrayRef<int64_t>(node->shape))
+      else if (writesBox || !edge.fusible || edge.perRow || shapeOf(value) != ArrayRef<int64_t>(node->shape))
         return false;
     }
   }
