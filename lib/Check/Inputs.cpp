@@ -32,8 +32,6 @@ public:
   int64_t range = std::numeric_limits<int64_t>::max();
   /// The value of a target that does not count, where there is one.
   std::optional<int64_t> ignore;
-  /// It indexes what has rows for every number that has a meaning.
-  bool isTarget = false;
 
 private:
   void followUse(OpOperand &use);
@@ -76,7 +74,6 @@ void IndexRange::followUse(OpOperand &use) {
     return limit(graph::getExtent(tensorOf(scatter.getResult().getType()), 0).size);
   if (auto loss = dyn_cast<graph::SoftmaxCrossEntropyOp>(op); loss && number == 1) {
     ignore = loss.getIgnore();
-    isTarget = true;
     return limit(graph::getCapacity(tensorOf(loss.getLogits().getType())).back());
   }
   if (auto compare = dyn_cast<graph::CompareOp>(op)) {
@@ -156,7 +153,7 @@ static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const In
     tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
     if (index.ignore && i % kIgnoredShare == 1)
       tensor.integers[i] = *index.ignore;
-    else if (kind != InputKind::Ordinary && !isBool && !index.isTarget)
+    else if (kind != InputKind::Ordinary && !isBool)
       if (std::optional<size_t> number = drawAwkward(stream, i, std::size(beyond)))
         tensor.integers[i] = beyond[*number];
   }

@@ -442,7 +442,7 @@ static Value makeAttention(Maker &m) {
   return m.create<graph::AttentionOp>(kind, query, key, value, mask);
 }
 
-/// Targets are classes, or what is ignored: anything else has no meaning.
+/// Half of the time targets are classes, or what is ignored; otherwise some count as little.
 static Value makeSoftmaxCrossEntropy(Maker &m) {
   Value x = m.pickFloat(1);
   if (!x)
@@ -452,8 +452,10 @@ static Value makeSoftmaxCrossEntropy(Maker &m) {
   if (classes == 0)
     return {};
   Value targets = m.ofShape(shape, m.drawIntegerType());
-  targets = m.create<graph::MaximumOp>(targets, m.splat(targets, std::min<int64_t>(ignore, 0)));
-  targets = m.create<graph::MinimumOp>(targets, m.splat(targets, classes - 1));
+  if (m.draws.oneIn(2)) {
+    targets = m.create<graph::MaximumOp>(targets, m.splat(targets, std::min<int64_t>(ignore, 0)));
+    targets = m.create<graph::MinimumOp>(targets, m.splat(targets, classes - 1));
+  }
   APFloat smoothing(m.draws.oneIn(2) ? 0.0 : 0.125);
   return m.create<graph::SoftmaxCrossEntropyOp>(x, targets, ignore, smoothing);
 }

@@ -39,7 +39,7 @@ std::optional<InputKind> parseInputKind(llvm::StringRef name);
 /// size of a few ones, so that activations bend but do not saturate, and gradients are large enough to be clipped.
 /// State is in (0, 0.5), as running squares are never negative; other inputs are in (-1, 1), scalars among them in
 /// (0.05, 0.5), as rates and factors are. In the awkward kinds a third of the entries is of that kind; integers that
-/// index are out of range then, but for targets, which have no meaning there.
+/// index are out of range then.
 llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uint64_t seed,
                                                 InputKind kind = InputKind::Ordinary);
 
