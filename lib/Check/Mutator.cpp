@@ -144,12 +144,33 @@ static void findSwaps(Operation *op, Mutations &mutations) {
            }});
 }
 
+/// The value of a constant, or null.
+static Attribute getConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  return isa_and_present<arith::ConstantOp, LLVM::ConstantOp>(op) ? op->getAttr("value") : Attribute();
+}
+
 static bool isSum(Operation *op) {
   return isa<graph::AddOp, arith::AddFOp, arith::AddIOp, LLVM::AddOp, LLVM::FAddOp>(op);
 }
 
+/// A truth value that is true everywhere.
+static bool isAlwaysTrue(Value value) {
+  auto constant = dyn_cast_or_null<DenseElementsAttr>(getConstant(value));
+  return constant && constant.isSplat() && constant.getElementType().isInteger(1) && constant.getSplatValue<bool>();
+}
+
+/// Operands that are one and the same number all over: nothing is told apart by their order.
+static bool takesOnlySplats(Operation *op) {
+  return isa<vector::ShuffleOp, LLVM::ShuffleVectorOp>(op) && llvm::all_of(op->getOperands(), [](Value operand) {
+           auto constant = dyn_cast_or_null<DenseElementsAttr>(getConstant(operand));
+           return constant && constant.isSplat();
+         });
+}
+
 static void findDrops(Operation *op, Mutations &mutations) {
   if (op->getNumResults() != 1 || op->getNumRegions() != 0 || op->use_empty() || !isPure(op) || isSum(op) ||
+      takesOnlySplats(op) ||
       isa<graph::SelectOp, arith::SelectOp, LLVM::SelectOp, graph::StopGradientOp, LLVM::InsertValueOp>(op))
     return; // Masks have a kind of their own; fields of an LLVM descriptor are mostly never read.
   for (Value operand : op->getOperands())
@@ -173,14 +194,15 @@ static void findLostAccumulations(Operation *op, Mutations &mutations) {
 
 static void findMasks(Operation *op, Mutations &mutations) {
   if (isa<graph::SelectOp, arith::SelectOp, LLVM::SelectOp>(op) && !op->use_empty()) {
-    addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(1), "always true");
+    if (!isAlwaysTrue(op->getOperand(0)))
+      addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(1), "always true");
     addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(2), "always false");
   }
   if (isa<graph::AndOp>(op))
     addReplacement(mutations, MutationKind::DropMask, op, op->getOperand(0), "only operand 0");
   for (OpOperand &operand : op->getOpOperands()) {
     auto mask = dyn_cast<VectorType>(operand.get().getType());
-    if (!mask || !mask.getElementType().isInteger(1) ||
+    if (!mask || !mask.getElementType().isInteger(1) || isAlwaysTrue(operand.get()) ||
         !isa<vector::MaskedLoadOp, vector::MaskedStoreOp, vector::TransferReadOp, vector::TransferWriteOp>(op))
       continue;
     mutations.push_back({MutationKind::DropMask, op, "no mask", [op, mask, number = operand.getOperandNumber()] {
@@ -265,6 +287,25 @@ static void addOperandMove(Mutations &mutations, Operation *op, unsigned number,
                        }});
 }
 
+/// Whether a buffer that is moved lies on others, or outside of the arena; in a gap it is as good as before.
+static bool overlapsWhenMoved(kernel::AllocOp alloc, int64_t delta) {
+  auto offset = alloc->getAttrOfType<IntegerAttr>("offset");
+  auto function = alloc->getParentOfType<func::FuncOp>();
+  auto arena = function ? function->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kArenaAttr) : IntegerAttr();
+  if (!offset || !arena)
+    return true;
+  int64_t first = offset.getInt() + delta, last = first + cast<kernel::BufferType>(alloc.getType()).getSizeInBytes();
+  bool overlaps = first < 0 || last > arena.getInt();
+  function.walk([&](kernel::AllocOp other) {
+    auto place = other->getAttrOfType<IntegerAttr>("offset");
+    if (other == alloc || !place)
+      return;
+    int64_t begin = place.getInt(), end = begin + cast<kernel::BufferType>(other.getType()).getSizeInBytes();
+    overlaps |= first < end && begin < last;
+  });
+  return overlaps;
+}
+
 static void findBounds(Operation *op, Mutations &mutations) {
   constexpr MutationKind kind = MutationKind::MoveBound;
   if (isa<graph::SliceOp>(op))
@@ -277,9 +318,10 @@ static void findBounds(Operation *op, Mutations &mutations) {
   if (isa<kernel::ViewOp>(op))
     for (int64_t delta : {1, -1})
       addIntegerMove(mutations, kind, op, "offset", delta);
-  if (isa<kernel::AllocOp>(op))
+  if (auto alloc = dyn_cast<kernel::AllocOp>(op))
     for (int64_t delta : {64, -64})
-      addIntegerMove(mutations, kind, op, "offset", delta);
+      if (overlapsWhenMoved(alloc, delta))
+        addIntegerMove(mutations, kind, op, "offset", delta);
   if (isa<kernel::LaunchOp>(op))
     addIntegerMove(mutations, kind, op, "tasks", -1);
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
