@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -422,14 +423,48 @@ static void findStaleBuffers(Operation *op, Mutations &mutations) {
 // All
 //===----------------------------------------------------------------------===//
 
+/// Nothing but tensors without entries.
+static bool makesNoEntries(Operation *op) {
+  return op->getNumResults() != 0 && llvm::all_of(op->getResultTypes(), [](Type type) {
+           auto tensor = dyn_cast<RankedTensorType>(type);
+           return tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0;
+         });
+}
+
+/// The operations on which something hangs: effects, what a function returns, and what these use. The end of a region
+/// hangs on the operation around it.
+static llvm::DenseSet<Operation *> findLive(Operation *scope) {
+  llvm::DenseSet<Operation *> live;
+  SmallVector<Operation *> work;
+  auto add = [&](Operation *op) {
+    if (op && live.insert(op).second)
+      work.push_back(op);
+  };
+  scope->walk([&](Operation *op) {
+    bool endsFunction = op->hasTrait<OpTrait::IsTerminator>() && isa<FunctionOpInterface>(op->getParentOp());
+    if (endsFunction || (!op->hasTrait<OpTrait::IsTerminator>() && !isMemoryEffectFree(op)))
+      add(op);
+  });
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val();
+    for (Value operand : op->getOperands())
+      add(operand.getDefiningOp());
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        add(block.mightHaveTerminator() ? block.getTerminator() : nullptr);
+    add(op->getParentOp());
+  }
+  return live;
+}
+
 Mutations check::findMutations(Operation *scope, MutationKind kind) {
   using Finder = void (*)(Operation *, Mutations &);
   static constexpr Finder finders[] = {
       findSwaps, findDrops, findAxes, findBounds, findConstants, findMasks, findLostAccumulations, findStaleBuffers};
   Mutations mutations;
+  llvm::DenseSet<Operation *> live = findLive(scope);
   scope->walk<WalkOrder::PreOrder>([&](Operation *op) {
-    bool isUnused = op->getNumResults() != 0 && op->use_empty() && isMemoryEffectFree(op);
-    if (!isUnused)
+    if (live.contains(op) && !makesNoEntries(op))
       finders[static_cast<size_t>(kind)](op, mutations);
   });
   return mutations;
