@@ -8,6 +8,7 @@
 #include "moru/Compiler/LoadExecutable.h"
 #include "moru/Compiler/ReadSignature.h"
 #include "moru/Dialect/Graph/Dims.h"
+#include "moru/Dialect/Graph/ResidualTable.h"
 #include "moru/Dialect/Kernel/Kernel.h"
 #include "moru/Dialect/Kernel/PlanTable.h"
 #include "moru/Pipeline/Pipeline.h"
@@ -60,7 +61,11 @@ std::string printModule(ModuleOp module, bool locations) {
 }
 
 static std::string printStage(ModuleOp module, Emit emit, bool locations) {
-  std::string text = emit == Emit::Plan ? kernel::printPlanTables(module) : "";
+  std::string text;
+  if (emit == Emit::Plan)
+    text = kernel::printPlanTables(module);
+  else if (emit == Emit::Gradient)
+    text = graph::printResidualTables(module);
   return text + printModule(module, locations);
 }
 
@@ -143,8 +148,11 @@ void Way::addDump(Emit emit) {
   }));
 }
 
-static PipelineOptions pipelineOptions(const Target &target) {
+static PipelineOptions pipelineOptions(const CompileOptions &compile) {
+  const Target &target = compile.target;
   PipelineOptions options;
+  options.recompute = compile.recompute;
+  options.memoryBudget = compile.memoryBudget;
   options.vectorBits = target.vectorBits;
   options.vectorRegisters = target.vectorRegisters;
   options.l1Bytes = target.l1Bytes;
@@ -168,7 +176,7 @@ static Emit findStage(ModuleOp module) {
 }
 
 void Way::addStages(Emit last) {
-  PipelineOptions pipeline = pipelineOptions(options.target);
+  PipelineOptions pipeline = pipelineOptions(options);
   Emit first = findStage(*module);
   addDump(first);
   for (Emit emit = first; emit < last && emit < Emit::LLVM; emit = Emit(int(emit) + 1)) {

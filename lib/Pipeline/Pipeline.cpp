@@ -57,9 +57,12 @@ StringRef moru::getName(Stage stage) {
   llvm_unreachable("every stage has a name");
 }
 
-void moru::populateGraphToGradient(OpPassManager &manager, const PipelineOptions &) {
+void moru::populateGraphToGradient(OpPassManager &manager, const PipelineOptions &options) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
-  functions.addPass(graph::createExpandGradients());
+  graph::ExpandGradientsOptions gradients;
+  gradients.residuals = options.recompute ? "recompute" : "keep";
+  gradients.budget = options.memoryBudget;
+  functions.addPass(graph::createExpandGradients(gradients));
   // Behind the gradients, whose rules know nothing of padding: what they sum up is masked like any other sum.
   functions.addPass(graph::createPadBounded());
 }
@@ -69,7 +72,7 @@ void moru::populateGraphSimplify(OpPassManager &manager, const PipelineOptions &
   // First, so that hoisting sees sums and contractions in their plain form and no dead carries.
   functions.addPass(graph::createSimplifyAlgebra());
   if (options.hoist) {
-    functions.addPass(graph::createHoistFromScan());
+    functions.addPass(graph::createHoistFromScan({.budget = options.memoryBudget}));
     functions.addPass(graph::createSimplifyAlgebra());
   }
   // The cut into kernels works on primitive operations; what forward and backward share (a softmax's sums) becomes one.
@@ -146,11 +149,20 @@ struct Flags : PassPipelineOptions<Flags> {
                      llvm::cl::init(true)};
   Option<bool> decompose{*this, "decompose", llvm::cl::desc("replace composites with their definitions"),
                          llvm::cl::init(true)};
+  Option<bool> recompute{*this, "recompute", llvm::cl::desc("keep the carried values of loops alone for their reverse"),
+                         llvm::cl::init(false)};
+  Option<int64_t> memoryBudget{*this, "memory-budget",
+                               llvm::cl::desc("bytes for what loops keep and stack; 0: any number"), llvm::cl::init(0)};
   Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
   Option<int64_t> vectorRegisters{*this, "vector-registers", llvm::cl::desc("number of the target's vectors"),
                                   llvm::cl::init(32)};
   PipelineOptions get() const {
-    return {.hoist = hoist, .decompose = decompose, .vectorBits = vectorBits, .vectorRegisters = vectorRegisters};
+    return {.hoist = hoist,
+            .decompose = decompose,
+            .recompute = recompute,
+            .memoryBudget = memoryBudget,
+            .vectorBits = vectorBits,
+            .vectorRegisters = vectorRegisters};
   }
 };
 } // namespace

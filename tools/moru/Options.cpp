@@ -5,6 +5,7 @@
 #include "moru/DSL/Model.h"
 #include "moru/Support/Files.h"
 
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -26,10 +27,24 @@ TargetOptions::TargetOptions(cl::SubCommand &sub)
     : cpu("cpu", cl::desc("Instruction set: native, x86-64-v3, x86-64-v4, each with features after a plus"),
           cl::value_desc("name[+features]"), cl::init("native"), cl::sub(sub)),
       threads("threads", cl::desc("Threads; 0: one for each CPU. Never changes a result"), cl::init(0), cl::sub(sub)),
+      residuals("residuals", cl::desc("keep or recompute: what loops keep for their gradient"),
+                cl::value_desc("policy"), cl::init("keep"), cl::sub(sub)),
+      memoryBudget("memory-budget",
+                   cl::desc("Bytes for what loops keep for their gradient; what does not fit is computed again"),
+                   cl::value_desc("bytes, or a number with K, M or G"), cl::sub(sub)),
       check("check", cl::desc("each: run the program after every pass and compare it with the Reference"),
             cl::value_desc("each"), cl::sub(sub)),
       dumpStages("dump-stages", cl::desc("Write a file for each stage into a folder"), cl::value_desc("folder"),
                  cl::sub(sub)) {}
+
+/// `4096`, `64K`, `1M`, `2G`: bytes; nothing where the text is none of these.
+static std::optional<int64_t> parseBytes(StringRef text) {
+  unsigned shift = StringSwitch<unsigned>(text.take_back()).Case("K", 10).Case("M", 20).Case("G", 30).Default(0);
+  int64_t number = 0;
+  if ((shift ? text.drop_back() : text).getAsInteger(10, number) || number < 1 || number > (INT64_MAX >> shift))
+    return std::nullopt;
+  return number << shift;
+}
 
 Expected<CompileOptions> TargetOptions::get() const {
   CompileOptions options;
@@ -40,6 +55,16 @@ Expected<CompileOptions> TargetOptions::get() const {
   if (threads < 0 || threads > 1024)
     return makeError("--threads: expected a number from 0 to 1024, got " + Twine(threads));
   options.threads = threads;
+  if (residuals != "keep" && residuals != "recompute")
+    return makeError("--residuals: expected keep or recompute, got \"" + residuals + "\"");
+  options.recompute = residuals == "recompute";
+  if (memoryBudget.getNumOccurrences()) {
+    std::optional<int64_t> bytes = parseBytes(memoryBudget);
+    if (!bytes)
+      return makeError("--memory-budget: expected bytes from 1 on, with or without K, M or G, got \"" + memoryBudget +
+                       "\"");
+    options.memoryBudget = *bytes;
+  }
   if (!check.empty() && check != "each")
     return makeError("--check: expected each, got \"" + check + "\"");
   options.checkEach = check == "each";

@@ -24,13 +24,13 @@ struct PluginOptions {
   cl::list<std::string> libraries;
 };
 
-/// `--cpu`, `--threads`, `--check=each`, `--dump-stages`.
+/// `--cpu`, `--threads`, `--residuals`, `--memory-budget`, `--check=each`, `--dump-stages`.
 struct TargetOptions {
   explicit TargetOptions(cl::SubCommand &sub);
   llvm::Expected<CompileOptions> get() const;
   cl::opt<std::string> cpu;
   cl::opt<int> threads;
-  cl::opt<std::string> check, dumpStages;
+  cl::opt<std::string> residuals, memoryBudget, check, dumpStages;
 };
 
 /// `--optimizer` and what belongs to it.

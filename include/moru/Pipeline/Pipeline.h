@@ -44,6 +44,11 @@ struct PipelineOptions {
   bool hoist = true;
   /// Replace composites with their definitions at the end of `simplified`.
   bool decompose = true;
+  /// Loops keep the carried values alone for their reverse, and do each step again there.
+  bool recompute = false;
+  /// Bytes that loops may keep for their reverse, and that the stacked operands of a sum over the steps may take; 0: any
+  /// number.
+  int64_t memoryBudget = 0;
   /// Bits of the target's vectors: 512 with AVX-512, 256 with AVX2.
   int64_t vectorBits = 512;
   /// Number of these vectors: 32 with AVX-512, 16 with AVX2.

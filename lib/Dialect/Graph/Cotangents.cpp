@@ -36,8 +36,8 @@ Value moru::graph::widenBF16(OpBuilder &builder, Value value) {
   return ConvertOp::create(builder, value.getLoc(), type.clone(builder.getF32Type()), value);
 }
 
-Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets)
-    : builder(builder), active(targets.begin(), targets.end()) {
+Cotangents::Cotangents(OpBuilder &builder, Block &block, ArrayRef<Value> targets, ResidualPolicy &policy)
+    : builder(builder), policy(policy), active(targets.begin(), targets.end()) {
   findActive(block);
 }
 

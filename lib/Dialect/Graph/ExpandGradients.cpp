@@ -27,10 +27,10 @@ struct ExpandGradients : moru::graph::impl::ExpandGradientsBase<ExpandGradients>
 } // namespace
 
 /// The walk goes through the loss's block; what it builds stands where the gradient was asked for.
-static LogicalResult expandGradient(GradientOp gradient) {
+static LogicalResult expandGradient(GradientOp gradient, ResidualPolicy &policy) {
   OpBuilder builder(gradient);
   Value loss = gradient.getLoss();
-  Cotangents cotangents(builder, *loss.getParentBlock(), llvm::to_vector(gradient.getTargets()));
+  Cotangents cotangents(builder, *loss.getParentBlock(), llvm::to_vector(gradient.getTargets()), policy);
   auto lossType = cast<RankedTensorType>(loss.getType());
   cotangents.add(loss, [&] { return createSplat(builder, gradient.getLoc(), lossType, 1); });
   if (Operation *last = loss.getDefiningOp(); last && failed(cotangents.propagate(last)))
@@ -48,7 +48,16 @@ static LogicalResult expandGradient(GradientOp gradient) {
 void ExpandGradients::runOnOperation() {
   SmallVector<GradientOp> gradients;
   getOperation().walk([&](GradientOp op) { gradients.push_back(op); });
+  ResidualPolicy policy;
+  if (residuals == "recompute")
+    policy.level = ResidualLevel::Carries;
+  else if (residuals != "keep") {
+    getOperation().emitError("expected option residuals to be keep or recompute, got \"") << residuals << "\"";
+    return signalPassFailure();
+  }
+  if (budget > 0)
+    policy.budget = budget;
   for (GradientOp gradient : gradients)
-    if (failed(expandGradient(gradient)))
+    if (failed(expandGradient(gradient, policy)))
       return signalPassFailure();
 }

@@ -20,7 +20,7 @@ static FailureOr<SmallVector<Value>> differentiateCopy(Block &source, Block &int
   for (Value value : captured)
     if (outer.isActive(value))
       targets.push_back(mapping.lookupOrDefault(value));
-  Cotangents inner(builder, into, targets);
+  Cotangents inner(builder, into, targets, outer.getPolicy());
   for (auto [output, cotangent] : llvm::zip(cast<YieldOp>(source.getTerminator()).getOutputs(), resultCotangents))
     inner.add(mapping.lookupOrDefault(output), cotangent);
   if (!into.empty() && failed(inner.propagate(&into.back())))

@@ -5,6 +5,7 @@
 #include "ScanEditing.h"
 #include "Formula.h"
 #include "moru/Dialect/Graph/Cotangents.h"
+#include "moru/Dialect/Graph/ResidualTable.h"
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -30,6 +31,7 @@ static ScanOp rebuildAroundBody(RewriterBase &rewriter, ScanOp scan, ValueRange 
   auto result = ScanOp::create(rewriter, scan.getLoc(), inits, inputs, scan.getSteps(), inputAxes, outputAxes,
                                scan.getReverse(), scan.getYield().getOutputs().getTypes());
   result->setDiscardableAttrs(scan->getDiscardableAttrDictionary());
+  result->removeDiscardableAttr(kResidualsAttr); // The outputs are others now.
   rewriter.eraseBlock(result.getBodyBlock());
   rewriter.inlineRegionBefore(scan.getBody(), result.getBody(), result.getBody().end());
   return result;

@@ -7,7 +7,10 @@
 #include "Formula.h"
 #include "ScanEditing.h"
 #include "moru/Dialect/Graph/Cotangents.h"
+#include "moru/Dialect/Graph/Dims.h"
+#include "moru/Dialect/Graph/ResidualTable.h"
 
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -40,8 +43,13 @@ private:
   bool isInReverse(Operation *op) { return body->getParent()->isAncestor(op->getParentRegion()); }
   bool isAtHand(Value value);
   Value resolve(Value value);
+  Value hide(Value value);
   Value recompute(Operation *op);
   Value stackResidual(Value value);
+  bool isRecomputed(Value value);
+  void countResidual(Value value, llvm::SmallDenseSet<Value> &counted, int64_t &bytes);
+  int64_t countResiduals();
+  void chooseLevel();
   void resolveResiduals();
   void appendForwardOutputs();
 
@@ -60,8 +68,11 @@ private:
   /// Forward values that the reverse body uses, and what stands for them there.
   SetVector<Value> used;
   DenseMap<Value, Value> resolved;
+  /// Slices behind barriers.
+  DenseMap<Value, Value> hidden;
   /// Where recomputed residuals are put: before all else.
   Operation *firstOp = nullptr;
+  ResidualLevel level = ResidualLevel::All;
 };
 } // namespace
 
@@ -80,7 +91,7 @@ SmallVector<Value> ScanReverser::findTargets() {
       targets.push_back(arg);
   for (bool changed = true; changed;) {
     changed = false;
-    Cotangents inner(bodyBuilder, *scan.getBodyBlock(), targets);
+    Cotangents inner(bodyBuilder, *scan.getBodyBlock(), targets, outer.getPolicy());
     for (auto [next, arg] : llvm::zip(scan.getYield().getCarries(), scan.getCarryArgs()))
       if (inner.isActive(next) && known.insert(arg).second) {
         targets.push_back(arg);
@@ -127,14 +138,96 @@ bool ScanReverser::isAtHand(Value value) {
          llvm::is_contained(scan.getInputArgs(), value) || llvm::is_contained(scan.getYield().getOutputs(), value);
 }
 
-/// A copy of `op`, which does no arithmetic, at the start of the reverse body.
+/// What is done again is done within the loop: behind a barrier it does not count as work on input slices alone, which
+/// would be done, and kept, for all steps at once.
+Value ScanReverser::hide(Value value) {
+  auto slice = dyn_cast<BlockArgument>(value);
+  if (level != ResidualLevel::Carries || !slice || slice.getOwner() != body)
+    return value;
+  Value &barrier = hidden[slice];
+  if (!barrier) {
+    OpBuilder start = OpBuilder::atBlockBegin(body);
+    barrier = BarrierOp::create(start, scan.getLoc(), slice);
+  }
+  return barrier;
+}
+
+/// A copy of `op` at the start of the reverse body, in place of its results there.
 Value ScanReverser::recompute(Operation *op) {
   IRMapping mapping;
-  for (Value operand : op->getOperands())
-    mapping.map(operand, resolve(operand));
+  for (Value value : getReadValues(op))
+    mapping.map(value, hide(resolve(value)));
   OpBuilder start(builder.getContext());
   start.setInsertionPoint(firstOp);
-  return start.clone(*op, mapping)->getResult(0);
+  Operation *copy = start.clone(*op, mapping);
+  for (auto [from, to] : llvm::zip(op->getResults(), copy->getResults()))
+    resolved[from] = to;
+  return copy->getResult(0);
+}
+
+/// Work that costs less than to read its result from memory again; the rest of a step is heavy.
+static bool isCheap(Operation *op) {
+  return op->hasTrait<OpTrait::Elementwise>() || isa<SliceOp, PadOp, ConcatOp, BarrierOp, StopGradientOp>(op);
+}
+
+/// The reverse body does again what makes `value`: because that is no arithmetic, or because its result is not kept.
+bool ScanReverser::isRecomputed(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || llvm::is_contained(scan.getYield().getOutputs(), value))
+    return false;
+  if (isa<ConstantOp, IotaOp, BroadcastOp, ReshapeOp, TransposeOp>(op) ||
+      (isa<SliceOp>(op) && isAtHand(op->getOperand(0))))
+    return true;
+  return level == ResidualLevel::Carries || (level == ResidualLevel::Heavy && isCheap(op));
+}
+
+/// Adds the bytes of one slice of what `value` needs kept, each value once.
+void ScanReverser::countResidual(Value value, llvm::SmallDenseSet<Value> &counted, int64_t &bytes) {
+  if (!isInBody(value) || !counted.insert(value).second || llvm::is_contained(scan.getInputArgs(), value) ||
+      llvm::is_contained(scan.getYield().getOutputs(), value))
+    return;
+  if (!isRecomputed(value)) {
+    RankedTensorType type = getCapacityType(typeOf(value));
+    bytes += type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+    return;
+  }
+  for (Value read : getReadValues(value.getDefiningOp()))
+    countResidual(read, counted, bytes);
+}
+
+/// The bytes of all steps' residuals at `level`, those of loops around this one included.
+int64_t ScanReverser::countResiduals() {
+  llvm::SmallDenseSet<Value> counted;
+  int64_t bytes = 0;
+  for (Value value : used)
+    countResidual(value, counted, bytes);
+  for (Operation *loop = scan; loop; loop = loop->getParentOp())
+    if (auto outer = dyn_cast<ScanOp>(loop))
+      bytes *= static_cast<int64_t>(outer.getLength());
+  return bytes;
+}
+
+/// The first level that the budget allows.
+void ScanReverser::chooseLevel() {
+  ResidualPolicy &policy = outer.getPolicy();
+  level = policy.level;
+  int64_t bytes = countResiduals();
+  while (policy.budget && bytes > *policy.budget && level != ResidualLevel::Carries) {
+    level = static_cast<ResidualLevel>(static_cast<int>(level) + 1);
+    bytes = countResiduals();
+  }
+  bool fits = !policy.budget || bytes <= *policy.budget;
+  if (policy.budget)
+    policy.budget = std::max<int64_t>(*policy.budget - bytes, 0);
+  StringRef done[] = {"nothing", "elementwise work", "each step"};
+  std::string message = (Twine("the reverse keeps ") + Twine(bytes) + " bytes and does " +
+                         done[static_cast<int>(level)] + " again" + (fits ? "" : ": more than the budget"))
+                            .str();
+  auto options = remark::RemarkOpts::name("Residuals").category("graph-expand-gradients");
+  if (fits)
+    remark::passed(scan.getLoc(), options) << message;
+  else
+    remark::missed(scan.getLoc(), options) << message;
 }
 
 /// The slices of `value` as an output of the forward scan, along the axis of its first output or input, so that the
@@ -150,21 +243,20 @@ Value ScanReverser::stackResidual(Value value) {
   return addInput(nullptr, axis, value.getType(), scan.getNumOutputs() + newOutputs.size() - 1);
 }
 
-/// What stands for the forward value in the reverse body: itself, a slice of the same input, a copy of an operation
-/// that does no arithmetic, or a residual.
+/// What stands for the forward value in the reverse body: itself, a slice of the same input, the work that makes it
+/// done again, or a residual.
 Value ScanReverser::resolve(Value value) {
   if (!isInBody(value))
     return value;
   if (Value known = resolved.lookup(value))
     return known;
-  Operation *op = value.getDefiningOp();
   Value result;
   if (auto *arg = llvm::find(scan.getInputArgs(), value); arg != scan.getInputArgs().end()) {
     unsigned index = arg - scan.getInputArgs().begin();
     result = addInput(scan.getInputs()[index], scan.getInputAxes()[index], value.getType());
-  } else if (isa_and_nonnull<ConstantOp, IotaOp, BroadcastOp, ReshapeOp, TransposeOp>(op) ||
-             (isa_and_nonnull<SliceOp>(op) && isAtHand(op->getOperand(0)))) {
-    result = recompute(op);
+  } else if (isRecomputed(value)) {
+    recompute(value.getDefiningOp());
+    return resolved.lookup(value);
   } else {
     result = stackResidual(value);
   }
@@ -178,6 +270,7 @@ void ScanReverser::resolveResiduals() {
       if (isInBody(operand))
         used.insert(operand);
   });
+  chooseLevel();
   for (Value value : used.getArrayRef()) {
     Value replacement = resolve(value);
     value.replaceUsesWithIf(replacement, [&](OpOperand &use) { return isInReverse(use.getOwner()); });
@@ -195,6 +288,11 @@ void ScanReverser::appendForwardOutputs() {
   auto extended = ScanOp::create(forward, scan.getLoc(), scan.getInits(), scan.getInputs(), scan.getSteps(),
                                  scan.getInputAxes(), axes, scan.getReverse(), scan.getYield().getOutputs().getTypes());
   extended->setDiscardableAttrs(scan->getDiscardableAttrDictionary());
+  SmallVector<int64_t> residuals;
+  if (auto known = scan->getAttrOfType<DenseI64ArrayAttr>(kResidualsAttr))
+    llvm::append_range(residuals, known.asArrayRef());
+  llvm::append_range(residuals, llvm::seq<int64_t>(scan.getNumOutputs(), axes.size()));
+  extended->setDiscardableAttr(kResidualsAttr, builder.getDenseI64ArrayAttr(residuals));
   extended.getBody().takeBody(scan.getBody());
   for (auto [from, to] : llvm::zip(scan.getResults(), extended.getResults())) {
     outer.replace(from, to);
@@ -211,7 +309,7 @@ LogicalResult ScanReverser::build() {
   auto holder = ScanOp::create(builder, loc, {}, {}, scan.getSteps(), {}, {}, !scan.getReverse(), TypeRange());
   body = holder.getBodyBlock();
   bodyBuilder.setInsertionPointToEnd(body);
-  Cotangents inner(bodyBuilder, *scan.getBodyBlock(), findTargets());
+  Cotangents inner(bodyBuilder, *scan.getBodyBlock(), findTargets(), outer.getPolicy());
   SmallVector<unsigned> carries = findCarries(inner);
   YieldOp yield = scan.getYield();
 

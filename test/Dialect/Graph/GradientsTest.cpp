@@ -1,7 +1,8 @@
 //===- GradientsTest.cpp - gradients against finite differences -----------===//
-// Every function of Inputs/gradients.mlir: the loss is a fixed weighted sum of its results; its gradient, expanded, and
-// the gradient of a weighted sum of that gradient, are compared with central differences computed by the Reference,
-// before and after simplification.
+// Every function of Inputs/gradients.mlir: the loss is a fixed weighted sum of
+// its results; its gradient, expanded, and the gradient of a weighted sum of
+// that gradient, are compared with central differences computed by the
+// Reference, before and after simplification.
 //===----------------------------------------------------------------------===//
 
 #include "moru/Dialect/Graph/Graph.h"
@@ -24,7 +25,8 @@ using moru::reference::Tensor;
 
 namespace {
 
-/// Step of the central differences: their error is about step² in f64 sums of size one, plus 1e-16 / step.
+/// Step of the central differences: their error is about step² in f64 sums of
+/// size one, plus 1e-16 / step.
 constexpr double kStep = 1e-5;
 /// Ten times that error, with room for third derivatives of size 100.
 constexpr double kTolerance = 2e-6;
@@ -63,7 +65,8 @@ protected:
     return arguments;
   }
 
-  /// Appends to `function` the sum of all floating-point values of `values`, each entry with a weight of its own.
+  /// Appends to `function` the sum of all floating-point values of `values`,
+  /// each entry with a weight of its own.
   static Value addWeightedSum(OpBuilder &builder, Location loc, ValueRange values, uint32_t stream) {
     Value total;
     for (Value value : values) {
@@ -88,7 +91,8 @@ protected:
     return values;
   }
 
-  /// A copy of `function` that returns the loss whose `order`-th derivative is to be tested.
+  /// A copy of `function` that returns the loss whose `order`-th derivative is
+  /// to be tested.
   func::FuncOp makeLoss(func::FuncOp function, int order) {
     func::FuncOp copy = function.clone();
     module->push_back(copy);
@@ -122,7 +126,6 @@ protected:
     OwningOpRef<ModuleOp> holder = ModuleOp::create(copy.getLoc());
     holder->push_back(copy);
     PassManager manager(&context);
-    PipelineOptions options;
     populateStages(manager, Stage::Graph, stage, options);
     EXPECT_TRUE(succeeded(manager.run(*holder)));
     copy->remove();
@@ -184,6 +187,8 @@ protected:
 
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
+  /// How gradients are expanded and simplified.
+  PipelineOptions options;
 };
 
 TEST_F(Gradients, AreDerivatives) { checkAll(1, Stage::Gradient); }
@@ -193,6 +198,26 @@ TEST_F(Gradients, AreDerivativesWhenSimplified) { checkAll(1, Stage::Simplified)
 TEST_F(Gradients, OfGradientsAreDerivatives) { checkAll(2, Stage::Gradient); }
 
 TEST_F(Gradients, OfGradientsAreDerivativesWhenSimplified) { checkAll(2, Stage::Simplified); }
+
+/// What loops keep for their reverse changes no derivative.
+TEST_F(Gradients, AreDerivativesWhenRecomputed) {
+  options.recompute = true;
+  checkAll(1, Stage::Gradient);
+  checkAll(1, Stage::Simplified);
+}
+
+TEST_F(Gradients, OfGradientsAreDerivativesWhenRecomputed) {
+  options.recompute = true;
+  checkAll(2, Stage::Simplified);
+}
+
+/// Some loops fit, others do not; sums over the steps are cut into chunks.
+TEST_F(Gradients, AreDerivativesWithinABudget) {
+  for (int64_t budget : {64, 256, 1024}) {
+    options.memoryBudget = budget;
+    checkAll(1, Stage::Simplified);
+  }
+}
 
 /// What a program computes does not change when it is simplified.
 TEST_F(Gradients, FunctionsMeanTheSameWhenSimplified) {
@@ -223,7 +248,8 @@ TEST_F(Gradients, CoverEveryRule) {
           << name.getStringRef().str() << " is in no function of gradients.mlir";
 }
 
-/// max, min, reduce_max share equally, |x| has slope 0 at 0, what select did not choose gets an exact zero.
+/// max, min, reduce_max share equally, |x| has slope 0 at 0, what select did
+/// not choose gets an exact zero.
 TEST_F(Gradients, AtTiesFollowTheConventions) {
   module = parseSourceString<ModuleOp>(R"mlir(
     func.func @f(%x: tensor<3xf64>) -> (tensor<3xf64>, tensor<3xf64>, tensor<3xf64>, tensor<3xf64>) {

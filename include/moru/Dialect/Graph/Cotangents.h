@@ -14,12 +14,34 @@
 
 namespace moru::graph {
 
+/// What a scan keeps for its reverse. Each level needs fewer residuals than the one before, and more work.
+enum class ResidualLevel {
+  /// Every value that the reverse reads.
+  All,
+  /// Contractions and reductions, gathers and what has regions; elementwise work on them is done again.
+  Heavy,
+  /// The carried values alone: the reverse does the whole step again.
+  Carries
+};
+
+/// Which level each scan gets; a state, because scans share a budget.
+struct ResidualPolicy {
+  /// The first level that a scan may have.
+  ResidualLevel level = ResidualLevel::All;
+  /// Bytes that are left for residuals of all scans; none: any number. A scan takes the first level that fits, the last
+  /// one where none does.
+  std::optional<int64_t> budget;
+};
+
 /// d loss / d value for the values of one block that depend on the targets. The cotangent of x, written dx, has x's
 /// type. A value without an entry has the cotangent zero; zeros are never built.
 class Cotangents {
 public:
   /// Starts a walk over `block`: wanted are the floating-point values among `targets` and all that depend on them.
-  Cotangents(mlir::OpBuilder &builder, mlir::Block &block, llvm::ArrayRef<mlir::Value> targets);
+  Cotangents(mlir::OpBuilder &builder, mlir::Block &block, llvm::ArrayRef<mlir::Value> targets, ResidualPolicy &policy);
+
+  /// What scans of this walk, and of those within it, keep.
+  ResidualPolicy &getPolicy() const { return policy; }
 
   /// `value` depends on a target.
   bool isActive(mlir::Value value) const { return active.contains(value); }
@@ -77,6 +99,7 @@ private:
   void widen(Sum &sum);
 
   mlir::OpBuilder &builder;
+  ResidualPolicy &policy;
   /// The values that depend on a target, of any type, those within regions included.
   llvm::DenseSet<mlir::Value> active;
   llvm::DenseMap<mlir::Value, Sum> sums;

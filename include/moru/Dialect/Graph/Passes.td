@@ -13,6 +13,9 @@ def ExpandGradients : Pass<"graph-expand-gradients", "::mlir::func::FuncOp"> {
     Walks the operations between the targets and the loss in reverse topological order, adds up the cotangents of each value, and calls the
     rule of each operation. The inner gradients are expanded first, so that a gradient of a gradient is one too.
 
+    What the reverse of a scan reads of the forward steps (its residuals) becomes further outputs of the scan, which `graph.residuals` on
+    the scan counts; `printResidualTables` shows them. A remark on each scan says how much it keeps.
+
     ```mlir
     // before
     %y = graph.mul %x, %x : tensor<f32>
@@ -24,6 +27,13 @@ def ExpandGradients : Pass<"graph-expand-gradients", "::mlir::func::FuncOp"> {
     %d = graph.add %left, %right : tensor<f32>
     ```
   }];
+  let options = [
+    Option<"residuals", "residuals", "std::string", /*default=*/"\"keep\"",
+           "keep: scans keep all that their reverse reads; recompute: the carried values alone, from which each step is done again">,
+    Option<"budget", "budget", "int64_t", /*default=*/"0",
+           "bytes that the residuals of all scans of a function may take, 0 for any number: a scan beyond it does elementwise work again, "
+           "or all of a step">
+  ];
   let dependentDialects = ["::moru::graph::GraphDialect"];
 }
 
@@ -79,6 +89,11 @@ def HoistFromScan : Pass<"graph-hoist-from-scan", "::mlir::func::FuncOp"> {
     %dw = graph.add %zero, %p : tensor<3x4xf32>
     ```
   }];
+  let options = [
+    Option<"budget", "budget", "int64_t", /*default=*/"0",
+           "bytes that the operands stacked for one sum may take, 0 for any number: beyond it the steps are cut into equal chunks, and the "
+           "sum of a chunk is one operation">
+  ];
   let dependentDialects = ["::moru::graph::GraphDialect"];
 }
 
