@@ -31,12 +31,13 @@ struct HoistFromScan : moru::graph::impl::HoistFromScanBase<HoistFromScan> {
 /// The work on one scan, which is replaced as often as its operands or results change.
 class ScanHoister {
 public:
-  ScanHoister(RewriterBase &rewriter, ScanOp scan) : rewriter(rewriter), scan(scan) {}
+  ScanHoister(RewriterBase &rewriter, ScanOp scan, int64_t budget) : rewriter(rewriter), scan(scan), budget(budget) {}
 
   void run() {
     hoistInvariants();
     hoistInputWork();
-    hoistSums();
+    if (!fitBudget())
+      hoistSums();
     sinkOutputWork();
     clean();
     if (isOpTriviallyDead(scan))
@@ -47,8 +48,11 @@ public:
 
 private:
   void hoistInvariants();
+  void collectSummands(Value value, llvm::SmallDenseSet<Value> &summands);
   void hoistInputWork();
   void hoistSums();
+  bool fitBudget();
+  void cutIntoChunks(int64_t steps);
   void sinkOutputWork();
   void dissolve();
 
@@ -76,11 +80,19 @@ private:
   Value sumScatter(ScatterAddOp op);
   Value sumReduction(ReduceSumOp op);
   Value sumLinear(Operation *op);
+  Value sumProduct(MulOp op);
+  bool canSumProduct(MulOp op);
+  bool canScale(Value value);
+  Value scaleInside(Value scalar, Value value);
+  Value getVaryingScalar(MulOp op, unsigned side);
+  void collectStacks(Value value, SetVector<Value> &stacks);
   Value sumStack(Value value);
   SetVector<Operation *> findSinkable();
 
   RewriterBase &rewriter;
   ScanOp scan;
+  /// Bytes that stacks for sums may take; 0: any number.
+  int64_t budget;
 };
 } // namespace
 
@@ -126,6 +138,15 @@ void ScanHoister::hoistInvariants() {
 // Before the loop
 //===----------------------------------------------------------------------===//
 
+/// `value`, and what it is a linear function of, up to contractions and sums.
+void ScanHoister::collectSummands(Value value, llvm::SmallDenseSet<Value> &summands) {
+  if (isInvariant(value) || !summands.insert(value).second || !value.getDefiningOp())
+    return;
+  if (!isa<ContractOp, ReduceSumOp, ScatterAddOp>(value.getDefiningOp()))
+    for (Value operand : value.getDefiningOp()->getOperands())
+      collectSummands(operand, summands);
+}
+
 /// scan over(%x = %xs) { %z = contract %x, %w; … } → %zs = contract %xs, %w; scan over(%z = %zs) { … }
 /// What the contraction's operands are made of goes with it, and elementwise work on its result alone.
 void ScanHoister::hoistInputWork() {
@@ -142,7 +163,7 @@ void ScanHoister::hoistInputWork() {
   llvm::SmallDenseSet<Value> summands;
   for (unsigned index = 0; index != scan.getNumCarries(); ++index)
     for (const Term &term : findSum(index))
-      summands.insert(term.value);
+      collectSummands(term.value, summands);
   // What could be done before the loop, and of that what should.
   llvm::SmallDenseSet<Operation *> chosen;
   SmallVector<Operation *> candidates;
@@ -229,18 +250,169 @@ bool ScanHoister::canSum(Value value) {
     return false;
   return TypeSwitch<Operation *, bool>(op)
       .Case<ContractOp, ReduceSumOp, ScatterAddOp>([](auto) { return true; })
-      .Case<TransposeOp, ReshapeOp, NegOp, PadOp, SliceOp>([&](auto linear) { return canSum(linear.getOperand()); })
+      .Case<TransposeOp, ReshapeOp, NegOp, PadOp, SliceOp, BroadcastOp, BarrierOp>(
+          [&](auto linear) { return canSum(linear->getOperand(0)); })
+      .Case<AddOp, SubOp>([&](auto sum) { return canSum(sum.getLhs()) && canSum(sum.getRhs()); })
+      .Case([&](ConcatOp parts) { return llvm::all_of(parts.getOperands(), [&](Value part) { return canSum(part); }); })
       // Rounding the sum once is better than rounding its terms.
       .Case([&](ConvertOp convert) {
-        return isa<FloatType>(typeOf(convert.getOperand()).getElementType()) && canSum(convert.getOperand());
+        return isa<FloatType>(typeOf(convert.getOperand()).getElementType()) &&
+               isa<FloatType>(typeOf(convert).getElementType()) && canSum(convert.getOperand());
       })
-      .Case<AddOp, SubOp>([&](auto sum) { return canSum(sum.getLhs()) && canSum(sum.getRhs()); })
+      .Case([&](DivOp quotient) {
+        return isa<FloatType>(typeOf(quotient).getElementType()) && isInvariant(quotient.getRhs()) &&
+               canSum(quotient.getLhs());
+      })
       .Case([&](MulOp product) {
         return (isInvariant(product.getLhs()) && canSum(product.getRhs())) ||
-               (isInvariant(product.getRhs()) && canSum(product.getLhs()));
+               (isInvariant(product.getRhs()) && canSum(product.getLhs())) || canSumProduct(product);
       })
       .Default(false);
 }
+
+//===----------------------------------------------------------------------===//
+// Products of two values that vary
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A factor of a product: what it repeats, if it is a broadcast, and the axes of the product that it has.
+struct Factor {
+  Value value;
+  SmallVector<int64_t> axes;
+
+  explicit Factor(Value factor) : value(factor) {
+    auto broadcast = factor.getDefiningOp<BroadcastOp>();
+    if (broadcast && isPlain(broadcast)) {
+      value = broadcast.getOperand();
+      llvm::append_range(axes, broadcast.getAxes());
+    } else {
+      llvm::append_range(axes, llvm::seq<int64_t>(0, typeOf(factor).getRank()));
+    }
+  }
+
+  bool has(int64_t axis) const { return llvm::is_contained(axes, axis); }
+  /// Where the stack of the factor has `axis` of the product.
+  int64_t stackedAxis(int64_t axis, int64_t stepAxis) const {
+    int64_t place = llvm::find(axes, axis) - axes.begin();
+    return place + (place >= stepAxis);
+  }
+
+private:
+  /// No axis of the operand is repeated itself.
+  static bool isPlain(BroadcastOp op) {
+    return llvm::all_of(llvm::enumerate(op.getAxes()), [&](auto entry) {
+      return typeOf(op.getOperand()).getDimSize(entry.index()) == typeOf(op).getDimSize(entry.value());
+    });
+  }
+};
+} // namespace
+
+/// The scalar that operand `side` of `op` repeats, if it varies and scales something else; null otherwise.
+Value ScanHoister::getVaryingScalar(MulOp op, unsigned side) {
+  Factor factor(op->getOperand(side));
+  return typeOf(factor.value).getRank() == 0 && !isInvariant(factor.value) && typeOf(op).getRank() ? factor.value
+                                                                                                   : Value();
+}
+
+/// A factor that differs from step to step can be applied to an operand of what makes `value`.
+bool ScanHoister::canScale(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isInvariant(value))
+    return false;
+  return TypeSwitch<Operation *, bool>(op)
+      .Case<ContractOp, ReduceSumOp, ScatterAddOp>([](auto) { return true; })
+      .Case<TransposeOp, ReshapeOp, NegOp>([&](auto linear) { return canScale(linear.getOperand()); })
+      .Default(false);
+}
+
+/// In the body: `scalar * value`, with the factor at an operand of the contraction or sum that makes `value`.
+Value ScanHoister::scaleInside(Value scalar, Value value) {
+  Operation *op = value.getDefiningOp();
+  unsigned place = 0;
+  if (auto contract = dyn_cast<ContractOp>(op))
+    place = typeOf(contract.getRhs()).getNumElements() < typeOf(contract.getLhs()).getNumElements();
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(scan.getYield());
+  Value operand = op->getOperand(place), scaled;
+  if (isa<ContractOp, ReduceSumOp, ScatterAddOp>(op))
+    scaled = MulOp::create(rewriter, op->getLoc(),
+                           broadcastTo(rewriter, op->getLoc(), scalar, typeOf(operand).getShape()), operand);
+  else
+    scaled = scaleInside(scalar, operand);
+  IRMapping mapping;
+  mapping.map(operand, scaled);
+  Operation *copy = rewriter.clone(*op, mapping);
+  for (auto [index, original] : llvm::enumerate(op->getOperands()))
+    if (index != place)
+      copy->setOperand(index, original);
+  return copy->getResult(0);
+}
+
+/// Both factors vary: the sum of their products is a contraction over the steps, for less memory than the products
+/// themselves would take.
+bool ScanHoister::canSumProduct(MulOp op) {
+  if (!isa<FloatType>(typeOf(op).getElementType()))
+    return false;
+  for (unsigned side : {0, 1})
+    if (getVaryingScalar(op, side) && canScale(op->getOperand(1 - side)))
+      return true;
+  Factor lhs(op.getLhs()), rhs(op.getRhs());
+  if (isInvariant(lhs.value) || isInvariant(rhs.value))
+    return false;
+  int64_t entries = 0;
+  for (const Factor &factor : {lhs, rhs})
+    if (!findStacked(factor.value))
+      entries += typeOf(factor.value).getNumElements();
+  return entries < typeOf(op).getNumElements();
+}
+
+/// sum over t of a_t[i] * b_t[j] = contract as, bs over the steps; where the factors have the same axes, the sum of the
+/// products of the stacks
+Value ScanHoister::sumProduct(MulOp op) {
+  for (unsigned side : {0, 1})
+    if (Value scalar = getVaryingScalar(op, side); scalar && canScale(op->getOperand(1 - side)))
+      return sumOverSteps(scaleInside(scalar, op->getOperand(1 - side)));
+  Factor lhs(op.getLhs()), rhs(op.getRhs());
+  stack(lhs.value); // Stacking replaces the scan and with it the values of other stacks.
+  stack(rhs.value);
+  Stacked x = stack(lhs.value), y = stack(rhs.value);
+  SmallVector<int64_t> shared, onlyLhs, onlyRhs, lhsBatch, rhsBatch;
+  for (int64_t axis : llvm::seq<int64_t>(0, typeOf(op).getRank())) {
+    if (lhs.has(axis) && rhs.has(axis)) {
+      shared.push_back(axis);
+      lhsBatch.push_back(lhs.stackedAxis(axis, x.axis));
+      rhsBatch.push_back(rhs.stackedAxis(axis, y.axis));
+    } else if (lhs.has(axis)) {
+      onlyLhs.push_back(axis);
+    } else if (rhs.has(axis)) {
+      onlyRhs.push_back(axis);
+    }
+  }
+  Value sum;
+  SmallVector<int64_t> axes;
+  if (onlyLhs.empty() && onlyRhs.empty()) {
+    Value products = MulOp::create(rewriter, op.getLoc(), x.value, moveSteps(rewriter, op.getLoc(), y, x.axis));
+    sum = ReduceSumOp::create(rewriter, op.getLoc(), products, x.axis);
+    axes = shared;
+  } else {
+    sum = ContractOp::create(rewriter, op.getLoc(), x.value, y.value, x.axis, y.axis, lhsBatch, rhsBatch);
+    for (ArrayRef<int64_t> group : {ArrayRef(shared), ArrayRef(onlyLhs), ArrayRef(onlyRhs)})
+      llvm::append_range(axes, group);
+    SmallVector<int64_t> sorted(axes);
+    llvm::sort(sorted);
+    auto order =
+        llvm::map_to_vector(sorted, [&](int64_t axis) -> int64_t { return llvm::find(axes, axis) - axes.begin(); });
+    if (!llvm::is_sorted(order))
+      sum = TransposeOp::create(rewriter, op.getLoc(), sum, order);
+    axes = sorted;
+  }
+  return sum.getType() == op.getType() ? sum
+                                       : Value(BroadcastOp::create(rewriter, op.getLoc(), op.getType(), sum, axes));
+}
+
+//===----------------------------------------------------------------------===//
+// Kinds of sums
+//===----------------------------------------------------------------------===//
 
 /// sum over t of a_t · b_t = the contraction over the steps too
 Value ScanHoister::sumContract(ContractOp op) {
@@ -297,7 +469,7 @@ Value ScanHoister::sumReduction(ReduceSumOp op) {
 Value ScanHoister::sumLinear(Operation *op) {
   IRMapping mapping;
   for (Value operand : op->getOperands())
-    mapping.map(operand, isa<MulOp>(op) && isInvariant(operand) ? operand : sumOverSteps(operand));
+    mapping.map(operand, isa<MulOp, DivOp>(op) && isInvariant(operand) ? operand : sumOverSteps(operand));
   return rewriter.clone(*op, mapping)->getResult(0);
 }
 
@@ -319,8 +491,109 @@ Value ScanHoister::sumOverSteps(Value value) {
     return sumScatter(scatter);
   if (auto reduction = dyn_cast_or_null<ReduceSumOp>(op))
     return sumReduction(reduction);
-  return findStacked(value) ? sumStack(value) : sumLinear(op);
+  if (findStacked(value))
+    return sumStack(value);
+  if (auto product = dyn_cast<MulOp>(op); product && !isInvariant(product.getLhs()) && !isInvariant(product.getRhs()))
+    return sumProduct(product);
+  return sumLinear(op);
 }
+
+//===----------------------------------------------------------------------===//
+// The memory of sums
+//===----------------------------------------------------------------------===//
+
+/// The values of which `sumOverSteps` makes stacks that are not there yet.
+void ScanHoister::collectStacks(Value value, SetVector<Value> &stacks) {
+  auto add = [&](Value operand) {
+    if (!isInvariant(operand) && !findStacked(operand))
+      stacks.insert(operand);
+  };
+  Operation *op = value.getDefiningOp();
+  if (isInvariant(value) || !op || findStacked(value))
+    return;
+  if (auto contract = dyn_cast<ContractOp>(op)) {
+    bool isHalf = isInvariant(contract.getLhs()) || isInvariant(contract.getRhs());
+    for (Value operand : op->getOperands())
+      isHalf &&canSum(operand) ? collectStacks(operand, stacks) : add(operand);
+  } else if (isa<ReduceSumOp, ScatterAddOp>(op)) {
+    llvm::for_each(op->getOperands(), add);
+  } else if (auto product = dyn_cast<MulOp>(op);
+             product && !isInvariant(product.getLhs()) && !isInvariant(product.getRhs())) {
+    for (unsigned side : {0, 1})
+      if (getVaryingScalar(product, side) && canScale(op->getOperand(1 - side)))
+        return collectStacks(op->getOperand(1 - side), stacks);
+    add(Factor(product.getLhs()).value);
+    add(Factor(product.getRhs()).value);
+  } else {
+    for (Value operand : op->getOperands())
+      collectStacks(operand, stacks);
+  }
+}
+
+/// scan 100 { … } → scan 4 { scan 25 { … } }: the same steps in the same order, so that the inner scan's stacks are
+/// those of a chunk.
+void ScanHoister::cutIntoChunks(int64_t steps) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(scan);
+  Location loc = scan.getLoc();
+  int64_t chunks = length() / steps;
+  SmallVector<Value> inputs;
+  for (auto [input, axis] : llvm::zip(scan.getInputs(), scan.getInputAxes())) {
+    SmallVector<int64_t> shape(typeOf(input).getShape());
+    shape[axis] = chunks;
+    shape.insert(shape.begin() + axis + 1, steps);
+    inputs.push_back(ReshapeOp::create(rewriter, loc, typeOf(input).clone(shape), input));
+  }
+  SmallVector<Type> ofChunk;
+  for (auto [output, axis] : llvm::zip(scan.getYield().getOutputs(), scan.getOutputAxes()))
+    ofChunk.push_back(getStackedType(output.getType(), axis, steps));
+  auto outer = ScanOp::create(rewriter, loc, scan.getInits(), inputs, chunks, scan.getInputAxes(), scan.getOutputAxes(),
+                              scan.getReverse(), ofChunk);
+  rewriter.setInsertionPointToEnd(outer.getBodyBlock());
+  auto inner = ScanOp::create(rewriter, loc, ValueRange(outer.getCarryArgs()), ValueRange(outer.getInputArgs()), steps,
+                              scan.getInputAxes(), scan.getOutputAxes(), scan.getReverse(),
+                              scan.getYield().getOutputs().getTypes());
+  YieldOp::create(rewriter, loc, ValueRange(inner.getCarryResults()), ValueRange(inner.getOutputResults()));
+  rewriter.eraseBlock(inner.getBodyBlock());
+  rewriter.inlineRegionBefore(scan.getBody(), inner.getBody(), inner.getBody().end());
+
+  rewriter.setInsertionPointAfter(outer);
+  SmallVector<Value> results(outer.getCarryResults());
+  for (auto [result, chunked] : llvm::zip(scan.getOutputResults(), outer.getOutputResults()))
+    results.push_back(ReshapeOp::create(rewriter, loc, result.getType(), chunked));
+  rewriter.replaceOp(scan, results);
+  scan = outer;
+  ScanHoister(rewriter, inner, /*budget=*/0).hoistSums();
+}
+
+/// Where the stacks of all sums take more than the budget: the steps are cut into the largest equal chunks whose stacks
+/// do not. Returns whether the sums have been dealt with.
+bool ScanHoister::fitBudget() {
+  SetVector<Value> stacks;
+  for (unsigned index = 0; index != scan.getNumCarries(); ++index)
+    for (const Term &term : findSum(index))
+      collectStacks(term.value, stacks);
+  int64_t bytes = 0;
+  for (Value value : stacks)
+    bytes += typeOf(value).getNumElements() * ((typeOf(value).getElementTypeBitWidth() + 7) / 8);
+  if (!budget || bytes * length() <= budget)
+    return false;
+  int64_t steps = length() - 1;
+  while (steps > 1 && (length() % steps || bytes * steps > budget))
+    --steps;
+  auto options = remark::RemarkOpts::name("Hoisted").category(DEBUG_TYPE);
+  if (steps < 2) {
+    remark::missed(scan.getLoc(), options) << "the sums stay in the loop: no chunk of its steps fits the budget";
+    return true;
+  }
+  remark::passed(scan.getLoc(), options) << (Twine("added up in chunks of ") + Twine(steps) + " steps").str();
+  cutIntoChunks(steps);
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of carries
+//===----------------------------------------------------------------------===//
 
 /// Where carry `index` looks like a sum and yet stays in the loop: why.
 void ScanHoister::remarkKeptSum(unsigned index) {
@@ -492,5 +765,5 @@ void HoistFromScan::runOnOperation() {
   getOperation().walk([&](ScanOp scan) { scans.push_back(scan); }); // Inner scans come first.
   IRRewriter rewriter(&getContext());
   for (ScanOp scan : scans)
-    ScanHoister(rewriter, scan).run();
+    ScanHoister(rewriter, scan, budget).run();
 }

@@ -717,3 +717,29 @@ func.func @regions_in_a_cond_in_a_scan(%h0: tensor<2xf64>, %w: tensor<2xf64>, %x
   }
   return %last : tensor<2xf64>
 }
+
+// What leaves the loop as a sum of products of values that vary.
+func.func @sums_of_products(%h0: tensor<2x3xf64>, %xs: tensor<4x2x3xf64>, %cs: tensor<4xf64>, %s0: tensor<3x2xf64>, %t0: tensor<2x3x3xf64>, %u0: tensor<2x3xf64>)
+    -> (tensor<2x3xf64>, tensor<3x2xf64>, tensor<2x3x3xf64>, tensor<2x3xf64>) {
+  %last, %s, %t, %u = graph.scan reverse 4 carry(%h = %h0, %s1 = %s0, %t1 = %t0, %u1 = %u0) over(%x = %xs axis 0, %c = %cs axis 0)
+      : (tensor<2x3xf64>, tensor<3x2xf64>, tensor<2x3x3xf64>, tensor<2x3xf64>, tensor<4x2x3xf64>, tensor<4xf64>)
+      -> (tensor<2x3xf64>, tensor<3x2xf64>, tensor<2x3x3xf64>, tensor<2x3xf64>) {
+    %0 = graph.mul %h, %x : tensor<2x3xf64>
+    %h1 = graph.sin %0 : tensor<2x3xf64>
+    %1 = graph.contract %h1, %x over [1] with [1] : tensor<2x3xf64>, tensor<2x3xf64> -> tensor<2x2xf64>
+    %2 = graph.broadcast %c along [] : tensor<f64> -> tensor<2x2xf64>
+    %3 = graph.mul %2, %1 : tensor<2x2xf64>
+    %4 = graph.slice %3 from [0, 0] to [2, 1] by [1, 1] : tensor<2x2xf64> -> tensor<2x1xf64>
+    %5 = graph.concat %3, %4 along 1 : (tensor<2x2xf64>, tensor<2x1xf64>) -> tensor<2x3xf64>
+    %6 = graph.transpose %5 by [1, 0] : tensor<2x3xf64> -> tensor<3x2xf64>
+    %s2 = graph.sub %s1, %6 : tensor<3x2xf64>
+    %7 = graph.broadcast %h1 along [0, 2] : tensor<2x3xf64> -> tensor<2x3x3xf64>
+    %8 = graph.broadcast %x along [0, 1] : tensor<2x3xf64> -> tensor<2x3x3xf64>
+    %9 = graph.mul %7, %8 : tensor<2x3x3xf64>
+    %t2 = graph.add %9, %t1 : tensor<2x3x3xf64>
+    %10 = graph.mul %x, %x : tensor<2x3xf64>
+    %u2 = graph.add %u1, %10 : tensor<2x3xf64>
+    graph.yield carry(%h1, %s2, %t2, %u2 : tensor<2x3xf64>, tensor<3x2xf64>, tensor<2x3x3xf64>, tensor<2x3xf64>)
+  }
+  return %last, %s, %t, %u : tensor<2x3xf64>, tensor<3x2xf64>, tensor<2x3x3xf64>, tensor<2x3xf64>
+}
