@@ -26,8 +26,8 @@ struct CompileOptions {
   int32_t threads = 0;
   /// Loops keep nothing for their reverse but what they carry, and do each step again there.
   bool recompute = false;
-  /// Bytes that loops may keep for their reverse, and that the operands of a sum over the steps may take; 0: any number.
-  /// What does not fit is computed again, or added up in chunks of steps.
+  /// Bytes that loops may keep for their reverse, and that the operands of a sum over the steps may take; 0: any
+  /// number. What does not fit is computed again, or added up in chunks of steps.
   int64_t memoryBudget = 0;
   /// Takes machine code from the user's cache, and puts it there. Never changes it.
   bool cache = true;

@@ -46,8 +46,8 @@ struct PipelineOptions {
   bool decompose = true;
   /// Loops keep the carried values alone for their reverse, and do each step again there.
   bool recompute = false;
-  /// Bytes that loops may keep for their reverse, and that the stacked operands of a sum over the steps may take; 0: any
-  /// number.
+  /// Bytes that loops may keep for their reverse, and that the stacked operands of a sum over the steps may take; 0:
+  /// any number.
   int64_t memoryBudget = 0;
   /// Bits of the target's vectors: 512 with AVX-512, 256 with AVX2.
   int64_t vectorBits = 512;

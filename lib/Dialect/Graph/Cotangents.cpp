@@ -10,8 +10,8 @@
 using namespace mlir;
 using namespace moru::graph;
 
-/// Not `getUsedValuesDefinedAbove`: while the reverse of a loop is built, it uses values of the forward body, which is no
-/// ancestor of it.
+/// Not `getUsedValuesDefinedAbove`: while the reverse of a loop is built, it uses values of the forward body, which is
+/// no ancestor of it.
 SmallVector<Value> moru::graph::getCapturedValues(Operation *op) {
   SetVector<Value> captured;
   for (Region &region : op->getRegions())

@@ -1,7 +1,7 @@
 //===- Lifetimes.h - from where to where a buffer is in use ---------------===//
 // Positions number the operations of a function in program order; a use within a loop or a branch counts for all of it
-// unless the buffer is of that region itself. So the buffers of two branches may lie in one place, and those of a loop's
-// condition and of its body too: none of them holds anything beyond its region.
+// unless the buffer is of that region itself. So the buffers of two branches may lie in one place, and those of a
+// loop's condition and of its body too: none of them holds anything beyond its region.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_DIALECT_KERNEL_LIFETIMES_H
