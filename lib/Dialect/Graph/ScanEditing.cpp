@@ -186,3 +186,36 @@ bool moru::graph::cleanScan(RewriterBase &rewriter, ScanOp &scan) {
   scan = shrinkScan(rewriter, scan, removals);
   return true;
 }
+
+//===----------------------------------------------------------------------===//
+// EditedScan
+//===----------------------------------------------------------------------===//
+
+std::optional<Stacked> EditedScan::findStacked(Value value) {
+  for (auto [input, axis, arg] : llvm::zip(op.getInputs(), op.getInputAxes(), op.getInputArgs()))
+    if (arg == value)
+      return Stacked{input, axis};
+  for (auto [output, axis, result] : llvm::zip(op.getYield().getOutputs(), op.getOutputAxes(), op.getOutputResults()))
+    if (output == value)
+      return Stacked{result, axis};
+  return std::nullopt;
+}
+
+Stacked EditedScan::stack(Value value) {
+  if (std::optional<Stacked> known = findStacked(value))
+    return *known;
+  int64_t axis = getPreferredAxis(op, value);
+  op = extendScan(rewriter, op, {}, Stacked{value, axis});
+  return {op.getOutputResults().back(), axis};
+}
+
+std::pair<Stacked, Stacked> EditedScan::stack(Value first, Value second) {
+  stack(first);
+  Stacked last = stack(second);
+  return {stack(first), last};
+}
+
+void EditedScan::clean() {
+  while (cleanScan(rewriter, op)) {
+  }
+}

@@ -48,6 +48,25 @@ bool cleanScan(mlir::RewriterBase &rewriter, ScanOp &scan);
 /// agree.
 int64_t getPreferredAxis(ScanOp scan, mlir::Value slice);
 
+/// A scan that is worked on: another operation as often as its operands or results change.
+struct EditedScan {
+  mlir::RewriterBase &rewriter;
+  ScanOp op;
+
+  ScanOp *operator->() { return &op; }
+  int64_t length() { return op.getLength(); }
+  bool isInvariant(mlir::Value value) { return !isInBody(op, value); }
+  /// The stack of `value`'s slices, if there is one: an input, or an output.
+  std::optional<Stacked> findStacked(mlir::Value value);
+  /// The stack of `value`'s slices; a further output where there is none, and then the stacks of other outputs are
+  /// results of a scan that is gone.
+  Stacked stack(mlir::Value value);
+  /// The stacks of both.
+  std::pair<Stacked, Stacked> stack(mlir::Value first, mlir::Value second);
+  /// Removes what has no reader left, and what has none then.
+  void clean();
+};
+
 } // namespace moru::graph
 
 #endif // MORU_LIB_DIALECT_GRAPH_SCANEDITING_H
