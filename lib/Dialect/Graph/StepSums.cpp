@@ -167,12 +167,16 @@ bool StepSums::canScale(Value value) {
       .Default(false);
 }
 
+/// The operand of `op` at which a factor of its result can be applied; of a contraction, the smaller one.
+static unsigned getScaledOperand(Operation *op) {
+  auto contract = dyn_cast<ContractOp>(op);
+  return contract && typeOf(contract.getRhs()).getNumElements() < typeOf(contract.getLhs()).getNumElements();
+}
+
 /// In the body: `scalar * value`, with the factor at an operand of the contraction or sum that makes `value`.
 Value StepSums::scaleInside(Value scalar, Value value) {
   Operation *op = value.getDefiningOp();
-  unsigned place = 0;
-  if (auto contract = dyn_cast<ContractOp>(op))
-    place = typeOf(contract.getRhs()).getNumElements() < typeOf(contract.getLhs()).getNumElements();
+  unsigned place = getScaledOperand(op);
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(scan->getYield());
   Value operand = op->getOperand(place), scaled;
@@ -265,7 +269,7 @@ void StepSums::collectStacks(Value value, SetVector<Value> &stacks) {
       stacks.insert(operand);
   };
   Operation *op = value.getDefiningOp();
-  if (scan.isInvariant(value) || !op || scan.findStacked(value))
+  if (scan.isInvariant(value) || !op)
     return;
   if (auto contract = dyn_cast<ContractOp>(op); contract && !bothVary(contract)) {
     for (Value operand : op->getOperands())
@@ -275,13 +279,25 @@ void StepSums::collectStacks(Value value, SetVector<Value> &stacks) {
         add(operand);
   } else if (isa<ContractOp, ReduceSumOp, ScatterAddOp>(op)) {
     llvm::for_each(op->getOperands(), add);
+  } else if (scan.findStacked(value)) {
+    return;
   } else if (auto product = dyn_cast<MulOp>(op); product && bothVary(product)) {
     if (std::optional<unsigned> side = findScalar(product))
-      return collectStacks(op->getOperand(1 - *side), stacks);
+      return collectScaled(op->getOperand(1 - *side), stacks);
     add(Factor(product.getLhs()).value);
     add(Factor(product.getRhs()).value);
   } else {
     for (Value operand : op->getOperands())
       collectStacks(operand, stacks);
   }
+}
+
+/// `collectStacks` of `value` scaled inside: the operand that is scaled is one more, whether it is stacked or not.
+void StepSums::collectScaled(Value value, SetVector<Value> &stacks) {
+  Operation *op = value.getDefiningOp();
+  Value scaled = op->getOperand(getScaledOperand(op));
+  if (!isa<ContractOp, ReduceSumOp, ScatterAddOp>(op))
+    return collectScaled(scaled, stacks);
+  collectStacks(value, stacks);
+  stacks.insert(scaled);
 }

@@ -30,6 +30,7 @@ private:
   bool canScale(mlir::Value value);
   mlir::Value scaleInside(mlir::Value scalar, mlir::Value value);
   std::optional<unsigned> findScalar(MulOp op);
+  void collectScaled(mlir::Value value, llvm::SetVector<mlir::Value> &stacks);
   bool canSumProduct(MulOp op);
 
   mlir::Value sumProduct(MulOp op);

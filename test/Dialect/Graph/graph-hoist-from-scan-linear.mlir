@@ -138,6 +138,47 @@ func.func @adds_in_chunks(%xs: tensor<12x2x3xf32>, %h0: tensor<2x3xf32>, %s0: te
 
 // -----
 
+// The left operands take no memory, but scaled ones do: 24 bytes a step, of all 12 steps 288.
+// BUDGET-LABEL: func.func @counts_what_is_scaled
+// BUDGET: graph.scan 2
+// BUDGET: graph.scan 6
+// BUDGET: graph.mul %{{.*}} : tensor<2x3xf32>
+// BUDGET: graph.contract
+// BUDGET: graph.yield
+func.func @counts_what_is_scaled(%as: tensor<12x2x3xf32>, %bs: tensor<12x2x4xf32>, %h0: tensor<f32>, %s0: tensor<4x3xf32>) -> tensor<4x3xf32> {
+  %h, %s = graph.scan 12 carry(%h1 = %h0, %acc = %s0) over(%a = %as axis 0, %b = %bs axis 0)
+      : (tensor<f32>, tensor<4x3xf32>, tensor<12x2x3xf32>, tensor<12x2x4xf32>) -> (tensor<f32>, tensor<4x3xf32>) {
+    %0 = graph.tanh %h1 : tensor<f32>
+    %1 = graph.contract %a, %b over [0] with [0] : tensor<2x3xf32>, tensor<2x4xf32> -> tensor<3x4xf32>
+    %2 = graph.transpose %1 by [1, 0] : tensor<3x4xf32> -> tensor<4x3xf32>
+    %3 = graph.broadcast %0 along [] : tensor<f32> -> tensor<4x3xf32>
+    %4 = graph.mul %2, %3 : tensor<4x3xf32>
+    %5 = graph.add %acc, %4 : tensor<4x3xf32>
+    graph.yield carry(%0, %5 : tensor<f32>, tensor<4x3xf32>)
+  }
+  return %s : tensor<4x3xf32>
+}
+
+// -----
+
+// That the contraction is an output too spares nothing: the sum is made of its operands.
+// BUDGET-LABEL: func.func @counts_operands_of_outputs
+// BUDGET: graph.scan 2
+// BUDGET: graph.scan 6
+func.func @counts_operands_of_outputs(%xs: tensor<12x2x3xf32>, %h0: tensor<2x3xf32>, %s0: tensor<3x3xf32>) -> (tensor<3x3xf32>, tensor<12x3x3xf32>) {
+  %h, %s, %ys = graph.scan 12 carry(%h1 = %h0, %acc = %s0) over(%x = %xs axis 0) out(axis 0)
+      : (tensor<2x3xf32>, tensor<3x3xf32>, tensor<12x2x3xf32>) -> (tensor<2x3xf32>, tensor<3x3xf32>, tensor<12x3x3xf32>) {
+    %0 = graph.mul %h1, %x : tensor<2x3xf32>
+    %1 = graph.tanh %0 : tensor<2x3xf32>
+    %2 = graph.contract %x, %1 over [0] with [0] : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<3x3xf32>
+    %3 = graph.add %acc, %2 : tensor<3x3xf32>
+    graph.yield carry(%1, %3 : tensor<2x3xf32>, tensor<3x3xf32>) out(%2 : tensor<3x3xf32>)
+  }
+  return %s, %ys : tensor<3x3xf32>, tensor<12x3x3xf32>
+}
+
+// -----
+
 // Seven steps have no equal chunks: the sum stays.
 // BUDGET-LABEL: func.func @keeps_what_has_no_chunks
 // BUDGET: graph.scan 7
