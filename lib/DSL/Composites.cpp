@@ -67,6 +67,8 @@ static bool checkNormalization(OpBuilding &op, const Tensor &x, ArrayRef<std::pa
     op.fail("expected floating point with at least one entry along the last axis: " + op.describe(x, "x"));
     return false;
   }
+  if (!op.isStaticAxis(x, x.rank() - 1, "normalize along"))
+    return false;
   for (auto [tensor, role] : rows)
     if (tensor->type() != x.type() || tensor->shape() != Shape{x.size(-1)}) {
       op.fail("expected a number for each place along the last axis: " + op.describe(x, "x") + ", " +
@@ -119,6 +121,8 @@ static Tensor buildAttention(const Tensor &q, const Tensor &k, const Tensor &v, 
     return op.fail("expected floating point of one type with equal leading axes: " + all());
   if (q.size(-1) != k.size(-1) || q.size(-1) == 0 || k.size(-2) != v.size(-2))
     return op.fail("expected as many entries in a query as in a key, and as many values as keys: " + all());
+  if (!op.isStaticAxis(q, rank - 1, "multiply queries and keys along", "q"))
+    return op.poison();
   bool isKeys = kind == graph::AttentionMask::Keys;
   if (mask && ((isKeys && rank < 3) || mask->type() != ElementType::I1 ||
                mask->shape() != Shape{isKeys ? q.size(0) : q.size(-2), k.size(-2)}))
@@ -159,6 +163,8 @@ Tensor crossEntropy(const Tensor &logits, const Tensor &targets, CrossEntropyOpt
     return op.fail("expected targets of the logits' shape without the last axis: " + both());
   if (logits.size(-1) == 0)
     return op.fail("expected at least one class: " + both());
+  if (!op.isStaticAxis(logits, logits.rank() - 1, "choose classes from", "logits"))
+    return op.poison();
   if (!(options.smoothing >= 0 && options.smoothing <= 1))
     return op.fail("expected a smoothing in [0, 1], got " + std::to_string(options.smoothing));
   return op.result(graph::SoftmaxCrossEntropyOp::create(op.builder(), op.loc(), op[0], op[1], options.ignoreIndex,

@@ -62,6 +62,10 @@ Tensor gatherAlongAxis(const Tensor &x, const Tensor &ids, int64_t axis, Here at
   if (!isInteger(ids) || ids.shape() != expected)
     return op.fail("expected integer ids of x's shape but along axis " + Twine(axis) + ": " + op.describe(x, "x") +
                    ", " + op.describe(ids, "ids"));
+  for (int64_t axis = 0; axis < x.rank(); ++axis)
+    if (!op.isStaticAxis(x, axis, "number entries across") ||
+        !op.isStaticAxis(ids, axis, "number entries across", "ids"))
+      return op.poison();
   AxisNames names = detail::namesOf(x);
   names[*place] = detail::namesOf(ids)[*place];
   return op.result(graph::GatherAlongAxisOp::create(op.builder(), op.loc(), op[0], op[1], *place), names);
@@ -73,7 +77,7 @@ Tensor scatterAdd(const Tensor &updates, const Tensor &ids, int64_t rows, Here a
     return op.poison();
   if (!isInteger(ids))
     return op.fail("expected ids of i32 or i64: " + op.describe(ids, "ids"));
-  if (!isFloat(updates.type()) || rows < 0 || updates.rank() < ids.rank() ||
+  if (!isFloat(updates.type()) || detail::largestSize(rows) < 0 || updates.rank() < ids.rank() ||
       !std::equal(ids.shape().begin(), ids.shape().end(), updates.shape().begin()))
     return op.fail("expected updates of floating point whose first axes are those of ids: " +
                    op.describe(updates, "updates") + ", " + op.describe(ids, "ids"));
@@ -129,25 +133,33 @@ static SmallVector<const Tensor *> withStarts(std::initializer_list<const Tensor
   return operands;
 }
 
-/// `box` has the rank of `x` and is nowhere larger.
-static bool fitsInto(const Shape &box, const Tensor &x) {
+/// `box` has the rank of `x` and is nowhere larger; of a bounded axis it takes all. Records a mistake otherwise.
+static bool checkBox(OpBuilding &op, const Shape &box, const Tensor &x, const Twine &mistake) {
   bool fits = int64_t(box.size()) == x.rank();
-  for (size_t axis = 0; fits && axis < box.size(); ++axis)
+  for (size_t axis = 0; fits && axis < box.size(); ++axis) {
+    if (box[axis] == x.size(axis))
+      continue;
+    if (!op.isStaticAxis(x, axis, "take a part of"))
+      return false;
     fits = box[axis] >= 0 && box[axis] <= x.size(axis);
+  }
+  if (!fits)
+    op.fail(mistake);
   return fits;
 }
 
 Tensor dynamicSlice(const Tensor &x, const std::vector<Tensor> &starts, const std::vector<int64_t> &sizes, Here at) {
   OpBuilding op("dynamicSlice", at, withStarts({&x}, starts));
-  if (!op || !checkStarts(op, x, starts))
+  if (!op || !checkStarts(op, x, starts) ||
+      !checkBox(op, Shape(sizes.begin(), sizes.end()), x,
+                "expected sizes, one per axis, that fit into x: " + op.describe(x, "x")))
     return op.poison();
-  if (!fitsInto(Shape(sizes.begin(), sizes.end()), x))
-    return op.fail("expected sizes, one per axis, that fit into x: " + op.describe(x, "x"));
   AxisNames names = detail::namesOf(x);
   for (auto [axis, size] : llvm::enumerate(sizes))
     if (size != x.size(axis))
       names[axis].clear();
-  return op.result(graph::DynamicSliceOp::create(op.builder(), op.loc(), op[0], op.operands().drop_front(), sizes),
+  auto box = llvm::map_to_vector(sizes, detail::largestSize);
+  return op.result(graph::DynamicSliceOp::create(op.builder(), op.loc(), op[0], op.operands().drop_front(), box),
                    names);
 }
 
@@ -155,9 +167,12 @@ Tensor dynamicUpdateSlice(const Tensor &x, const Tensor &update, const std::vect
   OpBuilding op("dynamicUpdateSlice", at, withStarts({&x, &update}, starts));
   if (!op || !checkStarts(op, x, starts))
     return op.poison();
-  if (update.type() != x.type() || !fitsInto(update.shape(), x))
-    return op.fail("expected an update of x's type that fits into it: " + op.describe(x, "x") + ", " +
-                   op.describe(update, "update"));
+  std::string mistake =
+      "expected an update of x's type that fits into it: " + op.describe(x, "x") + ", " + op.describe(update, "update");
+  if (update.type() != x.type())
+    return op.fail(mistake);
+  if (!checkBox(op, update.shape(), x, mistake))
+    return op.poison();
   return op.result(graph::DynamicUpdateSliceOp::create(op.builder(), op.loc(), op[0].getType(), op[0], op[1],
                                                        op.operands().drop_front(2)),
                    detail::namesOf(x));
@@ -175,9 +190,9 @@ TopK topK(const Tensor &x, int64_t k, int64_t axis, Here at) {
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
     return poison;
-  if (x.type() == ElementType::I1 || k < 0 || k > x.size(*place)) {
-    op.fail("expected numbers, and 0 <= k <= " + Twine(x.size(*place)) + ", got " + Twine(k) + ": " +
-            op.describe(x, "x"));
+  int64_t size = detail::largestSize(x.size(*place));
+  if (x.type() == ElementType::I1 || k < 0 || k > size) {
+    op.fail("expected numbers, and 0 <= k <= " + Twine(size) + ", got " + Twine(k) + ": " + op.describe(x, "x"));
     return poison;
   }
   int64_t last = x.rank() - 1;

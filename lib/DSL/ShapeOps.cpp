@@ -175,16 +175,6 @@ Tensor broadcastTo(const Tensor &x, const Dims &dims, Here at) {
 // Place
 //===----------------------------------------------------------------------===//
 
-/// Records a mistake where the axis is bounded: which of its entries are the last ones is known at run time alone.
-static bool isStaticAxis(OpBuilding &op, const Tensor &x, int64_t axis, StringRef what) {
-  if (!detail::findBounded(x.size(axis)))
-    return true;
-  op.fail("expected an axis of known size to " + what + ", got axis " + Twine(axis) + " (" +
-          detail::describeSize(x.size(axis)) + "): " + op.describe(x, "x") +
-          "; use another axis, or a dimension without a bound");
-  return false;
-}
-
 /// `begin` and `end` of one axis counted from its start; records a mistake where they do not fit.
 static bool resolveRange(OpBuilding &op, const Tensor &x, int64_t axis, int64_t &begin, int64_t &end, int64_t step) {
   int64_t size = x.size(axis);
@@ -193,7 +183,7 @@ static bool resolveRange(OpBuilding &op, const Tensor &x, int64_t axis, int64_t 
     end = detail::largestSize(size);
     return true;
   }
-  if (!isStaticAxis(op, x, axis, "slice"))
+  if (!op.isStaticAxis(x, axis, "slice"))
     return false;
   int64_t first = begin + (begin < 0 ? size : 0), last = end + (end < 0 ? size : 0);
   if (first < 0 || first > last || last > size || step < 1) {
@@ -256,7 +246,7 @@ Tensor select(const Tensor &x, int64_t axis, int64_t index, Here at) {
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
     return op.poison();
-  if (!isStaticAxis(op, x, *place, "select from"))
+  if (!op.isStaticAxis(x, *place, "select from"))
     return op.poison();
   int64_t size = x.size(*place), first = index < 0 ? index + size : index;
   if (first < 0 || first >= size)
@@ -274,7 +264,7 @@ Tensor pad(const Tensor &x, const std::vector<int64_t> &low, const std::vector<i
       llvm::any_of(high, isNegative))
     return op.fail("expected " + Twine(x.rank()) + " numbers of at least 0 for each side: " + op.describe(x, "x"));
   for (int64_t axis = 0; axis < x.rank(); ++axis)
-    if ((low[axis] != 0 || high[axis] != 0) && !isStaticAxis(op, x, axis, "pad"))
+    if ((low[axis] != 0 || high[axis] != 0) && !op.isStaticAxis(x, axis, "pad"))
       return op.poison();
   SmallVector<int64_t> interior(x.rank(), 0);
   auto padded = [&](Value inner) { return graph::PadOp::create(op.builder(), op.loc(), inner, low, high, interior); };
@@ -308,7 +298,7 @@ Tensor concat(const std::vector<Tensor> &tensors, int64_t axis, Here at) {
   }
   if (tensors.size() > 1)
     for (const Tensor &tensor : tensors)
-      if (!isStaticAxis(op, tensor, *place, "concatenate along"))
+      if (!op.isStaticAxis(tensor, *place, "concatenate along"))
         return op.poison();
   AxisNames names = detail::namesOf(first);
   if (tensors.size() > 1)
@@ -324,7 +314,7 @@ std::vector<Tensor> split(const Tensor &x, int64_t count, int64_t axis, Here at)
   std::optional<int64_t> place = op.axis(axis, x.rank(), x, "x");
   if (!place)
     return parts;
-  if (!isStaticAxis(op, x, *place, "split"))
+  if (!op.isStaticAxis(x, *place, "split"))
     return parts;
   if (count < 1 || x.size(*place) % count != 0) {
     op.fail("axis " + Twine(axis) + " does not divide into " + Twine(count) + " equal parts: " + op.describe(x, "x"));

@@ -440,10 +440,18 @@ std::optional<int64_t> OpBuilding::axis(int64_t axis, int64_t rank, const Tensor
 }
 
 bool OpBuilding::checkDims(const Dims &dims) {
-  std::optional<std::string> mistake = findMistake(dims);
+  std::optional<std::string> mistake = trace->checkDims(dims, /*isState=*/false);
   if (mistake)
     fail(*mistake);
   return !mistake;
+}
+
+bool OpBuilding::isStaticAxis(const Tensor &x, int64_t axis, const Twine &purpose, StringRef role) {
+  if (!findBounded(x.size(axis)))
+    return true;
+  fail("expected an axis of known size to " + purpose + ", got axis " + Twine(axis) + " (" +
+       describeSize(x.size(axis)) + "): " + describe(x, role) + "; use another axis, or a dimension without a bound");
+  return false;
 }
 
 } // namespace moru::detail

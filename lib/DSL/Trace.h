@@ -108,6 +108,8 @@ public:
   /// The location of an operation: the author's line, and the line in the layer that was called from there.
   mlir::Location location(Here at) const;
 
+  /// What is wrong with the sizes of new axes, if anything is.
+  std::optional<std::string> checkDims(const Dims &dims, bool isState);
   void update(const Tensor &target, const Tensor &value, Here at);
   void output(llvm::StringRef name, const Tensor &value, Here at);
   /// Completes the function; on an error it is removed.
@@ -138,7 +140,6 @@ private:
     Here at;
   };
 
-  std::optional<std::string> checkDims(const Dims &dims, bool isState);
   mlir::Value parameterArgument(const TensorImpl &parameter);
   mlir::BlockArgument insertArgument(unsigned position, Argument argument, mlir::RankedTensorType type,
                                      const AxisNames &axisNames);
@@ -146,7 +147,7 @@ private:
   void removeDeadCode();
   void buildReturn();
 
-  /// Maxima of the bounded dimensions of the arguments.
+  /// Maxima of the bounded dimensions.
   llvm::StringMap<int64_t> maxima;
   llvm::SmallVector<Argument> arguments; // In the order of the block's.
   llvm::SmallVector<Result> results;
@@ -180,8 +181,11 @@ public:
   std::string describe(const Tensor &tensor, llvm::StringRef role) const;
   /// A negative axis counts from the end of `rank`; records a mistake and gives nothing where it is out of range.
   std::optional<int64_t> axis(int64_t axis, int64_t rank, const Tensor &tensor, llvm::StringRef role);
-  /// Sizes of new axes; records a mistake where one is negative.
+  /// Sizes of new axes; records a mistake where one is none, or a bounded dimension that the function knows otherwise.
   bool checkDims(const Dims &dims);
+  /// Records a mistake where the axis is bounded: how many entries there are is known at run time alone. `purpose`:
+  /// what wants to know.
+  bool isStaticAxis(const Tensor &x, int64_t axis, const llvm::Twine &purpose, llvm::StringRef role = "x");
 
   Trace *trace;
   llvm::StringRef name;

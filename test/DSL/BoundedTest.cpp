@@ -61,6 +61,57 @@ TEST(BoundedTest, MistakesAreReportedWhereTheyAreMade) {
              "expected a maximum within 1 and 2147483647 for dimension \"n\", got 0");
   EXPECT_HAS(mistakeOf([&](Function &f) { zeros({f.input("x", f32({len})).size(0) + 1}); }),
              "expected sizes of at least 0");
+  EXPECT_HAS(mistakeOf([&](Function &f) { f.input("x", f32({len})) + zeros({dim("len", {.max = 7})}); }),
+             "full: expected one maximum for dimension \"len\", got 7 and before 6");
+  EXPECT_HAS(mistakeOf([&](Function &f) { crossEntropy(f.input("x", f32({3, len})), f.input("t", i32({3}))); }),
+             "crossEntropy: expected an axis of known size to choose classes from, got axis 1 (len<=6)");
+  EXPECT_HAS(mistakeOf([&](Function &f) { rmsNorm(f.input("x", f32({3, len})), f.input("g", f32({len}))); }),
+             "rmsNorm: expected an axis of known size to normalize along, got axis 1 (len<=6)");
+  EXPECT_HAS(mistakeOf([&](Function &f) {
+               Tensor q = f.input("q", f32({3, len}));
+               attention(q, q, q);
+             }),
+             "attention: expected an axis of known size to multiply queries and keys along, got axis 1 (len<=6)");
+  EXPECT_HAS(
+      mistakeOf([&](Function &f) { gatherAlongAxis(f.input("x", f32({len, 3})), f.input("i", i32({len, 2})), 1); }),
+      "gatherAlongAxis: expected an axis of known size to number entries across, got axis 0 (len<=6)");
+  EXPECT_HAS(mistakeOf([&](Function &f) { topK(f.input("x", f32({len})), 7); }),
+             "topK: expected numbers, and 0 <= k <= 6, got 7: x is [len<=6]");
+  EXPECT_HAS(mistakeOf([&](Function &f) { dynamicSlice(f.input("x", f32({len})), {f.input("i", i32({}))}, {6}); }),
+             "dynamicSlice: expected an axis of known size to take a part of, got axis 0 (len<=6)");
+}
+
+// Places are numbers of the program, and an axis of any length may lie beside them or be what is searched.
+TEST(BoundedTest, PlacesAndOrderAlongBoundedAxes) {
+  Program program;
+  ASSERT_TRUE(program.function("f", [&](Function &f) {
+    Tensor x = f.input("x", f32({dim("len", {.max = 6}), 3})), ids = f.input("ids", i32({2})),
+           i = f.input("i", i32({}));
+    f.output("largest", topK(sum(x, -1), 2).indices);
+    f.output("columns", dynamicSlice(x, {i, i}, {x.size(0), 2}));
+    f.output("zeroed", dynamicUpdateSlice(x, zeros({x.dims()[0], 1}), {i, i}));
+    f.output("added", scatterAdd(x, ids, ones({2, 3})));
+  })) << program.errorText();
+  auto exe = compile(program, {.cache = false});
+  ASSERT_TRUE(exe) << exe.message();
+  HostTensor ids(ElementType::I32, {2}), one = HostTensor::full<int32_t>({}, 1);
+  ids.set(0, 1);
+  ids.set(1, 4); // Beyond the shorter ones.
+  for (int64_t length : {6, 2, 5}) {
+    Outputs out = (*exe)(counting({length, 3}), ids, one);
+    ASSERT_TRUE(out) << out.message();
+    EXPECT_EQ(out["largest"].at(0), double(length - 1));
+    EXPECT_EQ(out["largest"].at(1), double(length - 2));
+    EXPECT_EQ(out["columns"].shape(), (Shape{length, 2}));
+    ASSERT_EQ(out["added"].shape(), (Shape{length, 3}));
+    for (int64_t row = 0; row < length; ++row) {
+      EXPECT_EQ(out["columns"].at(row * 2), double(row * 3 + 2));
+      EXPECT_EQ(out["zeroed"].at(row * 3 + 1), 0);
+      EXPECT_EQ(out["zeroed"].at(row * 3 + 2), double(row * 3 + 3));
+      EXPECT_EQ(out["added"].at(row * 3), double(row * 3 + 1 + (row == 1 || row == 4)));
+    }
+  }
+  EXPECT_HAS((*exe)(counting({1, 3}), ids, one).message(), "expected at least 2 entries along axis 0 (len), got 1");
 }
 
 TEST(BoundedTest, OneCompiledFunctionServesEveryLength) {
