@@ -13,6 +13,15 @@ using namespace moru::graph;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// The yield that ends a block of `op`; an error where something else does, which verifiers of `op` meet before those
+/// of the operations inside it.
+static FailureOr<YieldOp> findYield(Operation *op, Block &block, StringRef what) {
+  if (auto yield = dyn_cast<YieldOp>(block.back()))
+    return yield;
+  return op->emitOpError() << "expected " << what << " to end with " << YieldOp::getOperationName() << ", got "
+                           << block.back().getName();
+}
+
 //===----------------------------------------------------------------------===//
 // Scan
 //===----------------------------------------------------------------------===//
@@ -69,9 +78,11 @@ LogicalResult ScanOp::verify() {
   if (!llvm::equal(arguments, getBodyBlock()->getArgumentTypes())) // C3
     return emitOpError() << "expected body arguments of types (" << arguments << "), got ("
                          << getBodyBlock()->getArgumentTypes() << ")";
-  auto yield = dyn_cast<YieldOp>(getBodyBlock()->getTerminator());
-  if (!yield || yield.getCarries().size() != getInits().size() ||
-      yield.getOutputs().size() != getOutputAxes().size()) // C4
+  FailureOr<YieldOp> found = findYield(*this, *getBodyBlock(), "the body");
+  if (failed(found)) // C4
+    return failure();
+  YieldOp yield = *found;
+  if (yield.getCarries().size() != getInits().size() || yield.getOutputs().size() != getOutputAxes().size()) // C4
     return emitOpError() << "expected a yield of " << getInits().size() << " carried values and "
                          << getOutputAxes().size() << " outputs";
   SmallVector<Type> results(getInits().getTypes());
@@ -204,11 +215,13 @@ static LogicalResult verifyYieldsResults(Operation *op, Region &region, StringRe
   Block &block = region.front();
   if (block.getNumArguments()) // C1
     return op->emitOpError() << "expected " << what << " without arguments, got " << block.getNumArguments();
-  auto yield = cast<YieldOp>(block.getTerminator());
-  if (!yield.getCarries().empty() || !llvm::equal(yield.getOutputs().getTypes(), op->getResultTypes())) // C2
+  FailureOr<YieldOp> yield = findYield(op, block, what);
+  if (failed(yield)) // C2
+    return failure();
+  if (!yield->getCarries().empty() || !llvm::equal(yield->getOutputs().getTypes(), op->getResultTypes())) // C2
     return op->emitOpError() << "expected " << what << " to yield outputs of types (" << op->getResultTypes()
-                             << ") and no carried value, got (" << yield.getOutputs().getTypes() << ") and "
-                             << yield.getCarries().size();
+                             << ") and no carried value, got (" << yield->getOutputs().getTypes() << ") and "
+                             << yield->getCarries().size();
   return success();
 }
 
@@ -273,16 +286,20 @@ LogicalResult WhileOp::verify() {
     if (!llvm::equal(types, block->getArgumentTypes())) // C1
       return emitOpError() << "expected arguments of the carried types (" << types << "), got ("
                            << block->getArgumentTypes() << ")";
-  auto condition = cast<YieldOp>(getConditionBlock()->getTerminator());
+  FailureOr<YieldOp> condition = findYield(*this, *getConditionBlock(), "the condition");
+  if (failed(condition)) // C2
+    return failure();
   auto truth = RankedTensorType::get({}, IntegerType::get(getContext(), 1));
-  if (!condition.getCarries().empty() || condition.getOutputs().size() != 1 ||
-      condition.getOutputs().front().getType() != truth) // C2
+  if (!condition->getCarries().empty() || condition->getOutputs().size() != 1 ||
+      condition->getOutputs().front().getType() != truth) // C2
     return emitOpError() << "expected the condition to yield one output of type " << truth << ", got ("
-                         << condition.getOperandTypes() << ")";
-  YieldOp body = getYield();
-  if (!body.getOutputs().empty() || !llvm::equal(body.getCarries().getTypes(), types)) // C3
+                         << condition->getOperandTypes() << ")";
+  FailureOr<YieldOp> body = findYield(*this, *getBodyBlock(), "the body");
+  if (failed(body)) // C3
+    return failure();
+  if (!body->getOutputs().empty() || !llvm::equal(body->getCarries().getTypes(), types)) // C3
     return emitOpError() << "expected the body to yield carried values of types (" << types << ") and no output, got ("
-                         << body.getCarries().getTypes() << ") and " << body.getOutputs().size();
+                         << body->getCarries().getTypes() << ") and " << body->getOutputs().size();
   return success();
 }
 

@@ -492,6 +492,52 @@ func.func @while_c3(%x: tensor<3xf32>, %p: tensor<i1>) {
 
 // -----
 
+func.func @while_c2_no_yield(%x: tensor<3xf32>, %p: tensor<i1>) {
+  // expected-error @below {{expected the condition to end with graph.yield, got graph.exp}}
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    %1 = graph.exp %y : tensor<3xf32>
+  } do(%y) {
+    graph.yield carry(%y : tensor<3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @while_c3_no_yield(%x: tensor<3xf32>, %p: tensor<i1>) {
+  // expected-error @below {{expected the body to end with graph.yield, got graph.exp}}
+  %0 = graph.while carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    graph.yield out(%p : tensor<i1>)
+  } do(%y) {
+    %1 = graph.exp %y : tensor<3xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @cond_c2_no_yield(%p: tensor<i1>, %x: tensor<3xf32>) {
+  // expected-error @below {{expected the second region to end with graph.yield, got graph.exp}}
+  "graph.cond"(%p) ({
+    graph.yield
+  }, {
+    %1 = graph.exp %x : tensor<3xf32>
+  }) : (tensor<i1>) -> ()
+  return
+}
+
+// -----
+
+func.func @scan_c4_no_yield(%x: tensor<3xf32>) {
+  // expected-error @below {{expected the body to end with graph.yield, got graph.exp}}
+  %0 = graph.scan 3 carry(%y = %x) : (tensor<3xf32>) -> tensor<3xf32> {
+    %1 = graph.exp %y : tensor<3xf32>
+  }
+  return
+}
+
+// -----
+
 func.func @while_operand_types(%x: tensor<3xf32>) {
   // expected-error @below {{expected 1 operand types, got 0}}
   %0 = graph.while carry(%y = %x) : () -> tensor<3xf32> {
