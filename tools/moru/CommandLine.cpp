@@ -150,6 +150,11 @@ private:
 
 } // namespace
 
+/// Whether an argument in place of a command may be left to LLVM. It takes its own options there, shortened as well.
+static bool asksForHelp(StringRef argument) {
+  return argument == "-h" || is_contained({"help", "help-hidden", "help-list", "version"}, argument.ltrim('-'));
+}
+
 Expected<Command *> parseCommandLine(ArrayRef<std::unique_ptr<Command>> commands, ArrayRef<const char *> arguments) {
   Command *command = nullptr;
   if (arguments.size() > 1 && !StringRef(arguments[1]).starts_with("-")) {
@@ -157,6 +162,8 @@ Expected<Command *> parseCommandLine(ArrayRef<std::unique_ptr<Command>> commands
       return error;
     if (Error error = checkOptions(*command, arguments))
       return error;
+  } else if (arguments.size() > 1 && !asksForHelp(arguments[1])) {
+    return makeError("unknown option '" + Twine(arguments[1]) + "' of moru; moru --help lists the commands");
   }
   std::string messages;
   raw_string_ostream stream(messages);
@@ -167,7 +174,7 @@ Expected<Command *> parseCommandLine(ArrayRef<std::unique_ptr<Command>> commands
     return command;
   if (command)
     return reword(messages, *command);
-  return makeError("unknown option '" + Twine(arguments[1]) + "' of moru; moru --help lists the commands");
+  return makeError(StringRef(messages).trim().split('\n').first + "; moru --help lists the commands");
 }
 
 } // namespace moru
