@@ -15,7 +15,8 @@
 #include <fcntl.h>
 #include <map>
 #include <mutex>
-#include <thread>
+#include <optional>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -146,9 +147,10 @@ Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
 
 namespace {
 
-/// The temporary names of this process.
+/// The temporary names of this process. The mutex is recursive since whoever holds it may be the one who finds no
+/// memory, and then ends the program.
 struct Temporaries {
-  std::timed_mutex mutex;
+  std::recursive_mutex mutex;
   std::map<std::string, TemporaryKind> paths;
 };
 
@@ -160,29 +162,24 @@ static Temporaries &temporaries() {
   return list;
 }
 
+TemporariesLock::TemporariesLock() { temporaries().mutex.lock(); }
+TemporariesLock::~TemporariesLock() { temporaries().mutex.unlock(); }
+
 void noteTemporary(StringRef path, TemporaryKind kind) {
-  std::lock_guard<std::timed_mutex> lock(temporaries().mutex);
+  TemporariesLock lock;
   temporaries().paths[path.str()] = kind;
 }
 
 void forgetTemporary(StringRef path) {
-  std::lock_guard<std::timed_mutex> lock(temporaries().mutex);
+  TemporariesLock lock;
   temporaries().paths.erase(path.str());
 }
 
 void removeTemporaries() {
-  // Whoever holds the list may be the one who found no memory; what stays then is removed by the next writer.
-  if (!temporaries().mutex.try_lock_for(std::chrono::milliseconds(200)))
-    return;
-  // A writer may be about to create what it has announced, or a file in a folder that is being removed; it cannot
-  // announce more.
-  constexpr int kPasses = 20;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    for (const auto &[path, kind] : temporaries().paths)
-      if (kind == TemporaryKind::Tree && unlink(path.c_str()) != 0)
-        sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  temporaries().mutex.lock(); // for good: nobody begins anything more
+  for (const auto &[path, kind] : temporaries().paths)
+    if (kind == TemporaryKind::Tree && unlink(path.c_str()) != 0)
+      sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
   // Innermost first: a folder comes before those inside it.
   for (auto entry = temporaries().paths.rbegin(); entry != temporaries().paths.rend(); ++entry)
     if (entry->second == TemporaryKind::EmptyFolder)
@@ -203,19 +200,31 @@ static std::string temporaryNameFor(StringRef path) {
   return std::string(name);
 }
 
-void removeLeftovers(StringRef path) {
-  // Temporary names whose process is gone.
-  std::string prefix = ("." + sys::path::filename(path) + ".tmp-").str();
+/// The process that began a temporary name and the name that it was to become; nothing for other names.
+static std::optional<std::pair<pid_t, StringRef>> writerOf(StringRef temporary) {
+  auto [name, rest] = temporary.rsplit(".tmp-");
+  pid_t process = 0;
+  if (!name.consume_front(".") || rest.consumeInteger(10, process) || process <= 0)
+    return std::nullopt;
+  return std::pair(process, name);
+}
+
+/// Removes from a folder what killed writers of the names that `isMeant` left there.
+static void removeLeftoversFrom(StringRef folder, function_ref<bool(StringRef name)> isMeant) {
   std::error_code ignored;
-  for (sys::fs::directory_iterator entry(folderOf(path), ignored), end; !ignored && entry != end;
-       entry.increment(ignored)) {
-    StringRef rest = sys::path::filename(entry->path());
-    pid_t process = 0;
-    if (!rest.consume_front(prefix) || rest.consumeInteger(10, process) || process <= 0)
-      continue;
-    if (kill(process, 0) != 0 && errno == ESRCH)
+  for (sys::fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+    auto writer = writerOf(sys::path::filename(entry->path()));
+    if (writer && isMeant(writer->second) && kill(writer->first, 0) != 0 && errno == ESRCH)
       sys::fs::remove_directories(entry->path(), /*IgnoreErrors=*/true);
   }
+}
+
+void removeLeftovers(StringRef path) {
+  removeLeftoversFrom(folderOf(path), [name = sys::path::filename(path)](StringRef other) { return other == name; });
+}
+
+void removeAllLeftovers(StringRef folder) {
+  removeLeftoversFrom(folder, [](StringRef) { return true; });
 }
 
 Error syncFolder(StringRef path) {
@@ -239,27 +248,54 @@ Error createFolder(StringRef path) {
   return Error::success();
 }
 
+/// Removes what has been noted, and forgets it.
+static void removeTemporary(StringRef path) {
+  TemporariesLock lock;
+  if (unlink(path.str().c_str()) != 0)
+    sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+  forgetTemporary(path);
+}
+
+/// Renames `from`, which has been noted, to the name that it is for.
+static bool settleTemporary(const std::string &from, StringRef to) {
+  TemporariesLock lock;
+  if (rename(from.c_str(), to.str().c_str()) != 0)
+    return false;
+  forgetTemporary(from);
+  return true;
+}
+
+/// Notes a name under which `create` makes something, to be removed if the program ends early.
+static bool beginTemporary(const std::string &path, function_ref<int()> create) {
+  TemporariesLock lock;
+  noteTemporary(path, TemporaryKind::Tree);
+  if (create() >= 0)
+    return true;
+  std::error_code reason = lastError();
+  forgetTemporary(path);
+  errno = reason.value();
+  return false;
+}
+
 Error removeFolder(StringRef path) {
   path = path.rtrim('/');
   std::string temporary = temporaryNameFor(path);
-  noteTemporary(temporary, TemporaryKind::Tree);
-  scope_exit forgetting([&] { forgetTemporary(temporary); });
-  if (rename(path.str().c_str(), temporary.c_str()) != 0)
+  if (!beginTemporary(temporary, [&] { return rename(path.str().c_str(), temporary.c_str()); }))
     return makeFileError("remove", path, lastError());
+  scope_exit forgetting([&] { forgetTemporary(temporary); });
   if (std::error_code reason = sys::fs::remove_directories(temporary, /*IgnoreErrors=*/false))
     return makeFileError("remove", path, reason);
   return Error::success();
 }
 
 Error replaceLink(StringRef link, StringRef target) {
+  removeLeftovers(link);
   std::string temporary = temporaryNameFor(link);
-  noteTemporary(temporary, TemporaryKind::Tree);
-  scope_exit forgetting([&] { forgetTemporary(temporary); });
-  if (symlink(target.str().c_str(), temporary.c_str()) != 0)
+  if (!beginTemporary(temporary, [&] { return symlink(target.str().c_str(), temporary.c_str()); }))
     return makeFileError("create the link", link, lastError());
-  if (rename(temporary.c_str(), link.str().c_str()) != 0) {
+  if (!settleTemporary(temporary, link)) {
     std::error_code reason = lastError();
-    unlink(temporary.c_str());
+    removeTemporary(temporary);
     return makeFileError("replace the link", link, reason);
   }
   return syncFolder(folderOf(link));
@@ -292,11 +328,8 @@ static Error writeDirectly(StringRef path, Writer write) {
   return writeTo(stream, name, write);
 }
 
-/// Creates `temporary` and fills it, down to the disk.
-static Error writeAndSync(const std::string &temporary, StringRef path, mode_t mode, Writer write) {
-  int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (descriptor < 0)
-    return makeFileError("write", path, lastError());
+/// Fills a new file, down to the disk, and closes it.
+static Error writeAndSync(int descriptor, StringRef path, Writer write) {
   scope_exit closing([&] { close(descriptor); });
   raw_fd_ostream stream(descriptor, /*shouldClose=*/false);
   if (Error error = writeTo(stream, path, write))
@@ -310,12 +343,14 @@ static Error writeAndSync(const std::string &temporary, StringRef path, mode_t m
 static Error replaceFile(StringRef path, mode_t mode, Writer write) {
   removeLeftovers(path);
   std::string temporary = temporaryNameFor(path);
-  noteTemporary(temporary, TemporaryKind::Tree);
-  scope_exit forgetting([&] { forgetTemporary(temporary); });
-  scope_exit removing([&] { unlink(temporary.c_str()); });
-  if (Error error = writeAndSync(temporary, path, mode, write))
+  int descriptor = -1;
+  auto create = [&] { return descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode); };
+  if (!beginTemporary(temporary, create))
+    return makeFileError("write", path, lastError());
+  scope_exit removing([&] { removeTemporary(temporary); });
+  if (Error error = writeAndSync(descriptor, path, write))
     return error;
-  if (rename(temporary.c_str(), path.str().c_str()) != 0)
+  if (!settleTemporary(temporary, path))
     return makeFileError("write", path, lastError());
   removing.release();
   return syncFolder(folderOf(path));
@@ -357,24 +392,18 @@ Expected<StagedFolder> StagedFolder::create(StringRef finalPath) {
     return error;
   removeLeftovers(finalPath);
   std::string staged = temporaryNameFor(finalPath);
-  noteTemporary(staged, TemporaryKind::Tree);
-  if (std::error_code reason = sys::fs::create_directory(staged, /*IgnoreExisting=*/false)) {
-    forgetTemporary(staged);
-    return makeFileError("create the folder", finalPath, reason);
-  }
+  if (!beginTemporary(staged, [&] { return mkdir(staged.c_str(), 0777); }))
+    return makeFileError("create the folder", finalPath, lastError());
   return StagedFolder(std::move(staged), finalPath.str());
 }
 
 StagedFolder::StagedFolder(StagedFolder &&other) noexcept
     : stagedPath(std::exchange(other.stagedPath, {})), finalPath(std::move(other.finalPath)) {}
 
-/// The staged folder, or what it has been exchanged for, is gone or in its place.
+/// The staged folder, or what it has been exchanged for, is gone.
 void StagedFolder::finish() {
-  if (stagedPath.empty())
-    return;
-  sys::fs::remove_directories(stagedPath, /*IgnoreErrors=*/true);
-  forgetTemporary(stagedPath);
-  stagedPath.clear();
+  if (!stagedPath.empty())
+    removeTemporary(std::exchange(stagedPath, {}));
 }
 
 StagedFolder::~StagedFolder() { finish(); }
@@ -389,21 +418,25 @@ static bool exchangeNames(const std::string &a, const std::string &b) {
 #endif
 }
 
+/// Puts a staged folder in its place, in one step if the system can. `staged` is then what was there before, or empty.
+static bool takePlace(std::string &staged, const std::string &place) {
+  TemporariesLock lock;
+  bool exists = sys::fs::exists(place);
+  if (exists && exchangeNames(staged, place))
+    return true;
+  if (exists)
+    sys::fs::remove_directories(place, /*IgnoreErrors=*/true);
+  if (!settleTemporary(staged, place))
+    return false;
+  staged.clear();
+  return true;
+}
+
 Error StagedFolder::commit() {
   if (Error error = syncFolder(stagedPath))
     return error;
-  bool exists = sys::fs::exists(finalPath);
-  if (exists && exchangeNames(stagedPath, finalPath)) {
-    if (Error error = syncFolder(folderOf(finalPath)))
-      return error;
-    finish(); // now the former contents
-    return Error::success();
-  }
-  if (exists)
-    sys::fs::remove_directories(finalPath, /*IgnoreErrors=*/true);
-  if (rename(stagedPath.c_str(), finalPath.c_str()) != 0)
+  if (!takePlace(stagedPath, finalPath))
     return makeFileError("create the folder", finalPath, lastError());
-  finish();
   return syncFolder(folderOf(finalPath));
 }
 

@@ -45,7 +45,12 @@ static bool isStillThere(int descriptor, const std::string &file) {
 
 Error FolderLock::lock(StringRef folder) {
   while (true) {
+    // A writer before us may remove the folder that it created and left empty.
+    if (Error error = createFolder(folder))
+      return error;
     descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0 && errno == ENOENT)
+      continue;
     if (descriptor < 0)
       return makeFileError("write to", folder, std::error_code(errno, std::generic_category()));
     // A file system without locks gives no protection, and no reason to refuse.
@@ -62,11 +67,10 @@ Error FolderLock::lock(StringRef folder) {
 }
 
 Expected<FolderLock> FolderLock::acquire(StringRef folder) {
+  TemporariesLock noRemoval;
   FolderLock lock((folder + "/.lock").str(), missingFolders(folder));
   for (const std::string &missing : lock.created)
     noteTemporary(missing, TemporaryKind::EmptyFolder);
-  if (Error error = createFolder(folder))
-    return error;
   if (Error error = lock.lock(folder))
     return error;
   noteTemporary(lock.file, TemporaryKind::Tree);
@@ -82,6 +86,7 @@ FolderLock::FolderLock(FolderLock &&other) noexcept
       descriptor(std::exchange(other.descriptor, -1)) {}
 
 FolderLock::~FolderLock() {
+  TemporariesLock noRemoval;
   if (descriptor >= 0) {
     unlink(file.c_str()); // before the lock is free: nobody else holds the name
     forgetTemporary(file);

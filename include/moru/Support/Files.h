@@ -49,11 +49,24 @@ enum class TemporaryKind { Tree, EmptyFolder };
 void noteTemporary(llvm::StringRef path, TemporaryKind kind);
 void forgetTemporary(llvm::StringRef path);
 
+/// While one lives no other thread can remove temporaries: what is noted and created meanwhile, or renamed and
+/// forgotten, is one step to `removeTemporaries`.
+class TemporariesLock {
+public:
+  TemporariesLock();
+  TemporariesLock(const TemporariesLock &) = delete;
+  TemporariesLock &operator=(const TemporariesLock &) = delete;
+  ~TemporariesLock();
+};
+
 /// Removes what writers at work have begun, from a thread that then ends the program: no writer begins anything more.
 void removeTemporaries();
 
 /// Removes what killed writers of the file or folder `path` left beside it. Writers do so themselves before they begin.
 void removeLeftovers(llvm::StringRef path);
+
+/// Removes what killed writers of whatever name left in a folder that only the caller writes to.
+void removeAllLeftovers(llvm::StringRef folder);
 
 /// Removes a folder with its contents; a reader finds it whole or not at all.
 llvm::Error removeFolder(llvm::StringRef path);
