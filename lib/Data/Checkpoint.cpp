@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <climits>
 #include <map>
+#include <optional>
 #include <unistd.h>
 
 using namespace llvm;
@@ -345,15 +346,31 @@ static std::vector<std::string> candidatesOf(StringRef root) {
   return candidates;
 }
 
-static Expected<Checkpoint> loadNewest(StringRef root, bool withOptimizer) {
-  std::vector<std::string> warnings;
-  for (const std::string &candidate : candidatesOf(root)) {
+/// The first of these checkpoints that is complete, or none.
+static std::optional<Checkpoint> loadFirst(ArrayRef<std::string> candidates, bool withOptimizer,
+                                           std::vector<std::string> &warnings) {
+  for (const std::string &candidate : candidates) {
     Expected<Checkpoint> checkpoint = CheckpointReader(candidate).read(withOptimizer);
-    if (checkpoint) {
-      checkpoint->warnings = std::move(warnings);
-      return checkpoint;
-    }
+    if (checkpoint)
+      return std::move(*checkpoint);
     warnings.push_back(toString(checkpoint.takeError()) + "; trying an earlier checkpoint");
+  }
+  return std::nullopt;
+}
+
+/// What cannot be read may be what a run that goes on has removed meanwhile: there are newer ones then.
+static Expected<Checkpoint> loadNewest(StringRef root, bool withOptimizer) {
+  std::vector<std::string> warnings, candidates = candidatesOf(root), before;
+  std::optional<Checkpoint> checkpoint;
+  do {
+    before = candidates;
+    warnings.clear();
+    checkpoint = loadFirst(before, withOptimizer, warnings);
+    candidates = candidatesOf(root);
+  } while (!warnings.empty() && candidates != before);
+  if (checkpoint) {
+    checkpoint->warnings = std::move(warnings);
+    return std::move(*checkpoint);
   }
   if (warnings.empty())
     return makeError(root + ": expected a checkpoint (a folder step-N, or one that holds such), got none; "
@@ -382,10 +399,10 @@ Expected<Checkpoint> loadCheckpoint(StringRef path, bool withOptimizer) {
 Error removeOldCheckpoints(StringRef root, size_t keep) {
   std::optional<std::string> latest = latestOf(root);
   std::vector<std::string> checkpoints = listCheckpoints(root);
+  removeAllLeftovers(root);
   for (size_t i = keep; i < checkpoints.size(); ++i) {
     if (checkpoints[i] == latest)
       continue;
-    removeLeftovers(checkpoints[i]);
     if (Error error = removeFolder(checkpoints[i]))
       return error;
   }
