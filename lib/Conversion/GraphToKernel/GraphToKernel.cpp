@@ -138,9 +138,11 @@ static bool isOverwrittenArgument(func::FuncOp func, Value value) {
          });
 }
 
-/// A step of arithmetic on one value that lies in a buffer anyway: to compute it again costs its reader nothing.
+/// A step of arithmetic on one value that lies in a buffer anyway, since somebody else reads it: to compute it again
+/// costs its reader nothing. Not in bf16: what a kernel keeps in a register has more digits than what another stores.
 static bool isCheapToRecompute(Operation *op) {
-  if (!isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaximumOp, MinimumOp>(op))
+  if (!isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaximumOp, MinimumOp>(op) ||
+      typeOf(op->getResult(0)).getElementType().isBF16())
     return false;
   SetVector<Value> sources;
   for (Value operand : op->getOperands())
@@ -148,10 +150,12 @@ static bool isCheapToRecompute(Operation *op) {
   if (sources.size() != 1 || sources.front().getType() != op->getResult(0).getType())
     return false;
   Operation *source = sources.front().getDefiningOp();
-  return !source || !source->hasTrait<OpTrait::Elementwise>();
+  bool isStored = !source || llvm::any_of(sources.front().getUsers(), [&](Operation *user) { return user != op; });
+  return isStored && (!source || !source->hasTrait<OpTrait::Elementwise>());
 }
 
-/// %s = mul %g, %g with two readers -> one for each: otherwise the square would be stored beside %g.
+/// %s = mul %g, %g with two readers -> one for each: otherwise the square would be stored beside %g. It stays the same
+/// number in both: x - max x is positive nowhere, which a fused multiply-subtract of an unrounded x would break.
 static void recomputeCheapValues(func::FuncOp func) {
   SmallVector<Operation *> candidates;
   func.walk([&](Operation *op) {
@@ -164,6 +168,8 @@ static void recomputeCheapValues(func::FuncOp func) {
       if (use.getOwner()->getBlock() == op->getBlock() && !use.getOwner()->hasTrait<OpTrait::IsTerminator>())
         uses.push_back(&use);
     OpBuilder builder(op);
+    if (uses.size() > 1 && isa<MulOp>(op))
+      op->setAttr(KernelDialect::kRoundedAttr, builder.getUnitAttr());
     for (OpOperand *use : ArrayRef(uses).drop_back(std::min<size_t>(uses.size(), 1)))
       use->set(builder.clone(*op)->getResult(0));
   }

@@ -1,6 +1,6 @@
 //===- Elementwise.cpp - elementwise operations on numbers and vectors ----===//
-// One line per operation of the graph dialect, in terms of arith and math. `fastmath<contract>` everywhere: a product
-// and a sum may become one instruction; nothing else may change.
+// One line per operation of the graph dialect, in terms of arith and math. `fastmath<contract>` everywhere but on
+// products that are read twice: a product and a sum may become one instruction; nothing else may change.
 //===----------------------------------------------------------------------===//
 
 #include "PointEmitter.h"
@@ -17,13 +17,19 @@ using namespace moru::graph;
 namespace moru {
 namespace {
 
+/// A product that is read twice is one number: in x - max x, an x with more digits than its maximum could be larger.
+bool mayBeFused(Operation *op) {
+  return !isa<MulOp>(op) || (op->hasOneUse() && !op->hasAttr(kernel::KernelDialect::kRoundedAttr));
+}
+
 class Elementwise {
 public:
   Elementwise(ImplicitLocOpBuilder &builder, Operation *op, ValueRange operands)
       : builder(builder), op(op), x(operands[0]), y(operands.size() > 1 ? operands[1] : Value()),
         z(operands.size() > 2 ? operands[2] : Value()), type(x.getType()),
         isFloat(isa<FloatType>(getElementTypeOrSelf(x.getType()))),
-        contract(arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract)) {}
+        contract(arith::FastMathFlagsAttr::get(builder.getContext(), mayBeFused(op) ? arith::FastMathFlags::contract
+                                                                                    : arith::FastMathFlags::none)) {}
 
   Value emit();
 

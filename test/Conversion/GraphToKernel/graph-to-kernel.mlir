@@ -246,15 +246,32 @@ func.func @fills_results_that_nobody_computes(%x: tensor<3xf32>) -> (tensor<2x3x
   return %c, %b, %i, %x : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<3xf32>
 }
 
-// A square that a norm and an update both need is computed in both: only the gradient itself passes between the kernels.
+// A square that a norm and an update both need is computed in both, as the same number: only the gradient itself passes
+// between the kernels.
 // CHECK-LABEL: func.func @recomputes_a_square_for_each_reader
 // CHECK: kernel.compute contract {{.*}} writes(%[[G:[0-9a-z]+]]) attributes
 // CHECK: kernel.compute row_reduce {{.*}} reads(%{{[a-z0-9]+}} = %[[G]])
-// CHECK: graph.mul
+// CHECK: graph.mul {{.*}} {kernel.rounded}
 // CHECK: kernel.compute map {{.*}} reads(%{{.*}} = %[[G]]
-// CHECK: graph.mul
+// CHECK: graph.mul {{.*}} {kernel.rounded}
 // CHECK-NOT: kernel.compute
 func.func @recomputes_a_square_for_each_reader(%x: tensor<8x4xf32>, %y: tensor<8x16xf32>, %v: tensor<4x16xf32>)
+    -> (tensor<4xf32>, tensor<4x16xf32> {graph.donated = 2 : i64}) {
+  %g = graph.contract %x, %y over [0] with [0] : tensor<8x4xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  %s = graph.mul %g, %g : tensor<4x16xf32>
+  %n = graph.reduce_sum %s over [1] : tensor<4x16xf32> -> tensor<4xf32>
+  %a = graph.add %v, %s : tensor<4x16xf32>
+  %w = graph.sub %a, %g : tensor<4x16xf32>
+  return %n, %w : tensor<4xf32>, tensor<4x16xf32>
+}
+
+// Where nobody needs the gradient itself, the square alone passes between the kernels.
+// CHECK-LABEL: func.func @stores_what_alone_is_read
+// CHECK: kernel.compute contract "contract+mul" {{.*}} writes(%[[S:[0-9a-z]+]]) attributes
+// CHECK: kernel.compute row_reduce "reduce_sum" reads(%{{[a-z0-9]+}} = %[[S]])
+// CHECK: kernel.compute map "add" reads(%{{[a-z0-9]+}} = %{{[a-z0-9]+}}, %{{[a-z0-9]+}} = %[[S]])
+// CHECK-NOT: kernel.compute
+func.func @stores_what_alone_is_read(%x: tensor<8x4xf32>, %y: tensor<8x16xf32>, %v: tensor<4x16xf32>)
     -> (tensor<4xf32>, tensor<4x16xf32> {graph.donated = 2 : i64}) {
   %g = graph.contract %x, %y over [0] with [0] : tensor<8x4xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
   %s = graph.mul %g, %g : tensor<4x16xf32>

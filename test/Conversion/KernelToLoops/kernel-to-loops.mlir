@@ -23,6 +23,30 @@ func.func @maps_as_one_axis(%x: !kernel.buffer<8x20xf32>, %y: !kernel.buffer<8x2
 
 // -----
 
+// A product that is read twice, here or by another kernel, is rounded before anything is added to it.
+
+// CHECK-LABEL: func.func private @products_0
+// CHECK: %[[ONCE:.*]] = arith.mulf {{.*}} fastmath<contract>
+// CHECK: arith.addf %[[ONCE]]
+// CHECK: %[[TWICE:[a-z0-9]+]] = arith.mulf %{{[a-z0-9]+}}, %{{[a-z0-9]+}} : vector<16xf32>
+// CHECK: arith.addf %[[TWICE]]
+// CHECK: %[[ELSEWHERE:[a-z0-9]+]] = arith.mulf %{{[a-z0-9]+}}, %{{[a-z0-9]+}} : vector<16xf32>
+// CHECK: arith.addf %[[ELSEWHERE]]
+func.func @rounds_what_is_read_twice(%x: !kernel.buffer<16xf32>, %y: !kernel.buffer<16xf32>, %z: !kernel.buffer<16xf32>) {
+  kernel.compute map "products" reads(%a = %x) writes(%y, %z) : (!kernel.buffer<16xf32>) -> (!kernel.buffer<16xf32>, !kernel.buffer<16xf32>) {
+    %once = graph.mul %a, %a : tensor<16xf32>
+    %0 = graph.add %once, %a : tensor<16xf32>
+    %twice = graph.mul %0, %0 : tensor<16xf32>
+    %1 = graph.add %twice, %0 : tensor<16xf32>
+    %elsewhere = graph.mul %1, %1 {kernel.rounded} : tensor<16xf32>
+    %2 = graph.add %elsewhere, %1 : tensor<16xf32>
+    kernel.yield %twice, %2 : tensor<16xf32>, tensor<16xf32>
+  }
+  return
+}
+
+// -----
+
 // Kernels that differ in label and buffers alone share a function; another shape has its own.
 
 // CHECK-LABEL: func.func @shares_functions

@@ -48,6 +48,9 @@ def Kernel_Dialect : Dialect {
     static constexpr llvm::StringLiteral kArenaAttr = "kernel.arena";
     /// On a function that was a kernel (from `kernel-to-loops` on): the family.
     static constexpr llvm::StringLiteral kFamilyAttr = "kernel.family";
+    /// On an operation of a kernel that other kernels, or other parts of this one, compute too: it is rounded to its
+    /// type everywhere, and never a part of a fused multiply-add.
+    static constexpr llvm::StringLiteral kRoundedAttr = "kernel.rounded";
   }];
 }
 
