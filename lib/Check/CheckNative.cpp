@@ -7,6 +7,7 @@
 
 #include "moru/Reference/Tolerances.h"
 #include "moru/Runtime/Runtime.h"
+#include "moru/Support/Philox.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -182,29 +183,56 @@ struct ContextOwner {
 };
 } // namespace
 
-/// Over a whole step the running bounds grow beyond use; what arithmetic in f32 really loses is a hundred times less
-/// than this share of an entry and of the entries' mean magnitude. Kernels alone are what is checked sharply.
-static constexpr double kWholeProgramTolerance = 1e-3;
-/// The same where entries of bf16 come in or go out: eight roundings of 2^-8.
-static constexpr double kWholeProgramToleranceBF16 = 0x1p-5;
+/// Runs with drawn roundings, and how many times the largest move of a result's entries is still no error. The share of
+/// an entry and of the entries' mean magnitude is a hundred times what a step in f32 really loses.
+static constexpr int kDrawnRuns = 3;
+static constexpr double kDrawnMoves = 32, kShare = 1e-3;
 
-/// `value` with the bounds of a loose comparison. Integers and truth values keep theirs: they are decided or not.
-static Tensor withLooseBounds(Tensor value, double tolerance) {
+/// `value` with bounds no larger than what `moved` says. Integers and truth values keep theirs: they are decided or
+/// not.
+static void sharpenBounds(Tensor &value, double moved) {
   if (!value.isFloat())
-    return value;
+    return;
   double mean = 0;
   for (double entry : value.floats)
     mean += std::abs(entry) / static_cast<double>(value.size());
   value.addBounds();
   for (auto [entry, bound] : llvm::zip_equal(value.floats, value.bounds))
-    if (double loose = tolerance * (std::abs(entry) + mean); bound >= loose)
-      bound = loose;
-  return value;
+    if (double sharp = kShare * (std::abs(entry) + mean) + kDrawnMoves * moved; bound >= sharp)
+      bound = sharp;
+}
+
+static double largestMove(const Tensor &from, const Tensor &to) {
+  double largest = 0;
+  for (auto [a, b] : llvm::zip_equal(from.floats, to.floats))
+    if (std::isfinite(a - b))
+      largest = std::max(largest, std::abs(a - b));
+  return largest;
+}
+
+FailureOr<NamedValues> check::runDeclared(func::FuncOp kernels, const NamedValues &inputs, bool sharply) {
+  RunOptions options;
+  options.bounds = reference::Bounds::Declared;
+  FailureOr<NamedValues> results = check::run(kernels, inputs, options);
+  if (failed(results) || !sharply)
+    return results;
+  uint64_t draws = 0;
+  options.drawRounding = [&] { return 2 * philoxUniform(/*seed=*/0, /*stream=*/0, /*step=*/0, draws++) - 1; };
+  std::map<std::string, double> moves;
+  for (int run = 0; run < kDrawnRuns; ++run) {
+    FailureOr<NamedValues> drawn = check::run(kernels, inputs, options);
+    if (failed(drawn))
+      return failure();
+    for (const auto &[name, value] : *results)
+      moves[name] = std::max(moves[name], largestMove(value, drawn->find(name)->second));
+  }
+  for (auto &[name, value] : *results)
+    sharpenBounds(value, moves[name]);
+  return results;
 }
 
 LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, func::FuncOp kernels,
-                                       const NamedValues &inputs, const NamedValues &expected, bool loosely,
-                                       Tally &tally) {
+                                       const NamedValues &inputs, const NamedValues &expected, Tally &tally) {
   FailureOr<SmallVector<Tensor>> arguments = bindInputs(kernels, inputs);
   auto entry = reinterpret_cast<moru_function>(code.lookup(kernels.getName()));
   if (failed(arguments) || !entry)
@@ -232,13 +260,8 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
   for (const BufferImage &image : images)
     contents.push_back(image.read());
   NamedValues got = cropResults(kernels, inputs, pickResults(kernels, contents));
-  bool isBF16 = llvm::any_of(kernels.getArgumentTypes(),
-                             [](Type type) { return cast<kernel::BufferType>(type).getElementType().isBF16(); });
-  double tolerance = isBF16 ? kWholeProgramToleranceBF16 : kWholeProgramTolerance;
   for (const auto &[name, value] : expected) {
-    std::optional<Difference> difference =
-        compare(loosely ? withLooseBounds(value, tolerance) : value, got.find(name)->second, false, 1, &tally);
-    if (difference)
+    if (std::optional<Difference> difference = compare(value, got.find(name)->second, false, 1, &tally))
       return emitError(kernels.getLoc()) << what << " has changed result '" << name << "' of '" << kernels.getName()
                                          << "', run as a whole: expected "
                                          << llvm::formatv("{0:e9} within {1:e1}, got {2:e9} at {3}",

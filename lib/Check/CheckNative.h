@@ -33,11 +33,14 @@ mlir::LogicalResult checkKernelsAlone(llvm::StringRef what, const NativeCode &co
                                       const KernelCases &cases, Tally &tally);
 
 /// Runs the compiled host's function as a whole, with an arena full of NaN, and compares its results. `kernels` is the
-/// function when it was one of kernels. `loosely`: on ordinary arguments, where a share of each entry is a sharper
-/// bound than the sum of all errors.
+/// function when it was one of kernels.
 mlir::LogicalResult checkWholeProgram(llvm::StringRef what, const NativeCode &code, mlir::func::FuncOp kernels,
-                                      const NamedValues &inputs, const NamedValues &expected, bool loosely,
-                                      Tally &tally);
+                                      const NamedValues &inputs, const NamedValues &expected, Tally &tally);
+
+/// The results of `kernels` with the bounds of arithmetic in the declared types. `sharply`: a bound is no larger than
+/// what rounding does in a few runs in which it is drawn, with room to spare: over a whole step the sums of worst cases
+/// grow beyond use. For ordinary arguments, where nothing hangs on a decision that rounding may turn.
+mlir::FailureOr<NamedValues> runDeclared(mlir::func::FuncOp kernels, const NamedValues &inputs, bool sharply);
 
 } // namespace moru::check
 

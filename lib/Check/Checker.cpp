@@ -268,7 +268,8 @@ LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const
   func::FuncOp kernels = record.previous.get();
   if (!run.cases) {
     FailureOr<KernelCases> cases = collectCases(kernels, run.inputs);
-    FailureOr<NamedValues> declared = check::run(kernels, run.inputs, {.bounds = reference::Bounds::Declared});
+    FailureOr<NamedValues> declared =
+        runDeclared(kernels, run.inputs, /*sharply=*/run.kind == InputKind::Ordinary && !record.isNarrow);
     if (failed(cases) || failed(declared))
       return failure();
     run.cases = std::move(*cases);
@@ -276,8 +277,8 @@ LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const
   }
   if (failed(checkKernelsAlone(pass.describe(), code, record.launches, *run.cases, tally)))
     return failure();
-  return success(!whole || succeeded(checkWholeProgram(pass.describe(), code, kernels, run.inputs, run.declared,
-                                                       run.kind == InputKind::Ordinary && !record.isNarrow, tally)));
+  return success(!whole ||
+                 succeeded(checkWholeProgram(pass.describe(), code, kernels, run.inputs, run.declared, tally)));
 }
 
 LogicalResult Checker::Implementation::checkKernels(const PassRun &pass, const NativeCode &code, bool whole) {

@@ -234,7 +234,8 @@ llvm::Error check::fuzzFile(StringRef path, const FuzzOptions &options) {
         check.target = options.target;
         check.check.seed = options.seed;
         check.check.differences = false;
-        for (StringRef line : llvm::split(checkCompiled(*(*file)->module, check).message, '\n'))
+        CompiledCheck result = checkCompiled(*(*file)->module, check);
+        for (StringRef line : llvm::split(result.message, '\n'))
           send(line);
       },
       [&](StringRef line) { message += (message.empty() ? "" : "\n") + line.str(); }, kSeconds);

@@ -205,6 +205,7 @@ static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor>
   options.bounds = runOptions.bounds;
   options.exactConstants = runOptions.exactConstants;
   options.meanings = runOptions.meanings;
+  options.drawRounding = runOptions.drawRounding;
   if (std::vector<Made> *trace = runOptions.trace)
     options.observe = [trace](const reference::KernelExecution &execution) {
       trace->push_back({execution.op, execution.reads.vec(), execution.writes.vec()});

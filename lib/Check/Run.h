@@ -56,6 +56,8 @@ struct RunOptions {
   Meanings meanings{};
   /// The numbers of the original program's constants, if others may be folded ones.
   const std::set<double> *exactConstants = nullptr;
+  /// Of kernels: as in EvaluateOptions.
+  std::function<double()> drawRounding{};
 };
 
 /// The numbers that constants of a function hold.

@@ -22,8 +22,11 @@ using namespace moru::reference;
 double Evaluation::roundoff(Type element) const {
   if (!isa<FloatType>(element))
     return 0;
-  if (options.bounds == Bounds::Double || element.isF64())
+  if (options.bounds == Bounds::Double)
     return kRoundoffF64;
+  // Here compiled code and the Reference round alike, each in its own way.
+  if (element.isF64())
+    return 2 * kRoundoffF64;
   return element.isBF16() ? kRoundoffBF16 : kRoundoffF32;
 }
 
@@ -81,9 +84,18 @@ const Tensor *Environment::lookup(Value value) const {
   return nullptr;
 }
 
-/// Moves `value` by the perturbation asked for, if any, then keeps it.
+static void drawRoundings(Tensor &tensor, llvm::function_ref<double()> draw) {
+  for (auto [entry, bound] : llvm::zip(tensor.floats, tensor.bounds))
+    if (bound > 0 && std::isfinite(bound))
+      entry += draw() * bound;
+  tensor.bounds.assign(tensor.bounds.size(), 0);
+}
+
+/// Moves `value` by the roundings and the perturbation asked for, if any, then keeps it.
 static void define(Environment &environment, Value value, Tensor tensor, const EvaluateOptions &options,
                    ArrayRef<int64_t> steps) {
+  if (options.drawRounding)
+    drawRoundings(tensor, options.drawRounding);
   if (auto it = options.perturbations.find(value); it != options.perturbations.end())
     for (auto [entry, delta] : llvm::zip_equal(tensor.floats, it->second.floats))
       entry += delta;
@@ -114,6 +126,7 @@ static EvaluatorResult evaluateDecomposed(const Evaluation &e) {
   EvaluateOptions options;
   options.bounds = e.options.bounds;
   options.exactConstants = e.options.exactConstants;
+  options.drawRounding = e.options.drawRounding;
   return evaluateBlockImpl(block, arguments, options, nullptr, {});
 }
 

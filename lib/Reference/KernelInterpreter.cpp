@@ -250,6 +250,7 @@ LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, A
   EvaluateOptions evaluateOptions;
   evaluateOptions.bounds = options.bounds;
   evaluateOptions.exactConstants = options.exactConstants;
+  evaluateOptions.drawRounding = options.drawRounding;
   FailureOr<SmallVector<Tensor>> writes = evaluateBlock(*meaning.getBodyBlock(), reads, evaluateOptions);
   if (failed(writes))
     return failure();

@@ -44,6 +44,9 @@ struct EvaluateOptions {
   /// Where given: the numbers that constants of the program have had from the start. Another constant was folded, and
   /// so rounded to its type: it carries that error, unless it has so few digits that it is likely to be exact.
   const std::set<double> *exactConstants = nullptr;
+  /// Where given, with bounds: each result is moved at once by its operation's own bound times a draw from [-1, 1], and
+  /// carries none: one way in which the roundings may turn out. For what a sum of worst cases says nothing about.
+  std::function<double()> drawRounding{};
   /// Added to a value of the outermost block as soon as it is known: how finite differences move an intermediate value.
   llvm::DenseMap<mlir::Value, Tensor> perturbations{};
 };

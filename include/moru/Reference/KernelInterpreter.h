@@ -27,6 +27,7 @@ struct InterpretOptions {
   Bounds bounds = Bounds::Off;
   /// As in EvaluateOptions.
   const std::set<double> *exactConstants = nullptr;
+  std::function<double()> drawRounding{};
   /// What each `kernel.launch` means: the kernel that it was before kernels became functions of loops.
   llvm::DenseMap<mlir::Operation *, kernel::ComputeOp> meanings{};
   /// Called after each kernel.
