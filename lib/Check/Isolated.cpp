@@ -1,5 +1,5 @@
 //===- Isolated.cpp - work that may crash ------------------------------------------===//
-// A pipe for lines, a file in memory for standard error, an alarm for loops without an end.
+// A pipe for lines, a file in memory for standard error, timers for loops without an end.
 //===----------------------------------------------------------------------===//
 
 #include "Isolated.h"
@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,13 +17,33 @@ using namespace moru;
 /// Of what a child wrote to standard error before it died, this much is kept: an assertion and its place.
 static constexpr off_t kKeptBytes = 600;
 
+/// How many times longer a child may take than it works: one that waits for nothing would never end.
+static constexpr unsigned kWaiting = 30;
+
+void check::limitChild(unsigned seconds) {
+  for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM, SIGPROF, SIGTRAP})
+    signal(number, SIG_DFL);
+  itimerval work{};
+  work.it_value.tv_sec = seconds;
+  setitimer(ITIMER_PROF, &work, nullptr);
+  alarm(kWaiting * seconds);
+}
+
+std::string check::describeEnd(int status, unsigned seconds) {
+  if (!WIFSIGNALED(status))
+    return "exit code " + std::to_string(WEXITSTATUS(status));
+  if (WTERMSIG(status) == SIGPROF)
+    return "no end within " + std::to_string(seconds) + " s of work";
+  if (WTERMSIG(status) == SIGALRM)
+    return "no end within " + std::to_string(kWaiting * seconds) + " s";
+  return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+}
+
 /// Works and sends, then ends the process without running what the parent has registered for its own end.
 [[noreturn]] static void beChild(llvm::function_ref<void(check::SendLine)> work, int target, int errors,
                                  unsigned seconds) {
-  for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM, SIGTRAP})
-    signal(number, SIG_DFL);
   dup2(errors, STDERR_FILENO);
-  alarm(seconds);
+  check::limitChild(seconds);
   work([&](llvm::StringRef line) {
     std::string text = (line + "\n").str();
     for (size_t sent = 0; sent < text.size();) {
@@ -31,7 +52,7 @@ static constexpr off_t kKeptBytes = 600;
         _exit(1);
       sent += std::max<ssize_t>(written, 0);
     }
-    alarm(seconds);
+    check::limitChild(seconds);
   });
   _exit(0);
 }
@@ -54,11 +75,7 @@ static void receiveLines(int source, llvm::function_ref<void(llvm::StringRef)> r
 }
 
 static std::string describe(int status, int errors, unsigned seconds) {
-  std::string reason = "exit code " + std::to_string(WEXITSTATUS(status));
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-    return "no end within " + std::to_string(seconds) + " s";
-  if (WIFSIGNALED(status))
-    reason = "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  std::string reason = check::describeEnd(status, seconds);
   off_t size = lseek(errors, 0, SEEK_END), kept = std::min(size, kKeptBytes);
   std::string text(std::max<off_t>(kept, 0), '\0');
   if (kept > 0 && pread(errors, text.data(), kept, size - kept) == kept)

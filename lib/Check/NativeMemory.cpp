@@ -2,11 +2,11 @@
 // A piece of shared memory, images of buffers in it, and the child that works on them.
 //===----------------------------------------------------------------------===//
 
+#include "Isolated.h"
 #include "Native.h"
 
 #include "moru/Support/HostTensor.h"
 
-#include <csignal>
 #include <cstring>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -93,30 +93,16 @@ std::optional<int64_t> BufferImage::findStrayWrite() const {
 // Children
 //===----------------------------------------------------------------------===//
 
-static std::string describeStatus(int status) {
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-    return "no end within " + std::to_string(kSeconds) + " s";
-  if (WIFSIGNALED(status))
-    return "signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
-  return "exit code " + std::to_string(WEXITSTATUS(status));
-}
-
-/// Undoes what the compiler has put in place for its own crashes, then works.
-[[noreturn]] static void beChild(llvm::function_ref<void(int64_t &)> work, int64_t &progress) {
-  for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM})
-    signal(number, SIG_DFL);
-  alarm(kSeconds);
-  work(progress);
-  _exit(0);
-}
-
 ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
   SharedMemory note(64 + 2 * kGuard);
   auto *progress = reinterpret_cast<int64_t *>(note.allocate(64));
   *progress = 0;
   pid_t child = fork();
-  if (child == 0)
-    beChild(work, *progress);
+  if (child == 0) {
+    limitChild(kSeconds);
+    work(*progress);
+    _exit(0);
+  }
   if (child < 0)
     return {false, 0, std::string("no process: ") + std::strerror(errno)};
   int status = 0;
@@ -124,5 +110,5 @@ ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return {true, *progress, {}};
-  return {false, *progress, describeStatus(status)};
+  return {false, *progress, describeEnd(status, kSeconds)};
 }
