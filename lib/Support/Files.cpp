@@ -2,6 +2,8 @@
 
 #include "moru/Support/Files.h"
 
+#include "moru/Support/MappedFiles.h"
+
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Errno.h"
@@ -138,7 +140,7 @@ Expected<std::unique_ptr<MemoryBuffer>> mapFile(StringRef path) {
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
     return makeFileError("read", path, buffer.getError());
-  return std::move(*buffer);
+  return noteMappedFile(std::move(*buffer));
 }
 
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 #include "moru/Support/Interrupt.h"
 
 #include "moru/Support/Files.h"
+#include "moru/Support/MappedFiles.h"
 
 #include "llvm/Support/ErrorHandling.h"
 
@@ -17,7 +18,9 @@
 
 namespace moru {
 
-static std::atomic<bool> deferred{false}, interrupted{false};
+static std::atomic<bool> deferred{false}, interrupted{false}, unreachable{false};
+static std::atomic<void *> unreachableAddress{nullptr};
+static pthread_t signalThread;
 
 void deferInterrupt() { deferred = true; }
 bool isInterrupted() { return interrupted; }
@@ -35,10 +38,41 @@ static sigset_t endingSignals() {
   return signals;
 }
 
+/// A mapped file that was cut off is an error as any other; whatever else the signal means is not.
+static void endUnreachable() {
+  std::string path = mappedFileAt(unreachableAddress);
+  if (path.empty()) {
+    std::signal(SIGBUS, SIG_DFL);
+    raise(SIGBUS);
+  }
+  removeTemporaries();
+  say("error: cannot read ");
+  say(path.c_str());
+  say(": it became shorter while it was read; read it again when nobody writes to it. What was saved before is "
+      "complete\n");
+  _exit(EXIT_FAILURE);
+}
+
+/// Leaves the thread that met the error where it is: the one for signals ends the program.
+static void handleBusError(int, siginfo_t *info, void *) {
+  if (pthread_equal(pthread_self(), signalThread)) {
+    std::signal(SIGBUS, SIG_DFL); // and meets the error again
+    return;
+  }
+  void *none = nullptr;
+  unreachableAddress.compare_exchange_strong(none, info->si_addr);
+  unreachable = true;
+  pthread_kill(signalThread, SIGTERM);
+  while (true)
+    pause();
+}
+
 static void *waitForSignals(void *) {
   sigset_t signals = endingSignals();
   int signal = 0;
   while (sigwait(&signals, &signal) == 0) {
+    if (unreachable)
+      endUnreachable();
     if (deferred && !interrupted.exchange(true))
       continue;
     removeTemporaries();
@@ -70,11 +104,16 @@ void endCleanlyWhenInterrupted() {
   llvm::install_bad_alloc_error_handler(handleBadAllocation);
   sigset_t signals = endingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  pthread_t thread;
-  if (pthread_create(&thread, nullptr, waitForSignals, nullptr) == 0)
-    pthread_detach(thread);
-  else // no memory for a thread: signals do what they always did
+  if (pthread_create(&signalThread, nullptr, waitForSignals, nullptr) != 0) {
+    // No memory for a thread: signals do what they always did.
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    return;
+  }
+  pthread_detach(signalThread);
+  struct sigaction action = {};
+  action.sa_sigaction = handleBusError;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGBUS, &action, nullptr);
 }
 
 } // namespace moru
