@@ -157,9 +157,7 @@ Value GraphMaker::ofShape(ArrayRef<int64_t> shape, Type element) {
   return constant(shape, element);
 }
 
-Value GraphMaker::detached(Value value) {
-  return isDifferentiable() && isFloat(value) ? create<graph::StopGradientOp>(value) : value;
-}
+Value GraphMaker::detached(Value value) { return isDifferentiable() ? create<graph::StopGradientOp>(value) : value; }
 
 Value GraphMaker::positive(Value x) {
   if (options.wild)

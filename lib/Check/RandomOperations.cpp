@@ -333,12 +333,13 @@ static Value makeDynamicUpdateSlice(Maker &m) {
   return m.create<graph::DynamicUpdateSliceOp>(x.getType(), x, update, drawStarts(m, x));
 }
 
-/// What random numbers are made of: a key, a counter, a stream.
+/// What random numbers are made of: a key, a counter, a stream. Numbers that hang on an index that hangs on what a
+/// gradient is wanted for have none.
 namespace {
 struct RandomState {
   explicit RandomState(Maker &m)
-      : key(m.ofShape({}, m.builder.getI64Type())), counter(m.ofShape({}, m.builder.getI32Type())),
-        stream(m.draws.below(1000)) {}
+      : key(m.detached(m.ofShape({}, m.builder.getI64Type()))),
+        counter(m.detached(m.ofShape({}, m.builder.getI32Type()))), stream(m.draws.below(1000)) {}
   Value key, counter;
   int64_t stream;
 };

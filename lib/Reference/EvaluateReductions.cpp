@@ -318,7 +318,7 @@ static EvaluatorResult evaluateArgmax(const Evaluation &e) {
 //===----------------------------------------------------------------------===//
 
 /// One line of numbers, for softmax and what is made of it: shares p = e^(x - max) / sum and log-shares x - max - log
-/// sum, with bounds on the relative error of the former and the absolute error of the latter.
+/// sum, with bounds on their errors.
 namespace {
 struct SoftmaxLine {
   std::vector<double> shares, logShares, shareErrors, logErrors;
@@ -326,6 +326,14 @@ struct SoftmaxLine {
   SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff);
 };
 } // namespace
+
+/// How far off a share may be whose logarithm may be off by `error`: however much that is, it stays one of [0, 1].
+static double boundOfShare(double share, double logShare, double error, double roundoff) {
+  if (std::isnan(error))
+    return error;
+  double grown = error < 1 ? share * std::expm1(error) : std::exp(std::min(logShare + error, 0.0));
+  return std::min(grown, std::max(share, 1 - share) + kDivisionRoundoffs * roundoff);
+}
 
 SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff) {
   if (x.empty())
@@ -353,7 +361,8 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
       continue;
     }
     double own = error + roundoff * (largest - value);
-    shareErrors.push_back(std::expm1(own + sumError + (inRoundoffs(kExpUlps) + kDivisionRoundoffs) * roundoff));
+    double functions = (inRoundoffs(kExpUlps) + kDivisionRoundoffs) * roundoff;
+    shareErrors.push_back(boundOfShare(std::exp(logShare), logShare, own + sumError + functions, roundoff));
     logErrors.push_back(own + sumError + roundoff * (inRoundoffs(kLogUlps) * std::log(sum) + 2 * std::abs(logShare)));
   }
 }
@@ -378,16 +387,15 @@ static EvaluatorResult evaluateSoftmax(const Evaluation &e) {
   Tensor result(e.resultType());
   if (e.withBounds())
     result.addBounds();
-  forEachSoftmaxLine(
-      e, cast<graph::SoftmaxOp>(e.op).getAxis(), [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
-        for (auto [k, share] : llvm::enumerate(line.shares)) {
-          int64_t i = base + static_cast<int64_t>(k) * stride;
-          result.floats[i] = share;
-          if (e.withBounds())
-            result.bounds[i] =
-                (share == 0 && !std::isnan(line.shareErrors[k]) ? 0 : share * line.shareErrors[k]) + 2 * kUnderflowF32;
-        }
-      });
+  forEachSoftmaxLine(e, cast<graph::SoftmaxOp>(e.op).getAxis(),
+                     [&](const SoftmaxLine &line, int64_t, int64_t base, int64_t stride) {
+                       for (auto [k, share] : llvm::enumerate(line.shares)) {
+                         int64_t i = base + static_cast<int64_t>(k) * stride;
+                         result.floats[i] = share;
+                         if (e.withBounds())
+                           result.bounds[i] = line.shareErrors[k] + 2 * kUnderflowF32;
+                       }
+                     });
   return single(std::move(result));
 }
 
