@@ -2,6 +2,7 @@
 
 #include "moru/Data/Corpus.h"
 
+#include "moru/Data/BytePairs.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
 #include "moru/Support/Unicode.h"
@@ -87,11 +88,38 @@ static Expected<StreamCorpus> makeTokenStream(StringRef text, StringRef source, 
   return splitStream(std::move(tokenizer), std::move(*ids), options.trainPart);
 }
 
+/// Ids of a part of a text as if a line break stood before it.
+static Expected<std::vector<int32_t>> encodePart(const Tokenizer &tokenizer, StringRef part, StringRef source) {
+  Expected<std::vector<int32_t>> ids = tokenizer.encode("\n", source), rest = tokenizer.encode(part, source);
+  if (!ids || !rest)
+    return joinErrors(ids.takeError(), rest.takeError());
+  ids->insert(ids->end(), rest->begin(), rest->end());
+  return ids;
+}
+
+/// Byte pairs reach over any border, so the text is cut before it is encoded: behind a line.
+static Expected<StreamCorpus> makeBytePairStream(StringRef text, StringRef source, const CorpusOptions &options) {
+  if (text.trim().empty())
+    return makeEmptyError(source);
+  size_t cut = std::min(text.find('\n', splitPoint(text.size(), options.trainPart)), text.size() - 1) + 1;
+  std::shared_ptr<Tokenizer> tokenizer = options.tokenizer;
+  if (!tokenizer)
+    tokenizer = BytePairTokenizer::train({text.take_front(cut)}, {.vocabularySize = options.vocabularySize});
+  Expected<std::vector<int32_t>> train = encodePart(*tokenizer, text.take_front(cut), source);
+  Expected<std::vector<int32_t>> valid =
+      cut < text.size() ? encodePart(*tokenizer, text.drop_front(cut), source) : std::vector<int32_t>();
+  if (!train || !valid)
+    return joinErrors(train.takeError(), valid.takeError());
+  return StreamCorpus{std::move(tokenizer), std::move(*train), std::move(*valid)};
+}
+
 Expected<StreamCorpus> makeStreamCorpus(StringRef text, StringRef source, const CorpusOptions &options) {
   if (Error error = checkOptions(options))
     return error;
   if (Error error = checkUtf8(text, source))
     return error;
+  if ((options.tokenizer ? options.tokenizer->unit() : options.unit) == TokenUnit::BytePairs)
+    return makeBytePairStream(text, source, options);
   if (options.tokenizer)
     return encodeStream(options.tokenizer, text, source, options.trainPart);
   if (options.unit != TokenUnit::Characters)
@@ -170,8 +198,15 @@ static Expected<std::shared_ptr<Tokenizer>> buildTokenizer(ArrayRef<Line> lines,
       all += line.text;
     return VocabularyTokenizer::fromCharacters(all, /*special=*/true, source);
   }
+  ArrayRef<Line> train = lines.take_front(splitPoint(lines.size(), options.trainPart));
+  if (options.unit == TokenUnit::BytePairs) {
+    std::vector<StringRef> texts;
+    for (const Line &line : train)
+      texts.push_back(line.text);
+    return BytePairTokenizer::train(texts, {.vocabularySize = options.vocabularySize, .special = true});
+  }
   std::vector<std::string> tokens;
-  for (const Line &line : lines.take_front(splitPoint(lines.size(), options.trainPart)))
+  for (const Line &line : train)
     for (std::string &token : VocabularyTokenizer::split(options.unit, line.text))
       tokens.push_back(std::move(token));
   return VocabularyTokenizer::fromTokens(options.unit, tokens, options.vocabularySize);

@@ -5,6 +5,8 @@
 #include "moru/Support/Files.h"
 #include "moru/Support/Hash.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace llvm;
 
 namespace moru {
@@ -41,12 +43,14 @@ private:
 Error Reader::prepare(size_t vocabularySize, std::shared_ptr<Tokenizer> tokenizer) {
   corpus.vocabularySize = vocabularySize;
   corpus.trainPart = options.valid.empty() ? options.trainPart : 1;
-  corpus.unit = options.tokenizer == "char" ? TokenUnit::Characters : TokenUnit::Words;
+  corpus.unit = options.tokenizer == "char"  ? TokenUnit::Characters
+                : options.tokenizer == "bpe" ? TokenUnit::BytePairs
+                                             : TokenUnit::Words;
   corpus.tokenizer = std::move(tokenizer);
-  if (!corpus.tokenizer && options.tokenizer != "char" && options.tokenizer != "word") {
+  if (!corpus.tokenizer && !is_contained({"char", "word", "bpe"}, StringRef(options.tokenizer))) {
     Expected<std::shared_ptr<Tokenizer>> loaded = loadTokenizer(options.tokenizer);
     if (!loaded)
-      return joinErrors(makeError("--tokenizer: expected char, word, or the file or folder of a tokenizer"),
+      return joinErrors(makeError("--tokenizer: expected char, word, bpe, or the file or folder of a tokenizer"),
                         loaded.takeError());
     corpus.tokenizer = *loaded;
   }

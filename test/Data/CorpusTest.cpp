@@ -89,3 +89,26 @@ TEST(Recipes, LstmLmBronte) { checkRecipe("lm/bronte.txt", unit(TokenUnit::Words
 TEST(Recipes, CharLstmShakespeare) {
   checkRecipe("lm/tinyshakespeare.txt", unit(TokenUnit::Characters), 65, "c6133f3f", "ed014379");
 }
+
+TEST(Recipes, GptTinyStories) {
+  CorpusOptions options = unit(TokenUnit::BytePairs);
+  options.vocabularySize = 4096;
+  checkRecipe("lm/tinystories-2MB.txt", options, 4096, "486e721b", "99ccfd47");
+}
+
+TEST(Streams, OfBytePairsAreCutBehindALine) {
+  CorpusOptions options = unit(TokenUnit::BytePairs, 0.5);
+  StreamCorpus corpus = cantFail(makeStreamCorpus("ab ab ab\nab cd\nef", "t", options));
+  EXPECT_EQ(cantFail(corpus.tokenizer->decode(corpus.train)), "\nab ab ab\n");
+  EXPECT_EQ(cantFail(corpus.tokenizer->decode(corpus.valid)), "\nab cd\nef");
+  EXPECT_TRUE(cantFail(makeStreamCorpus("ab ab", "t", options)).valid.empty());
+  EXPECT_NE(messageOf(makeStreamCorpus(" \n", "t.txt", options)), "");
+}
+
+TEST(Sentences, OfBytePairsHaveSpecialIds) {
+  SentenceCorpus corpus = cantFail(makeSentenceCorpus("ab ab\n한 ab", "t", unit(TokenUnit::BytePairs, 1.0)));
+  EXPECT_TRUE(corpus.tokenizer->hasSpecial());
+  EXPECT_EQ(corpus.train[1].front(), kStartId);
+  EXPECT_EQ(corpus.train[1].back(), kEndId);
+  EXPECT_EQ(cantFail(corpus.tokenizer->decode(corpus.train[1])), "한 ab");
+}

@@ -51,7 +51,7 @@ private:
                              cl::value_desc("file"), cl::sub(sub)};
   cl::opt<double> trainPart{"train-part", cl::desc("Share of --data that trains (default: 0.9)"), cl::sub(sub)};
   cl::opt<bool> sentences{"sentences", cl::desc("One sentence per line, each from <SOS> to <EOS>"), cl::sub(sub)};
-  cl::opt<std::string> tokenizer{"tokenizer", cl::desc("word (default), char, or a tokenizer's file or folder"),
+  cl::opt<std::string> tokenizer{"tokenizer", cl::desc("word (default), char, bpe, or a tokenizer's file or folder"),
                                  cl::value_desc("name"), cl::sub(sub)};
   cl::list<std::string> settings{"set", cl::desc("Set a key of the model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};

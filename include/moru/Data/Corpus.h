@@ -21,7 +21,8 @@ llvm::Expected<std::string> readText(llvm::StringRef path);
 /// How a text becomes ids.
 struct CorpusOptions {
   TokenUnit unit = TokenUnit::Words;
-  /// Most ids of a vocabulary of words or pieces, the four special ones included. Characters are all taken.
+  /// Most ids of a vocabulary of words, pieces or byte pairs, the four special ones included (byte pairs: 256 ids of
+  /// bytes too). Characters are all taken.
   size_t vocabularySize = 10000;
   /// The share of tokens (of sentences) that trains, rounded down; the rest is held out.
   double trainPart = 0.9;
@@ -44,8 +45,9 @@ struct SentenceCorpus {
   std::vector<Sentence> train, valid;
 };
 
-/// The vocabulary of words is that of the training part, the one of characters that of the whole text. `source` names
-/// the text in errors.
+/// The vocabulary of words is that of the training part, the one of characters that of the whole text. Byte pairs are
+/// cut behind a line, learned from the training part, and each part begins with a line break. `source` names the text in
+/// errors.
 llvm::Expected<StreamCorpus> makeStreamCorpus(llvm::StringRef text, llvm::StringRef source,
                                               const CorpusOptions &options = {});
 

@@ -23,7 +23,7 @@ struct TrainOptions {
   /// The text, or with `sentences` one sentence per line, from `<SOS>` to `<EOS>`.
   std::string data;
   bool sentences = false;
-  /// char, word, or the file or folder of a tokenizer.
+  /// char, word, bpe, or the file or folder of a tokenizer.
   std::string tokenizer = "word";
   /// The share of `data` that trains; the rest is for validation unless there is a text for that.
   double trainPart = 0.9;
