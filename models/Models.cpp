@@ -3,7 +3,11 @@
 #include "models/Models.h"
 
 void moru::models::registerAll() {
+  registerGpt();
   registerLstmLm();
   registerLstmLmImports();
   registerLstmLmWorkloads();
+  registerSeq2SeqLuong();
+  registerTinyLm();
+  registerTransformer();
 }

@@ -6,9 +6,13 @@
 
 namespace moru::models {
 
+void registerGpt();
 void registerLstmLm();
 void registerLstmLmImports();
 void registerLstmLmWorkloads();
+void registerSeq2SeqLuong();
+void registerTinyLm();
+void registerTransformer();
 
 /// Makes all of them known; what a tool calls first.
 void registerAll();

@@ -97,6 +97,10 @@ bool Config::has(std::string_view key) const {
   return llvm::any_of(entries, [&](const Entry &entry) { return entry.key == key && entry.given; });
 }
 
+bool Config::knows(std::string_view key) const {
+  return llvm::any_of(entries, [&](const Entry &entry) { return entry.key == key && entry.asked; });
+}
+
 std::vector<std::string> Config::drop(std::initializer_list<std::string_view> keys) {
   std::vector<std::string> dropped;
   for (std::string_view key : keys)

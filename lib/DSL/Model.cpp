@@ -21,12 +21,23 @@ Tensor &State::operator[](std::string_view name) {
   return list.emplace_back(std::string(name), Tensor()).second;
 }
 
+Tensor State::operator[](std::string_view name) const {
+  for (const auto &[known, tensor] : list)
+    if (known == name)
+      return tensor;
+  return {};
+}
+
 Tensor LanguageModel::loss(const Tensor &ids, const Tensor &targets, State &state) const {
   return crossEntropy(logits(ids, state), targets);
 }
 
 Tensor LanguageModel::step(const Tensor &ids, State &state) const {
   return squeeze(logits(expandDims(ids, 1), state), 1);
+}
+
+Tensor EncoderDecoder::loss(const Tensor &logits, const Tensor &targets) const {
+  return crossEntropy(logits, targets, {.ignoreIndex = kPaddingId});
 }
 
 //===----------------------------------------------------------------------===//
@@ -42,10 +53,9 @@ static std::vector<std::unique_ptr<ModelEntry>> &registry() {
   return entries;
 }
 
-void registerModel(std::string_view name, std::function<std::unique_ptr<LanguageModel>(Config &)> factory) {
+void registerModel(std::string_view name, ModelKind kind, std::function<std::unique_ptr<Model>(Config &)> factory) {
   llvm::erase_if(registry(), [&](const auto &entry) { return entry->name == name; });
-  registry().push_back(
-      std::make_unique<ModelEntry>(ModelEntry{std::string(name), ModelKind::LanguageModel, std::move(factory)}));
+  registry().push_back(std::make_unique<ModelEntry>(ModelEntry{std::string(name), kind, std::move(factory)}));
 }
 
 const ModelEntry *findModel(std::string_view name) {
@@ -81,7 +91,7 @@ Result<void> loadModelPlugin(const std::string &path) {
   return {};
 }
 
-Result<std::unique_ptr<LanguageModel>> makeLanguageModel(std::string_view name, Config &config) {
+Result<std::unique_ptr<Model>> makeModel(std::string_view name, Config &config) {
   const ModelEntry *entry = findModel(name);
   if (!entry) {
     std::string known;
@@ -90,20 +100,28 @@ Result<std::unique_ptr<LanguageModel>> makeLanguageModel(std::string_view name, 
     return Failure{"unknown model \"" + std::string(name) + "\"; known: " + (known.empty() ? "none" : known) +
                    ". A model of your own is loaded with --model=<library>"};
   }
-  std::unique_ptr<LanguageModel> model = entry->languageModel(config);
+  std::unique_ptr<Model> model = entry->make(config);
   if (Result<void> finished = config.finish(name); !finished)
     return finished.failure();
   return model;
+}
+
+Result<std::unique_ptr<LanguageModel>> makeLanguageModel(std::string_view name, Config &config) {
+  Result<std::unique_ptr<Model>> model = makeModel(name, config);
+  if (!model)
+    return model.failure();
+  if ((*model)->kind() != ModelKind::LanguageModel)
+    return Failure{"expected a language_model, got \"" + std::string(name) + "\", which is an " +
+                   std::string(toString((*model)->kind()))};
+  return std::unique_ptr<LanguageModel>(static_cast<LanguageModel *>(model->release()));
 }
 
 //===----------------------------------------------------------------------===//
 // The functions of a language model
 //===----------------------------------------------------------------------===//
 
-/// Declares the model's state under a prefix; what `start` gives is only its pattern.
-static State declareState(Function &function, const LanguageModel &model, int64_t batch, std::string_view prefix,
-                          Here at) {
-  State state = model.start(batch);
+/// Declares state under a prefix, of the pattern of `state`.
+static State declareState(Function &function, State state, std::string_view prefix, Here at) {
   for (auto &[name, tensor] : state.entries())
     tensor = function.state(std::string(prefix) + name, {tensor.type(), tensor.dims(), {}}, at);
   return state;
@@ -127,7 +145,7 @@ static void buildTrain(Function &function, const LanguageModel &model, const Lan
   Batch batch{options.batch, options.time};
   Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
   bool carried = model.carriesState();
-  State before = carried ? declareState(function, model, batch.rows, kTrainState, at) : model.start(batch.rows);
+  State before = carried ? declareState(function, model.start(batch.rows), kTrainState, at) : model.start(batch.rows);
   State after = before;
   buildTrainStep(function, model, options.optimizer, model.loss(ids, targets, after), at);
   if (carried)
@@ -152,7 +170,7 @@ static void buildEvaluation(Function &function, const LanguageModel &model, cons
   Batch batch{options.evalBatch ? options.evalBatch : options.batch,
               options.evalTime ? options.evalTime : options.time};
   Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
-  State before = declareState(function, model, batch.rows, kEvalState, at), after = before;
+  State before = declareState(function, model.start(batch.rows), kEvalState, at), after = before;
   // Not the training loss, which a model may smooth.
   Tensor mean = crossEntropy(model.logits(ids, after), targets);
   Tensor count = sum(convert(targets != -1, ElementType::F32));
@@ -161,9 +179,24 @@ static void buildEvaluation(Function &function, const LanguageModel &model, cons
   replaceState(function, before, after, at);
 }
 
-static void buildDecode(Function &function, const LanguageModel &model, Here at) {
-  Tensor token = function.input(i32({dim("batch", 1)}).named("token"), at);
-  State before = declareState(function, model, 1, kDecodeState, at), after = before;
+State reordered(const State &state, const Tensor &parent) {
+  State result = state;
+  for (auto &[name, tensor] : result.entries())
+    if (tensor.rank() > 0)
+      tensor = gather(tensor, parent);
+  return result;
+}
+
+/// Positions to keep room for where neither the model nor the caller says how many.
+static constexpr int64_t kDefaultPositions = 1024;
+
+static void buildDecode(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+  int64_t positions = options.decodeTime ? options.decodeTime : model.positions();
+  positions = positions ? positions : kDefaultPositions;
+  Dim batch = dim("batch", options.decodeBatch);
+  Tensor token = function.input(i32({batch}).named("token"), at);
+  State before = declareState(function, model.startDecoding(options.decodeBatch, positions), kDecodeState, at);
+  State after = options.decodeBatch > 1 ? reordered(before, function.input("parent", i32({batch}), at)) : before;
   function.output("logits", model.step(token, after), at);
   replaceState(function, before, after, at);
 }
@@ -183,7 +216,7 @@ Program buildLanguageModel(const LanguageModel &model, const LanguageModelOption
           else if (name == "eval_step")
             buildEvaluation(function, model, options, at);
           else if (name == "decode_step")
-            buildDecode(function, model, at);
+            buildDecode(function, model, options, at);
           else
             function.fail("unknown function \"" + name + "\"; known: train_step, loss, logits, decode_step, eval_step",
                           at);

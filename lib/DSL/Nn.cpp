@@ -39,8 +39,13 @@ Tensor Linear::operator()(const Tensor &x, Here at) const {
 }
 
 //===----------------------------------------------------------------------===//
-// Lstm
+// Recurrent layers
 //===----------------------------------------------------------------------===//
+
+Tensor lengthMask(const Tensor &lengths, int64_t time, Here at) {
+  CallerScope scope(at);
+  return iota(i32({1, dim("time", time)}), 1) < expandDims(lengths, 1);
+}
 
 Lstm::Lstm(Module &parent, std::string_view name, int64_t in, int64_t hidden,
            std::optional<init::Initializer> initializer, Here at)
@@ -60,17 +65,28 @@ Lstm::State Lstm::start(int64_t batch, Here at) const {
 Lstm::Output Lstm::operator()(const Tensor &x, Here at) const { return (*this)(x, start(x.size(0), at), at); }
 
 Lstm::Output Lstm::operator()(const Tensor &x, const State &from, Here at) const {
+  return (*this)(x, from, Tensor(), at);
+}
+
+Lstm::Output Lstm::operator()(const Tensor &x, const State &from, const Tensor &lengths, Here at) const {
   CallerScope scope(at);
   // The input's share of all gates, for all time steps at once: [batch, time, 4 hidden].
-  Tensor z = (matmul(x, Wx) + b).named("z");
-  auto cell = [&](Carry s, Tensor zt) {
-    auto [zf, zi, zg, zo] = split<4>(zt + matmul(s[0].named("h"), Wh), -1);
+  std::vector<Tensor> inputs = {(matmul(x, Wx) + b).named("z")};
+  if (lengths)
+    inputs.push_back(lengthMask(lengths, x.size(1)).named("going"));
+  auto cell = [&](Carry s, const std::vector<Tensor> &slices) {
+    auto [zf, zi, zg, zo] = split<4>(slices[0] + matmul(s[0].named("h"), Wh), -1);
     Tensor f = sigmoid(zf).named("f"), i = sigmoid(zi).named("i"), g = tanh(zg).named("g"), o = sigmoid(zo).named("o");
     Tensor c = (f * s[1].named("c") + i * g).named("c_next");
     Tensor h = (o * tanh(c)).named("h_next");
+    if (lengths) {
+      Tensor going = expandDims(slices[1], 1);
+      h = where(going, h, s[0]);
+      c = where(going, c, s[1]);
+    }
     return Step{.carry = {h, c}, .output = h};
   };
-  auto [last, hs] = scan(Carry{from.h, from.c}, z, /*axis=*/1, cell, {.name = name});
+  auto [last, hs] = scan(Carry{from.h, from.c}, inputs, /*axis=*/1, cell, {.name = name});
   return {hs, {last[0], last[1]}};
 }
 

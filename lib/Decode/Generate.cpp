@@ -86,6 +86,9 @@ Error generate(Executable &executable, const Tokenizer &tokenizer, const Generat
   Expected<std::vector<int32_t>> first = firstIds(tokenizer, options.prompt);
   if (!first)
     return first.takeError();
+  if (options.positions && int64_t(first->size()) > options.positions)
+    return makeError("--prompt: expected at most the " + Twine(options.positions) +
+                     " tokens that the model can read, got " + Twine(first->size()) + "; shorten it");
   Expected<Decoder> decoder = Decoder::create(executable);
   if (!decoder)
     return decoder.takeError();
@@ -113,7 +116,7 @@ Error generate(Executable &executable, const Tokenizer &tokenizer, const Generat
       if (Error error = text.add(token.choice.id).moveInto(token.text))
         return error;
     emit(token);
-    if (token.isEnd)
+    if (token.isEnd || int64_t(first->size()) + count == options.positions)
       return Error::success();
     if (Error error = decoder->feed(token.choice.id).moveInto(logits))
       return error;

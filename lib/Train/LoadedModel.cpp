@@ -44,8 +44,15 @@ json::Object ModelDescription::toConfig() const {
   return json::Object{{"model", name}, {"kind", "language_model"}, {"config", cantFail(json::parse(config.toJson()))}};
 }
 
-Expected<std::unique_ptr<LanguageModel>> ModelDescription::make() {
-  Result<std::unique_ptr<LanguageModel>> model = makeLanguageModel(name, config);
+Expected<std::unique_ptr<Model>> ModelDescription::make() {
+  Result<std::unique_ptr<Model>> model = makeModel(name, config);
+  if (!model)
+    return makeError(model.message());
+  return model.take();
+}
+
+Expected<std::unique_ptr<LanguageModel>> ModelDescription::makeLanguageModel() {
+  Result<std::unique_ptr<LanguageModel>> model = moru::makeLanguageModel(name, config);
   if (!model)
     return makeError(model.message());
   return model.take();
@@ -57,7 +64,7 @@ Expected<std::unique_ptr<LanguageModel>> ModelDescription::make() {
 
 Expected<LoadedModel> LoadedModel::create(ModelDescription description, const LanguageModelOptions &build,
                                           const CompileOptions &options) {
-  Expected<std::unique_ptr<LanguageModel>> model = description.make();
+  Expected<std::unique_ptr<LanguageModel>> model = description.makeLanguageModel();
   if (!model)
     return model.takeError();
   Result<Executable> executable = compile(buildLanguageModel(**model, build), options);

@@ -127,7 +127,7 @@ Error Trainer::readData() {
     return named.takeError();
   description = std::move(*named);
   ModelDescription probe = description;
-  Expected<std::unique_ptr<LanguageModel>> preview = probe.make();
+  Expected<std::unique_ptr<LanguageModel>> preview = probe.makeLanguageModel();
   if (!preview)
     return preview.takeError();
   int64_t asked = (*preview)->vocabulary();

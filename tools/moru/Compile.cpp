@@ -34,6 +34,10 @@ public:
   Error run() override;
 
 private:
+  /// The options that both kinds of model have.
+  template <typename Options> Error fill(Options &build);
+  Expected<Program> build(const LanguageModel &model);
+  Expected<Program> build(const EncoderDecoder &model);
   Expected<std::string> compileModel(Emit emit, const CompileOptions &options);
   Expected<std::string> compileFile(Emit emit, const CompileOptions &options);
 
@@ -48,7 +52,8 @@ private:
                               cl::init("-"), cl::sub(sub)};
   cl::list<std::string> functions{
       "functions", cl::CommaSeparated, cl::value_desc("names"), cl::sub(sub),
-      cl::desc("Of train_step, loss, logits, eval_step, decode_step (default: train_step)")};
+      cl::desc("Of train_step, loss, logits, eval_step, decode_step, and encode of an encoder "
+               "and decoder (default: train_step)")};
   cl::list<std::string> settings{"set", cl::desc("Set a key of the model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
   cl::opt<long> batchSize{"batch-size", cl::desc("Sequences of a batch"), cl::init(32), cl::sub(sub)};
@@ -68,21 +73,11 @@ Expected<std::string> CompileCommand::compileFile(Emit stage, const CompileOptio
   return emitModule(*(*file)->module, stage, options, locations);
 }
 
-Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOptions &options) {
-  if (batchSize < 1 || seqLen < 1)
-    return makeError("--batch-size, --seq-len: expected numbers from 1 on, got " + Twine(batchSize) + " and " +
-                     Twine(seqLen));
-  Expected<ModelDescription> description = ModelDescription::create(model, settings);
-  if (!description)
-    return description.takeError();
-  Expected<std::unique_ptr<LanguageModel>> made = description->make();
-  if (!made)
-    return made.takeError();
-  LanguageModelOptions build;
+template <typename Options> Error CompileCommand::fill(Options &build) {
   build.batch = batchSize;
   build.time = seqLen;
+  const std::vector<std::string> known = build.functions;
   build.functions = {"train_step"};
-  const std::vector<std::string> known = LanguageModelOptions().functions;
   for (const std::string &function : functions)
     if (!is_contained(known, function))
       return makeError("--functions: expected some of " + join(known, ", ") + ", got \"" + function + "\"");
@@ -92,9 +87,41 @@ Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOpti
   // A schedule needs an end; the step itself does not know the text.
   words.steps = 1000;
   optimizer.apply(words);
-  if (Error error = makeOptimizer(words).moveInto(build.optimizer))
-    return error;
-  Program program = buildLanguageModel(**made, build);
+  return makeOptimizer(words).moveInto(build.optimizer);
+}
+
+Expected<Program> CompileCommand::build(const LanguageModel &model) {
+  LanguageModelOptions build;
+  if (Error error = fill(build))
+    return std::move(error);
+  return buildLanguageModel(model, build);
+}
+
+Expected<Program> CompileCommand::build(const EncoderDecoder &model) {
+  EncoderDecoderOptions build;
+  if (Error error = fill(build))
+    return std::move(error);
+  build.sourceTime = build.decodeTime = seqLen;
+  build.decodeBatch = batchSize;
+  return buildEncoderDecoder(model, build);
+}
+
+Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOptions &options) {
+  if (batchSize < 1 || seqLen < 1)
+    return makeError("--batch-size, --seq-len: expected numbers from 1 on, got " + Twine(batchSize) + " and " +
+                     Twine(seqLen));
+  Expected<ModelDescription> description = ModelDescription::create(model, settings);
+  if (!description)
+    return description.takeError();
+  Expected<std::unique_ptr<Model>> made = description->make();
+  if (!made)
+    return made.takeError();
+  Expected<Program> built = (*made)->kind() == ModelKind::LanguageModel
+                                ? build(static_cast<const LanguageModel &>(**made))
+                                : build(static_cast<const EncoderDecoder &>(**made));
+  if (!built)
+    return built.takeError();
+  Program program = std::move(*built);
   if (!program.ok())
     return makeError(StringRef(program.errorText()).rtrim());
   return emitModule(moduleOf(program), stage, options, locations);

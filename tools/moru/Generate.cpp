@@ -124,7 +124,9 @@ Error GenerateCommand::run() {
   Expected<LoadedModel> model = LoadedModel::load(*loaded, {"decode_step"}, *compileOptions);
   if (!model)
     return model.takeError();
-  return write(*model->executable, *loaded->tokenizer, options());
+  GenerateOptions generation = options();
+  generation.positions = model->model->positions();
+  return write(*model->executable, *loaded->tokenizer, generation);
 }
 
 std::unique_ptr<Command> makeGenerateCommand() { return std::make_unique<GenerateCommand>(); }

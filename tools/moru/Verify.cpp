@@ -48,6 +48,8 @@ static void printJson(const RecordedReport &report) {
       line["error"] = std::isfinite(row.error) ? json::Value(row.error) : json::Value("infinite");
       line["tolerance"] = row.tolerance;
       line["worst"] = row.where;
+      if (row.rounding > 0)
+        line["rounding"] = row.rounding;
     } else {
       line["problem"] = row.problem;
     }
@@ -55,11 +57,18 @@ static void printJson(const RecordedReport &report) {
   }
 }
 
+/// "ok"; with what rounding alone does, where that is what the row passes by.
+static std::string verdictOf(const RecordedRow &row) {
+  if (!row.passed())
+    return "FAILED";
+  return row.rounding > 0 ? "ok: rounding of the parameters moves it by " + formatNumber(row.rounding, 3) : "ok";
+}
+
 static void addRows(const RecordedReport &report, Table &table) {
   for (const RecordedRow &row : report.rows)
     if (row.problem.empty())
       table.add({report.name, row.what, formatNumber(row.error, 3), formatNumber(row.tolerance, 3), row.where,
-                 row.passed() ? "ok" : "FAILED"});
+                 verdictOf(row)});
     else
       table.add({report.name, row.what, "", "", StringRef(row.problem).split('\n').first.str(), "FAILED"});
 }

@@ -28,6 +28,8 @@ public:
   void set(std::string_view key, Value value);
   /// True if the key has been given a value.
   bool has(std::string_view key) const;
+  /// True if the model has asked for the key.
+  bool knows(std::string_view key) const;
   /// Takes keys out, for a reader who knows that they do not matter; returns those that were there.
   std::vector<std::string> drop(std::initializer_list<std::string_view> keys);
 

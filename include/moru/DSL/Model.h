@@ -6,46 +6,16 @@
 
 #include "moru/DSL/Config.h"
 #include "moru/DSL/Program.h"
+#include "moru/DSL/State.h"
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace moru {
-
-/// Named tensors that a model carries from call to call, a tree of dotted names: `l0.h`, `l0.c`.
-class State {
-public:
-  /// The tensor of that name; an empty one is added if there is none.
-  Tensor &operator[](std::string_view name);
-  const std::vector<std::pair<std::string, Tensor>> &entries() const { return list; }
-  std::vector<std::pair<std::string, Tensor>> &entries() { return list; }
-  bool empty() const { return list.empty(); }
-
-private:
-  std::vector<std::pair<std::string, Tensor>> list;
-};
-
-/// A model that predicts the next id of a sequence.
-class LanguageModel : public nn::Module {
-public:
-  virtual ~LanguageModel() = default;
-
-  /// The state before the first id, for a number of sequences: zeros. Its names and shapes are the model's state.
-  virtual State start(int64_t batch) const = 0;
-  /// ids [batch, time] i32 -> [batch, time, vocabulary], from a state, which is replaced by that after the last id.
-  virtual Tensor logits(const Tensor &ids, State &state) const = 0;
-  /// The training loss, a scalar: by default crossEntropy(logits, targets). targets [batch, time] i32; -1 is ignored.
-  virtual Tensor loss(const Tensor &ids, const Tensor &targets, State &state) const;
-  /// One id of each sequence: [batch] i32 -> [batch, vocabulary].
-  virtual Tensor step(const Tensor &ids, State &state) const;
-  /// Number of ids.
-  virtual int64_t vocabulary() const = 0;
-  /// Training goes on from the state in which the last batch ended.
-  virtual bool carriesState() const { return false; }
-};
 
 /// What a model is, and so which functions it offers.
 enum class ModelKind : uint8_t { LanguageModel, EncoderDecoder };
@@ -53,15 +23,78 @@ enum class ModelKind : uint8_t { LanguageModel, EncoderDecoder };
 /// "language_model", "encoder_decoder".
 std::string_view toString(ModelKind kind);
 
+/// What all models are: one of the two kinds below.
+class Model : public nn::Module {
+public:
+  virtual ~Model() = default;
+
+  virtual ModelKind kind() const = 0;
+  /// Number of ids that it predicts.
+  virtual int64_t vocabulary() const = 0;
+  /// Most ids of a sequence that it can read; 0: any number.
+  virtual int64_t positions() const { return 0; }
+};
+
+/// A model that predicts the next id of a sequence.
+class LanguageModel : public Model {
+public:
+  static constexpr ModelKind kKind = ModelKind::LanguageModel;
+  ModelKind kind() const final { return kKind; }
+
+  /// The state before the first id, for a number of sequences: zeros. Its names and shapes are the model's state; a
+  /// model that reads whole sequences has none.
+  virtual State start(int64_t batch) const { return {}; }
+  /// The state of `step` before the first id, zeros too: where it is another one, such as the keys and values of
+  /// attention, with room for `positions` ids.
+  virtual State startDecoding(int64_t batch, int64_t positions) const { return start(batch); }
+  /// ids [batch, time] i32 -> [batch, time, vocabulary], from a state, which is replaced by that after the last id.
+  virtual Tensor logits(const Tensor &ids, State &state) const = 0;
+  /// The training loss, a scalar: by default crossEntropy(logits, targets). targets [batch, time] i32; -1 is ignored.
+  virtual Tensor loss(const Tensor &ids, const Tensor &targets, State &state) const;
+  /// One id of each sequence: [batch] i32 -> [batch, vocabulary].
+  virtual Tensor step(const Tensor &ids, State &state) const;
+  /// Training goes on from the state in which the last batch ended.
+  virtual bool carriesState() const { return false; }
+};
+
+/// A padding id stands behind the end of a sequence and is not counted as a target; of models with two sides.
+inline constexpr int32_t kPaddingId = 0;
+
+/// A model that reads one sequence and predicts another.
+class EncoderDecoder : public Model {
+public:
+  static constexpr ModelKind kKind = ModelKind::EncoderDecoder;
+  ModelKind kind() const final { return kKind; }
+
+  /// What the decoder knows of the sources; it stays as it is while an output is made. source [batch, source time] i32,
+  /// lengths [batch] i32: what is behind them is padding, which nothing depends on.
+  virtual State encode(const Tensor &source, const Tensor &lengths) const = 0;
+  /// The outputs' ids shifted by one, the first one the begin: inputs [batch, time] i32 -> [batch, time, vocabulary].
+  virtual Tensor logits(const Tensor &inputs, const State &memory) const = 0;
+  /// The training loss, a scalar: by default crossEntropy(logits, targets) without padding. targets [batch, time] i32.
+  virtual Tensor loss(const Tensor &logits, const Tensor &targets) const;
+  /// The state of `step` before the first id, one row for each of the memory; `positions` ids at most are to come.
+  virtual State start(const State &memory, int64_t positions) const = 0;
+  /// One id of each output: [batch] i32 -> [batch, vocabulary]; the state is replaced.
+  virtual Tensor step(const Tensor &ids, State &state, const State &memory) const = 0;
+  /// Number of ids of the sources.
+  virtual int64_t sourceVocabulary() const = 0;
+};
+
 /// A model known by name.
 struct ModelEntry {
   std::string name;
   ModelKind kind = ModelKind::LanguageModel;
-  std::function<std::unique_ptr<LanguageModel>(Config &)> languageModel;
+  std::function<std::unique_ptr<Model>(Config &)> make;
 };
 
-/// Makes a language model known; one of the same name is replaced.
-void registerModel(std::string_view name, std::function<std::unique_ptr<LanguageModel>(Config &)> factory);
+/// Makes a model known; one of the same name is replaced.
+void registerModel(std::string_view name, ModelKind kind, std::function<std::unique_ptr<Model>(Config &)> factory);
+/// The same with a factory from `Config &` to a std::unique_ptr of a class of one of the kinds.
+template <typename Factory> void registerModel(std::string_view name, Factory factory) {
+  using Made = typename std::invoke_result_t<Factory, Config &>::element_type;
+  registerModel(name, Made::kKind, std::function<std::unique_ptr<Model>(Config &)>(std::move(factory)));
+}
 /// The entry of that name, or null.
 const ModelEntry *findModel(std::string_view name);
 /// In alphabetical order.
@@ -71,6 +104,8 @@ Result<void> loadModelPlugin(const std::string &path);
 
 /// Makes the model of that name, or says which names or which keys there are. `config` afterwards has the defaults
 /// filled in.
+Result<std::unique_ptr<Model>> makeModel(std::string_view name, Config &config);
+/// The same where only a language model will do.
 Result<std::unique_ptr<LanguageModel>> makeLanguageModel(std::string_view name, Config &config);
 
 /// What to build for a language model.
@@ -82,6 +117,10 @@ struct LanguageModelOptions {
   std::vector<std::string> functions = {"train_step", "loss", "logits", "decode_step", "eval_step"};
   /// Sequences of eval_step (and ids per call); 0: as `batch` and `time`.
   int64_t evalBatch = 0, evalTime = 0;
+  /// Most ids of a sequence that decode_step makes; 0: the model's positions, or 1024 where it has no limit.
+  int64_t decodeTime = 0;
+  /// Sequences that decode_step makes at once.
+  int64_t decodeBatch = 1;
 };
 
 /// Prefixes of the names of state: the same tree is kept apart in training, evaluation and decoding.
@@ -98,8 +137,38 @@ inline constexpr std::string_view kOptimizerState = "optimizer.";
 /// replaced; `loss`, `grad_norm` | | `loss` | `ids`, `targets` [B, T] | `loss`, from the state of zeros | | `logits` |
 /// `ids` [B, T] | `logits` [B, T, V], from the state of zeros | | `eval_step` | `ids`, `targets` [B, T] |
 /// `eval.state.…` replaced; `nll`: the sum of -log p over the targets that count, `count` (f32) | | `decode_step` |
-/// `token` [1] | `decode.state.…` replaced; `logits` [1, V] |
+/// `token` [N] | `decode.state.…` replaced; `logits` [N, V]; with N > 1 also takes `parent` [N]: sequence i goes on
+/// from what was sequence `parent[i]` |
 Program buildLanguageModel(const LanguageModel &model, const LanguageModelOptions &options, Here at = Here::current());
+
+/// What to build for an encoder and decoder.
+struct EncoderDecoderOptions {
+  /// Of train_step, loss and logits: pairs, and ids of either side.
+  int64_t batch = 32, sourceTime = 10, time = 10;
+  optim::Optimizer optimizer = optim::Adam{};
+  /// Of "train_step", "loss", "logits", "eval_step", "encode", "decode_step".
+  std::vector<std::string> functions = {"train_step", "loss", "logits", "eval_step", "encode", "decode_step"};
+  /// Outputs that encode and decode_step make at once, and most ids of each.
+  int64_t decodeBatch = 1, decodeTime = 100;
+};
+
+/// Row i of each tensor becomes what row `parent[i]` is; scalars stay. parent [rows] i32.
+State reordered(const State &state, const Tensor &parent);
+
+/// Prefix of what `encode` leaves for `decode_step`.
+inline constexpr std::string_view kMemory = "decode.memory.";
+
+/// The functions that the tools use. `S` and `T` are source and target, `N` outputs.
+///
+/// | function | inputs | results |
+/// |---|---|---|
+/// | `train_step` | `src` [B, S], `src_len` [B], `tgt_in`, `tgt_out` [B, T] i32 | parameters, `optimizer.…` replaced;
+/// `loss`, `grad_norm` | | `loss` | the same | `loss` | | `logits` | `src`, `src_len`, `tgt_in` | `logits` [B, T, V] |
+/// | `eval_step` | as `loss` | `nll`: the sum of -log p over the targets that count, `count` (f32) | | `encode` | `src`
+/// [N, S], `src_len` [N] | `decode.memory.…` and `decode.state.…` replaced | | `decode_step` | `token`, `parent` [N] |
+/// `logits` [N, V]: output i goes on from what was output `parent[i]`, with `token[i]` |
+Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options,
+                            Here at = Here::current());
 
 } // namespace moru
 

@@ -5,8 +5,10 @@
 
 #include "moru/DSL/Module.h"
 #include "moru/DSL/Scan.h"
+#include "moru/DSL/State.h"
 
 #include <optional>
+#include <variant>
 
 namespace moru::nn {
 
@@ -45,6 +47,9 @@ public:
   Tensor weight, bias;
 };
 
+/// True where a position is below the length of its sequence: lengths [batch] i32 -> [batch, time] i1.
+Tensor lengthMask(const Tensor &lengths, int64_t time, Here at = Here::current());
+
 /// One LSTM layer. Gate order f, i, g, o (PyTorch: i, f, g, o), one bias:
 ///
 ///     z = x Wx + h Wh + b;   c' = sigmoid(z_f) c + sigmoid(z_i) tanh(z_g);   h' = sigmoid(z_o) tanh(c')
@@ -70,6 +75,8 @@ public:
   Output operator()(const Tensor &x, Here at = Here::current()) const;
   /// The same from a given state.
   Output operator()(const Tensor &x, const State &from, Here at = Here::current()) const;
+  /// The same; where a sequence has ended, by `lengths` [batch] i32, its state stays as it is, and so does the output.
+  Output operator()(const Tensor &x, const State &from, const Tensor &lengths, Here at = Here::current()) const;
   /// A state of zeros.
   State start(int64_t batch, Here at = Here::current()) const;
 
@@ -79,6 +86,114 @@ private:
   std::string name;
   int64_t hidden;
 };
+
+//===----------------------------------------------------------------------===//
+// Transformers
+//===----------------------------------------------------------------------===//
+
+/// Layer normalization over the last axis [..., dim], with the biased variance:
+///
+///     y = (x - mean(x)) / sqrt(var(x) + epsilon) * g + b
+class LayerNorm {
+public:
+  /// Gain and bias [dim], called `weight` and `bias` of the names: 1 and 0 at first.
+  LayerNorm(Module &parent, const LinearNames &names, int64_t dim, double epsilon = 1e-5, Here at = Here::current());
+
+  Tensor operator()(const Tensor &x, Here at = Here::current()) const;
+
+  Tensor gain, bias;
+
+private:
+  double epsilon;
+};
+
+/// Root-mean-square normalization over the last axis: y = x / sqrt(mean(x^2) + epsilon) * g.
+class RmsNorm {
+public:
+  /// The gain [dim] is called `name`: 1 at first.
+  RmsNorm(Module &parent, std::string_view name, int64_t dim, double epsilon = 1e-5, Here at = Here::current());
+
+  Tensor operator()(const Tensor &x, Here at = Here::current()) const;
+
+  Tensor gain;
+
+private:
+  double epsilon;
+};
+
+enum class Activation : uint8_t {
+  Relu,
+  /// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), as GPT-2's (PyTorch: `approximate="tanh"`).
+  Gelu,
+  Silu,
+};
+
+Tensor activate(const Tensor &x, Activation activation, Here at = Here::current());
+
+/// Two linear layers with an activation between: [..., dim] -> [..., hidden] -> [..., dim].
+class FeedForward {
+public:
+  FeedForward(Module &parent, const LinearNames &in, const LinearNames &out, int64_t dim, int64_t hidden,
+              Activation activation, std::optional<init::Initializer> initializer = std::nullopt,
+              Here at = Here::current());
+
+  Tensor operator()(const Tensor &x, Here at = Here::current()) const;
+
+  Linear in, out;
+
+private:
+  Activation activation;
+};
+
+/// Which keys a query sees; see `attention`.
+using Mask = std::variant<AttentionMask, KeyMask, PairMask>;
+
+/// Attention with `heads` heads. Queries [batch, time, dim], keys and values [batch, memory time, dim]; the last axis
+/// is cut into heads of dim / heads, each gives softmax(Q K^T / sqrt(dim / heads)) V over the keys that a query sees,
+/// and what they give stands side by side: [batch, time, dim].
+Tensor attend(const Tensor &queries, const Tensor &keys, const Tensor &values, int64_t heads,
+              const Mask &mask = AttentionMask::None, Here at = Here::current());
+
+/// Keys and values of the ids so far, for decoding one id at a time: room for `positions` of them.
+struct KeyValues {
+  /// [batch, positions, dim]
+  Tensor keys, values;
+
+  /// In a model's state, as `<name>.keys` and `<name>.values`.
+  static KeyValues load(const State &state, const std::string &name);
+  void store(State &state, const std::string &name) const;
+};
+/// No keys and values yet: zeros.
+KeyValues emptyKeyValues(int64_t batch, int64_t positions, int64_t dim, Here at = Here::current());
+/// With those of one more id [batch, 1, dim] at `position` [] i32.
+KeyValues append(const KeyValues &cache, const KeyValues &entry, const Tensor &position, Here at = Here::current());
+/// One query sees what stands up to `position`.
+Mask pastMask(int64_t positions, const Tensor &position, Here at = Here::current());
+
+/// Attention with its projections, without biases: queries x W_Q, keys m W_K, values m W_V, output y W_O.
+class MultiHeadAttention {
+public:
+  /// Parameters `<name>.W_Q`, `.W_K`, `.W_V`, `.W_O` [dim, dim]; `dim` is a multiple of `heads`.
+  MultiHeadAttention(Module &parent, std::string_view name, int64_t dim, int64_t heads,
+                     std::optional<init::Initializer> initializer = std::nullopt, Here at = Here::current());
+
+  /// From x [batch, time, dim] to what `memory` [batch, memory time, dim] says.
+  Tensor operator()(const Tensor &x, const Tensor &memory, const Mask &mask = AttentionMask::None,
+                    Here at = Here::current()) const;
+  /// The same in two parts, for a memory that stays or grows.
+  KeyValues project(const Tensor &memory, Here at = Here::current()) const;
+  Tensor operator()(const Tensor &x, const KeyValues &memory, const Mask &mask = AttentionMask::None,
+                    Here at = Here::current()) const;
+
+  Linear query, key, value, output;
+
+private:
+  int64_t heads;
+};
+
+/// Positions as waves, [positions, dim]: entry [p, 2k] is sin(p / 10000^(2k / dim)), [p, 2k + 1] the cosine of the
+/// same.
+Tensor sinusoids(int64_t positions, int64_t dim, Here at = Here::current());
 
 } // namespace moru::nn
 

@@ -46,8 +46,8 @@ struct SentenceCorpus {
 };
 
 /// The vocabulary of words is that of the training part, the one of characters that of the whole text. Byte pairs are
-/// cut behind a line, learned from the training part, and each part begins with a line break. `source` names the text in
-/// errors.
+/// cut behind a line, learned from the training part, and each part begins with a line break. `source` names the text
+/// in errors.
 llvm::Expected<StreamCorpus> makeStreamCorpus(llvm::StringRef text, llvm::StringRef source,
                                               const CorpusOptions &options = {});
 

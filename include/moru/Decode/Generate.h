@@ -36,6 +36,9 @@ struct GenerateOptions {
   SamplingOptions sampling = {};
   std::string prompt = {};
   int64_t maxTokens = 100;
+  /// Most ids that the model can read, from the start on; 0: any number. A longer prompt is an error, and the text ends
+  /// where they are full.
+  int64_t positions = 0;
   /// How many likely ids each token reports; 0: none.
   int64_t alternatives = 0;
 };

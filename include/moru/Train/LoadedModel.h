@@ -32,7 +32,9 @@ struct ModelDescription {
   static llvm::Expected<ModelDescription> fromCheckpoint(const llvm::json::Object &config, llvm::StringRef path);
   llvm::json::Object toConfig() const;
   /// Makes the module; fills the configuration's defaults in.
-  llvm::Expected<std::unique_ptr<LanguageModel>> make();
+  llvm::Expected<std::unique_ptr<Model>> make();
+  /// The same where only a language model will do.
+  llvm::Expected<std::unique_ptr<LanguageModel>> makeLanguageModel();
 };
 
 /// A compiled model.

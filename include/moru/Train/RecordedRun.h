@@ -5,6 +5,7 @@
 #define MORU_TRAIN_RECORDEDRUN_H
 
 #include "moru/Compiler/CompileOptions.h"
+#include "moru/Train/LoadedModel.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -22,8 +23,11 @@ struct RecordedRow {
   double error = 0, tolerance = 0;
   /// Which tensor or step is the worst.
   std::string where;
+  /// How far rounding of the parameters alone moves what is compared; measured only where `tolerance` is exceeded, 0
+  /// elsewhere.
+  double rounding = 0;
 
-  bool passed() const { return problem.empty() && error <= tolerance; }
+  bool passed() const { return problem.empty() && (error <= tolerance || error <= rounding); }
 };
 
 /// All comparisons of one case.
@@ -35,6 +39,11 @@ struct RecordedReport {
 
   bool passed() const;
 };
+
+/// Makes the model of a recorded configuration: what says only the sizes of batches or how values were drawn is taken
+/// out, and positions that it does not name are `time`.
+llvm::Expected<std::unique_ptr<Model>> makeRecordedModel(ModelDescription &description, int64_t time,
+                                                         RecordedReport &report);
 
 /// Repeats the case in a folder (`init`, `batch`, `expected`). What Moru cannot do is a failed row; an error is
 /// returned only where the folder itself cannot be read.

@@ -1,0 +1,126 @@
+//===- EncoderDecoder.cpp - the functions of an encoder and decoder -------===//
+// Built from what a model offers, as those of a language model are in Model.cpp.
+//===----------------------------------------------------------------------===//
+
+#include "moru/DSL/Model.h"
+
+namespace moru {
+
+namespace {
+
+/// A batch of pairs.
+struct Pairs {
+  Tensor source, lengths, inputs, targets;
+};
+
+/// Builds the functions of one model.
+class Builder {
+public:
+  Builder(const EncoderDecoder &model, const EncoderDecoderOptions &options, Here at)
+      : model(model), options(options), at(at) {}
+
+  void build(Function &function, std::string_view name) const;
+
+private:
+  Pairs declarePairs(Function &function, bool withTargets) const;
+  Tensor logitsOf(const Pairs &pairs) const {
+    return model.logits(pairs.inputs, model.encode(pairs.source, pairs.lengths));
+  }
+  Tensor lossOf(const Pairs &pairs) const { return model.loss(logitsOf(pairs), pairs.targets); }
+  State declareState(Function &function, const State &pattern, std::string_view prefix) const;
+  void replaceState(Function &function, const State &before, const State &after) const;
+
+  void buildEvaluation(Function &function) const;
+  void buildEncode(Function &function) const;
+  void buildDecode(Function &function) const;
+
+  const EncoderDecoder &model;
+  const EncoderDecoderOptions &options;
+  Here at;
+};
+
+} // namespace
+
+Pairs Builder::declarePairs(Function &function, bool withTargets) const {
+  Dims source{dim("batch", options.batch), dim("source", options.sourceTime)};
+  Dims target{dim("batch", options.batch), dim("time", options.time)};
+  Pairs pairs;
+  pairs.source = function.input("src", i32(source), at);
+  pairs.lengths = function.input("src_len", i32({source[0]}), at);
+  pairs.inputs = function.input("tgt_in", i32(target), at);
+  if (withTargets)
+    pairs.targets = function.input("tgt_out", i32(target), at);
+  return pairs;
+}
+
+State Builder::declareState(Function &function, const State &pattern, std::string_view prefix) const {
+  State state = pattern;
+  for (auto &[name, tensor] : state.entries())
+    tensor = function.state(std::string(prefix) + name, {tensor.type(), tensor.dims(), {}}, at);
+  return state;
+}
+
+void Builder::replaceState(Function &function, const State &before, const State &after) const {
+  for (const auto &[name, tensor] : before.entries())
+    function.update(tensor, after[name], at);
+}
+
+void Builder::buildEvaluation(Function &function) const {
+  Pairs pairs = declarePairs(function, /*withTargets=*/true);
+  // Not the training loss, which a model may smooth.
+  Tensor mean = crossEntropy(logitsOf(pairs), pairs.targets, {.ignoreIndex = kPaddingId});
+  Tensor count = sum(convert(pairs.targets != kPaddingId, ElementType::F32));
+  function.output("nll", mean * count, at);
+  function.output("count", count, at);
+}
+
+void Builder::buildEncode(Function &function) const {
+  Dim batch = dim("batch", options.decodeBatch);
+  Tensor source = function.input("src", i32({batch, dim("source", options.sourceTime)}), at);
+  State memory = model.encode(source, function.input("src_len", i32({batch}), at));
+  State state = model.start(memory, options.decodeTime);
+  replaceState(function, declareState(function, memory, kMemory), memory);
+  replaceState(function, declareState(function, state, kDecodeState), state);
+}
+
+void Builder::buildDecode(Function &function) const {
+  Dim batch = dim("batch", options.decodeBatch);
+  Tensor token = function.input("token", i32({batch}), at), parent = function.input("parent", i32({batch}), at);
+  // What is encoded here is only the pattern of the memory.
+  State pattern = model.encode(zeros({batch, dim("source", options.sourceTime)}, ElementType::I32),
+                               zeros({batch}, ElementType::I32));
+  State memory = declareState(function, pattern, kMemory);
+  State before = declareState(function, model.start(memory, options.decodeTime), kDecodeState);
+  State after = reordered(before, parent);
+  function.output("logits", model.step(token, after, memory), at);
+  replaceState(function, before, after);
+}
+
+void Builder::build(Function &function, std::string_view name) const {
+  if (name == "train_step")
+    buildTrainStep(function, model, options.optimizer, lossOf(declarePairs(function, true)), at);
+  else if (name == "loss")
+    function.output("loss", lossOf(declarePairs(function, true)), at);
+  else if (name == "logits")
+    function.output("logits", logitsOf(declarePairs(function, false)), at);
+  else if (name == "eval_step")
+    buildEvaluation(function);
+  else if (name == "encode")
+    buildEncode(function);
+  else if (name == "decode_step")
+    buildDecode(function);
+  else
+    function.fail("unknown function \"" + std::string(name) +
+                      "\"; known: train_step, loss, logits, eval_step, encode, decode_step",
+                  at);
+}
+
+Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options, Here at) {
+  Program program;
+  Builder builder(model, options, at);
+  for (const std::string &name : options.functions)
+    program.function(name, [&](Function &function) { builder.build(function, name); }, at);
+  return program;
+}
+
+} // namespace moru
