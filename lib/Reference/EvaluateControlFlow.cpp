@@ -86,10 +86,9 @@ static EvaluatorResult evaluateScan(const Evaluation &e) {
 // Cond, while, checkpoint
 //===----------------------------------------------------------------------===//
 
-/// Every entry could be anything.
-static void markUndecided(MutableArrayRef<Tensor> tensors) {
+static void markDecidedElsewhere(MutableArrayRef<Tensor> tensors) {
   for (Tensor &tensor : tensors)
-    tensor.bounds.assign(tensor.size(), undecided());
+    tensor.markDecidedElsewhere();
 }
 
 static EvaluatorResult evaluateCond(const Evaluation &e) {
@@ -97,7 +96,7 @@ static EvaluatorResult evaluateCond(const Evaluation &e) {
   Block *branch = cast<graph::CondOp>(e.op).getBranch(predicate.integers[0] != 0);
   EvaluatorResult results = evaluateNested(*branch, {}, e);
   if (succeeded(results) && predicate.bound(0) != 0)
-    markUndecided(*results);
+    markDecidedElsewhere(*results);
   return results;
 }
 
@@ -114,7 +113,7 @@ static EvaluatorResult evaluateWhile(const Evaluation &e) {
     isUndecided |= goesOn->front().bound(0) != 0;
     if (!goesOn->front().integers[0]) {
       if (isUndecided)
-        markUndecided(carries);
+        markDecidedElsewhere(carries);
       return carries;
     }
     EvaluatorResult next = evaluateNested(*loop.getBodyBlock(), carries, e, step);

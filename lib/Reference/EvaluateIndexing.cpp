@@ -17,13 +17,16 @@ using namespace moru::reference;
 // Tables
 //===----------------------------------------------------------------------===//
 
-/// Rows whose number is undecided are undecided.
-static void markUndecidedRows(Tensor &result, const Tensor &ids, int64_t rowSize) {
+/// Rows whose number is undecided could be any of the table.
+static void markUndecidedRows(Tensor &result, const Tensor &table, const Tensor &ids, int64_t rowSize) {
+  if (llvm::all_of(ids.bounds, [](double bound) { return bound == 0; }))
+    return;
+  double bound = undecidedAmong(&table);
   for (int64_t i = 0; i < ids.size(); ++i) {
     if (ids.bound(i) == 0)
       continue;
     result.addBounds();
-    std::fill_n(result.bounds.begin() + i * rowSize, rowSize, undecided());
+    std::fill_n(result.bounds.begin() + i * rowSize, rowSize, bound);
   }
 }
 
@@ -35,7 +38,7 @@ static EvaluatorResult evaluateGather(const Evaluation &e) {
     for (int64_t column = 0; column < rowSize; ++column)
       indices.push_back(id < 0 || id >= rows ? -1 : id * rowSize + column);
   Tensor result = pick(table, e.resultType(), indices);
-  markUndecidedRows(result, ids, rowSize);
+  markUndecidedRows(result, table, ids, rowSize);
   return single(std::move(result));
 }
 
@@ -62,12 +65,14 @@ static EvaluatorResult evaluateScatterAdd(const Evaluation &e) {
   }
   if (!e.withBounds())
     return single(std::move(result));
-  result.addBounds();
   Type element = result.type.getElementType();
+  if (anyUndecided) {
+    result.bounds.assign(result.size(), undecidedAmong(&updates));
+    return single(std::move(result));
+  }
+  result.addBounds();
   for (int64_t i = 0; i < result.size(); ++i)
-    result.bounds[i] = anyUndecided
-                           ? undecided()
-                           : e.boundOfSum(element, result.floats[i], inherited[i], magnitudes[i], counts[i / rowSize]);
+    result.bounds[i] = e.boundOfSum(element, result.floats[i], inherited[i], magnitudes[i], counts[i / rowSize]);
   return single(std::move(result));
 }
 
@@ -88,8 +93,6 @@ static bool isAnyUndecided(ArrayRef<const Tensor *> tensors) {
   return llvm::any_of(tensors, [](const Tensor *tensor) { return tensor->bound(0) != 0; });
 }
 
-static void markUndecided(Tensor &result) { result.bounds.assign(result.size(), undecided()); }
-
 static EvaluatorResult evaluateDynamicSlice(const Evaluation &e) {
   ArrayRef<int64_t> shape = e.operand(0).shape();
   SmallVector<int64_t> strides = rowMajorStrides(shape);
@@ -101,7 +104,7 @@ static EvaluatorResult evaluateDynamicSlice(const Evaluation &e) {
     return linear;
   });
   if (isAnyUndecided(ArrayRef(e.operands).drop_front()))
-    markUndecided(results->front());
+    results->front().bounds.assign(results->front().size(), undecidedAmong(&e.operand(0)));
   return results;
 }
 
@@ -124,7 +127,7 @@ static EvaluatorResult evaluateDynamicUpdateSlice(const Evaluation &e) {
       result.bounds[to] = update.bound(from);
   });
   if (isAnyUndecided(ArrayRef(e.operands).drop_front(2)))
-    markUndecided(result);
+    result.bounds.assign(result.size(), undecidedAmong({&e.operand(0), &update}));
   return single(std::move(result));
 }
 
@@ -196,7 +199,7 @@ static EvaluatorResult evaluateRandom(const Evaluation &e) {
       result.floats[i] = uniformFromBits(bits);
   }
   if (isAnyUndecided(e.operands))
-    markUndecided(result);
+    result.bounds.assign(result.size(), undecided());
   return single(std::move(result));
 }
 

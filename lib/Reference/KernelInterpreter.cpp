@@ -74,7 +74,7 @@ private:
   LogicalResult defineView(kernel::ViewOp view);
   LogicalResult defineSlot(kernel::SlotOp slot);
   FailureOr<Tensor> load(const Window &window, Operation *reader, const Twine &what);
-  void store(const Window &window, const Tensor &tensor);
+  void store(const Window &window, Tensor tensor);
   void markUndecided(const Window &window);
   Storage *newStorage() { return storages.emplace_back(std::make_unique<Storage>()).get(); }
 
@@ -169,7 +169,9 @@ FailureOr<Tensor> Interpreter::load(const Window &window, Operation *reader, con
          << " that was never written or has been overwritten";
 }
 
-void Interpreter::store(const Window &window, const Tensor &tensor) {
+void Interpreter::store(const Window &window, Tensor tensor) {
+  if (numUndecided)
+    tensor.markDecidedElsewhere();
   int64_t width = window.type.getElementBytes();
   bool isFloat = tensor.isFloat();
   forEachEntry(window.type, [&](int64_t linear, int64_t offset) {
@@ -178,7 +180,7 @@ void Interpreter::store(const Window &window, const Tensor &tensor) {
       cell.number = tensor.floats[linear];
     else
       cell.integer = tensor.integers[linear];
-    cell.bound = numUndecided ? undecided() : tensor.bound(linear);
+    cell.bound = tensor.bound(linear);
     window.storage->store(window.base + offset * width, width, isFloat, cell);
   });
 }
@@ -191,8 +193,9 @@ void Interpreter::markUndecided(const Window &window) {
     std::optional<Cell> cell = window.storage->load(byte, width);
     if (!cell)
       return;
-    cell->bound = undecided();
-    window.storage->store(byte, width, isa<FloatType>(window.type.getElementType()), *cell);
+    bool isFloat = isa<FloatType>(window.type.getElementType());
+    cell->bound = isFloat ? unknown() : undecided();
+    window.storage->store(byte, width, isFloat, *cell);
   });
 }
 

@@ -23,6 +23,16 @@ double reference::worse(double bound, double other) {
   return std::isnan(bound) || std::isnan(other) ? unknown() : std::max(bound, other);
 }
 
+double reference::undecidedAmong(ArrayRef<const Tensor *> tensors) {
+  bool areFinite = llvm::all_of(tensors, [](const Tensor *tensor) {
+    return llvm::all_of(tensor->floats, [](double entry) { return std::isfinite(entry); }) &&
+           llvm::none_of(tensor->bounds, [](double bound) { return std::isnan(bound); });
+  });
+  return areFinite ? undecided() : unknown();
+}
+
+void Tensor::markDecidedElsewhere() { bounds.assign(size(), isFloat() ? unknown() : undecided()); }
+
 Tensor::Tensor(RankedTensorType type) : type(type) {
   if (isFloat())
     floats.resize(type.getNumElements(), 0);

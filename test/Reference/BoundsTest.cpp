@@ -143,7 +143,8 @@ TEST_F(BoundsTest, BeyondFloatIsUnknown) {
 }
 
 /// A decision between nearly equal numbers makes what it chooses undecided; a clear one does not.
-TEST_F(BoundsTest, WhatHangsOnANearTieIsUndecided) {
+/// The other branch, or another step, may make what is no number.
+TEST_F(BoundsTest, WhatADecisionOnANearTieMakesIsUnknown) {
   auto f = function("%x: tensor<f32>, %y: tensor<f32>", "tensor<f32>, tensor<f32>", R"(
     %0 = graph.mul %x, %x : tensor<f32>
     %p = graph.compare lt %0, %y : tensor<f32> -> tensor<i1>
@@ -161,9 +162,36 @@ TEST_F(BoundsTest, WhatHangsOnANearTieIsUndecided) {
     }
     return %1, %2 : tensor<f32>, tensor<f32>)");
   for (const Tensor &result : run(f, {{3}, {9}}, Bounds::Declared))
-    EXPECT_EQ(result.bound(0), undecided());
+    EXPECT_TRUE(std::isnan(result.bound(0)));
   for (const Tensor &result : run(f, {{3}, {10}}, Bounds::Declared))
     EXPECT_LT(result.bound(0), 1e-4);
+}
+
+/// A row that is one of several finite ones could be any finite number.
+TEST_F(BoundsTest, ARowChosenByANearTieIsAsFiniteAsItsTable) {
+  auto f = function("%x: tensor<2xf32>, %table: tensor<2x1xf32>", "tensor<1x1xf32>", R"(
+    %0 = graph.mul %x, %x : tensor<2xf32>
+    %1 = graph.argmax %0 over 0 : tensor<2xf32> -> tensor<i32>
+    %2 = graph.reshape %1 : tensor<i32> -> tensor<1xi32>
+    %3 = graph.gather %table[%2] : tensor<2x1xf32>, tensor<1xi32> -> tensor<1x1xf32>
+    return %3 : tensor<1x1xf32>)");
+  EXPECT_EQ(run(f, {{3, 3}, {1, 2}}, Bounds::Declared)[0].bound(0), undecided());
+  EXPECT_TRUE(std::isnan(run(f, {{3, 3}, {1, INFINITY}}, Bounds::Declared)[0].bound(0)));
+  EXPECT_EQ(run(f, {{3, 4}, {1, INFINITY}}, Bounds::Declared)[0].bound(0), 0);
+}
+
+/// However far off its logarithm is, a share lies between 0 and 1.
+TEST_F(BoundsTest, SharesAreBoundedByOne) {
+  auto f = function("%x: tensor<3xf32>", "tensor<3xf32>", R"(
+    %0 = graph.mul %x, %x : tensor<3xf32>
+    %1 = graph.softmax %0 along 0 : tensor<3xf32>
+    return %1 : tensor<3xf32>)");
+  Tensor result = run(f, {{1e15, 1e15, 1}}, Bounds::Declared)[0];
+  for (int64_t i : {0, 1}) {
+    EXPECT_GE(result.bound(i), 0.5);
+    EXPECT_LT(result.bound(i), 0.5 + 1e-6);
+  }
+  EXPECT_LT(result.bound(2), 1e-40);
 }
 
 /// What is unknown stays so: a mask hides a number, not an infinity.

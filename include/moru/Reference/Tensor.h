@@ -51,6 +51,9 @@ struct Tensor {
   double bound(int64_t index) const { return bounds.empty() ? 0 : bounds[index]; }
   /// Makes room for bounds, zero at first.
   void addBounds() { bounds.resize(size(), 0); }
+  /// Gives every entry the bound of one that a decision has made which may turn out otherwise: the numbers that would
+  /// then stand here are not known, and need not be finite.
+  void markDecidedElsewhere();
 };
 
 /// A tensor of floating point or integers from a list in row-major order.
@@ -85,6 +88,9 @@ void forEachIndex(llvm::ArrayRef<int64_t> shape, llvm::function_ref<void(int64_t
 
 /// `[2, 0, 1]`: the multi-index of a linear one.
 std::string indexToString(llvm::ArrayRef<int64_t> shape, int64_t index);
+
+/// The bound of an entry that is one of those of `tensors`, or a sum of them, but it is undecided which.
+double undecidedAmong(llvm::ArrayRef<const Tensor *> tensors);
 
 } // namespace moru::reference
 
