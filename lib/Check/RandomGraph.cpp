@@ -30,8 +30,12 @@ RankedTensorType GraphMaker::tensor(ArrayRef<int64_t> shape, Type element) {
 
 Sizes GraphMaker::drawShape(int64_t maxRank) {
   Sizes shape(draws.below(maxRank + 1));
-  for (int64_t &size : shape)
+  int64_t count = 1;
+  for (int64_t &size : shape) {
     size = draws.oneIn(8) ? 1 : drawSize();
+    size = count * size > options.maxEntries ? 1 : size;
+    count *= size;
+  }
   return shape;
 }
 

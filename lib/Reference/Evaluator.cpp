@@ -19,8 +19,11 @@ using namespace moru::reference;
 // Errors of rounding
 //===----------------------------------------------------------------------===//
 
+/// Asked of every entry: by type, since the interface of floating-point types is looked up in a table.
+static bool isNarrowFloat(Type element) { return element.isF32() || element.isBF16(); }
+
 double Evaluation::roundoff(Type element) const {
-  if (!isa<FloatType>(element))
+  if (!isNarrowFloat(element) && !element.isF64())
     return 0;
   if (options.bounds == Bounds::Double)
     return kRoundoffF64;
@@ -31,7 +34,7 @@ double Evaluation::roundoff(Type element) const {
 }
 
 double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
-  bool isNarrow = options.bounds == Bounds::Declared && isa<FloatType>(element) && !element.isF64();
+  bool isNarrow = options.bounds == Bounds::Declared && isNarrowFloat(element);
   if (std::isinf(inherited) && std::isfinite(value))
     return undecided();
   if (!std::isfinite(value))
@@ -47,8 +50,8 @@ double Evaluation::bound(Type element, double value, double inherited, double ro
 }
 
 double Evaluation::boundOfSum(Type element, double value, double inherited, double magnitude, double terms) const {
-  bool isNarrow = options.bounds == Bounds::Declared && isa<FloatType>(element) && !element.isF64();
-  if (isa<FloatType>(element) && !(magnitude <= (isNarrow ? kLargestF32 : kLargestF64)))
+  bool isNarrow = options.bounds == Bounds::Declared && isNarrowFloat(element);
+  if ((isNarrowFloat(element) || element.isF64()) && !(magnitude <= (isNarrow ? kLargestF32 : kLargestF64)))
     return unknown();
   // Infinite and NaN stay what they are, whatever rounds beside them.
   double rounding = std::isfinite(value) ? std::max(terms - 1, 0.0) * roundoff(element) * magnitude : 0;
