@@ -10,13 +10,6 @@
 using namespace mlir;
 using namespace moru::graph;
 
-RankedTensorType moru::graph::getStackedType(Type slice, int64_t axis, int64_t length) {
-  auto type = cast<RankedTensorType>(slice);
-  SmallVector<int64_t> shape(type.getShape());
-  shape.insert(shape.begin() + axis, length);
-  return RankedTensorType::get(shape, type.getElementType());
-}
-
 SmallVector<int64_t> moru::graph::shiftAxes(ArrayRef<int64_t> axes, int64_t axis) {
   return llvm::map_to_vector(axes, [&](int64_t other) { return other + (other >= axis); });
 }
@@ -59,13 +52,13 @@ Value cloneOverSteps(OpBuilder &builder, Operation *op, int64_t axis, int64_t le
   for (Value operand : op->getOperands()) {
     Result stacked = lookup(operand);
     if (!stacked) {
-      RankedTensorType type = getStackedType(operand.getType(), axis, length);
-      stacked = Stacked{broadcastAlongRemoved(builder, op->getLoc(), operand, type.getShape(), axis), axis};
+      RankedTensorType type = insertAxis(typeOf(operand), axis, length);
+      stacked = Stacked{broadcastAlongRemoved(builder, op->getLoc(), operand, type, axis), axis};
     }
     mapping.map(operand, stacked->value);
   }
   Operation *copy = builder.clone(*op, mapping);
-  copy->getResult(0).setType(getStackedType(op->getResult(0).getType(), axis, length));
+  copy->getResult(0).setType(insertAxis(typeOf(op->getResult(0)), axis, length));
   return copy->getResult(0);
 }
 
@@ -97,8 +90,8 @@ Result batchBroadcast(OpBuilder *builder, BroadcastOp op, int64_t length, Lookup
   if (!builder)
     return Stacked{Value(), axis};
   SmallVector<int64_t> shifted = withEntry(shiftAxes(axes, axis), x.axis, axis);
-  return Stacked{
-      BroadcastOp::create(*builder, op.getLoc(), getStackedType(op.getType(), axis, length), x.value, shifted), axis};
+  return Stacked{BroadcastOp::create(*builder, op.getLoc(), insertAxis(typeOf(op), axis, length), x.value, shifted),
+                 axis};
 }
 
 /// The steps stay behind the leading axes, if these come through unchanged in number of entries.
@@ -118,7 +111,7 @@ Result batchReshape(OpBuilder *builder, ReshapeOp op, int64_t length, Lookup loo
     return std::nullopt;
   Value value;
   if (builder)
-    value = ReshapeOp::create(*builder, op.getLoc(), getStackedType(to, axis, length), x.value);
+    value = ReshapeOp::create(*builder, op.getLoc(), insertAxis(to, axis, length), x.value);
   return Stacked{value, axis};
 }
 

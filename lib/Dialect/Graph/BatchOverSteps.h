@@ -22,9 +22,6 @@ std::optional<Stacked> batchOverSteps(mlir::OpBuilder *builder, mlir::Operation 
 /// `stacked` with its steps along `axis`: transposed where they lie along another.
 mlir::Value moveSteps(mlir::OpBuilder &builder, mlir::Location loc, Stacked stacked, int64_t axis);
 
-/// The type of `length` slices of type `slice` along `axis`.
-mlir::RankedTensorType getStackedType(mlir::Type slice, int64_t axis, int64_t length);
-
 /// `axes` of a slice as axes of the stack along `axis`.
 llvm::SmallVector<int64_t> shiftAxes(llvm::ArrayRef<int64_t> axes, int64_t axis);
 

@@ -13,6 +13,11 @@ namespace moru::graph {
 
 inline mlir::RankedTensorType typeOf(mlir::Value value) { return llvm::cast<mlir::RankedTensorType>(value.getType()); }
 
+/// The memory of a tensor of that type, all axes at their maxima: its entries in whole bytes.
+inline int64_t getSizeInBytes(mlir::RankedTensorType type) {
+  return getCapacityType(type).getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+}
+
 /// Builds operations at `builder`'s insertion point, all at `loc`. Values of one call have one type unless said
 /// otherwise.
 struct Formula {

@@ -262,8 +262,8 @@ void ScanHoister::dissolve() {
       results.push_back(moveSteps(rewriter, scan->getLoc(), *stacked, axis));
       continue;
     }
-    RankedTensorType type = getStackedType(output.getType(), axis, scan.length());
-    results.push_back(broadcastAlongRemoved(rewriter, scan->getLoc(), output, type.getShape(), axis));
+    RankedTensorType type = insertAxis(typeOf(output), axis, scan.length());
+    results.push_back(broadcastAlongRemoved(rewriter, scan->getLoc(), output, type, axis));
   }
   remarkHoisted(scan->getLoc(), "no loop is needed: one operation each for all", scan.length());
   rewriter.replaceOp(scan.op, results);

@@ -127,7 +127,7 @@ void SumHoister::cutIntoChunks(int64_t steps) {
   }
   SmallVector<Type> ofChunk;
   for (auto [output, axis] : llvm::zip(scan->getYield().getOutputs(), scan->getOutputAxes()))
-    ofChunk.push_back(getStackedType(output.getType(), axis, steps));
+    ofChunk.push_back(insertAxis(typeOf(output), axis, steps));
   auto outer = ScanOp::create(rewriter, loc, scan->getInits(), inputs, chunks, scan->getInputAxes(),
                               scan->getOutputAxes(), scan->getReverse(), ofChunk);
   rewriter.setInsertionPointToEnd(outer.getBodyBlock());
@@ -159,7 +159,7 @@ bool SumHoister::fitBudget() {
       sums.collectStacks(term.value, stacks);
   int64_t bytes = 0;
   for (Value value : stacks)
-    bytes += typeOf(value).getNumElements() * ((typeOf(value).getElementTypeBitWidth() + 7) / 8);
+    bytes += getSizeInBytes(typeOf(value));
   int64_t length = scan.length();
   if (bytes * length <= budget)
     return false;

@@ -5,8 +5,7 @@
 #include "moru/Dialect/Graph/ResidualTable.h"
 
 #include "Formula.h"
-#include "moru/Dialect/Graph/Dims.h"
-#include "moru/Support/Format.h"
+#include "moru/Dialect/Graph/ProgramTable.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/raw_ostream.h"
@@ -26,11 +25,6 @@ struct Residual {
 };
 } // namespace
 
-static int64_t bytesOf(RankedTensorType bounded) {
-  RankedTensorType type = getCapacityType(bounded);
-  return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
-}
-
 /// The author's word for `value`, or the operation that makes it, and its type: `tanh f32 10x2x3`.
 static std::string describe(const Residual &residual) {
   std::string text;
@@ -44,20 +38,6 @@ static std::string describe(const Residual &residual) {
     stream << "carry ";
   stream << residual.type.getElementType() << " ";
   llvm::interleave(residual.type.getShape(), stream, "x");
-  return text;
-}
-
-/// The innermost author's line: `LstmLm.cpp:14`.
-static std::string describeLine(Value value) {
-  std::string text;
-  Location loc = value.getLoc();
-  loc->walk([&](Location inner) {
-    auto file = dyn_cast<FileLineColLoc>(inner);
-    if (!file)
-      return WalkResult::advance();
-    text = (file.getFilename().getValue() + ":" + Twine(file.getLine())).str();
-    return WalkResult::interrupt();
-  });
   return text;
 }
 
@@ -88,19 +68,12 @@ std::string moru::graph::printResidualTables(ModuleOp module) {
     Table table({"bytes", "what", "for the reverse of", "line"});
     int64_t total = 0;
     for (const Residual &residual : residuals) {
-      total += bytesOf(residual.type);
-      table.add({formatCount(bytesOf(residual.type)), describe(residual), residual.keeper.str(),
-                 describeLine(residual.source)});
+      total += getSizeInBytes(residual.type);
+      table.add({formatCount(getSizeInBytes(residual.type)), describe(residual), residual.keeper.str(),
+                 describeLine(residual.source.getLoc())});
     }
     stream << "// @" << function.getName() << ": " << formatBytes(uint64_t(total)) << " kept for the reverse\n";
-    std::string rows;
-    llvm::raw_string_ostream lines(rows);
-    table.print(lines);
-    for (StringRef rest = rows; !rest.empty();) {
-      auto [line, more] = rest.split('\n');
-      stream << "//   " << line << "\n";
-      rest = more;
-    }
+    printAsComments(table, stream);
   }
   return text;
 }

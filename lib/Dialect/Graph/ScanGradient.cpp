@@ -39,7 +39,7 @@ private:
   SmallVector<Value> findTargets();
   SmallVector<unsigned> findCarries(const Cotangents &inner);
   Value addInput(Value value, int64_t axis, Type sliceType, std::optional<unsigned> output = std::nullopt);
-  bool isInBody(Value value) { return scan.getBody().isAncestor(value.getParentRegion()); }
+  bool isInBody(Value value) { return moru::graph::isInBody(scan, value); }
   bool isInReverse(Operation *op) { return body->getParent()->isAncestor(op->getParentRegion()); }
   bool isAtHand(Value value);
   Value resolve(Value value);
@@ -187,8 +187,7 @@ void ScanReverser::countResidual(Value value, llvm::SmallDenseSet<Value> &counte
       llvm::is_contained(scan.getYield().getOutputs(), value))
     return;
   if (!isRecomputed(value)) {
-    RankedTensorType type = getCapacityType(typeOf(value));
-    bytes += type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+    bytes += getSizeInBytes(typeOf(value));
     return;
   }
   for (Value read : getReadValues(value.getDefiningOp()))

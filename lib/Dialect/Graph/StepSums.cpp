@@ -101,8 +101,8 @@ Value StepSums::sumScatter(ScatterAddOp op) {
     return ScatterAddOp::create(rewriter, op.getLoc(), op.getType(), sumOrStack(updates), ids);
   if (scan.isInvariant(updates)) {
     Stacked stackedIds = scan.stack(ids);
-    RankedTensorType type = getStackedType(updates.getType(), stackedIds.axis, scan.length());
-    Value rows = broadcastAlongRemoved(rewriter, op.getLoc(), updates, type.getShape(), stackedIds.axis);
+    RankedTensorType type = insertAxis(typeOf(updates), stackedIds.axis, scan.length());
+    Value rows = broadcastAlongRemoved(rewriter, op.getLoc(), updates, type, stackedIds.axis);
     return ScatterAddOp::create(rewriter, op.getLoc(), op.getType(), rows, stackedIds.value);
   }
   auto [stackedIds, stackedUpdates] = scan.stack(ids, updates);
@@ -181,8 +181,8 @@ Value StepSums::scaleInside(Value scalar, Value value) {
   rewriter.setInsertionPoint(scan->getYield());
   Value operand = op->getOperand(place), scaled;
   if (isa<ContractOp, ReduceSumOp, ScatterAddOp>(op))
-    scaled = MulOp::create(rewriter, op->getLoc(),
-                           broadcastTo(rewriter, op->getLoc(), scalar, typeOf(operand).getShape()), operand);
+    scaled =
+        MulOp::create(rewriter, op->getLoc(), broadcastTo(rewriter, op->getLoc(), scalar, typeOf(operand)), operand);
   else
     scaled = scaleInside(scalar, operand);
   Operation *copy = rewriter.clone(*op);

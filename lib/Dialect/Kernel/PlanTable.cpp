@@ -6,8 +6,8 @@
 
 #include "Lifetimes.h"
 #include "moru/Dialect/Graph/Graph.h"
+#include "moru/Dialect/Graph/ProgramTable.h"
 #include "moru/Dialect/Kernel/Kernel.h"
-#include "moru/Support/Format.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -51,19 +51,6 @@ private:
 };
 
 } // namespace
-
-/// The innermost author's line of an operation: `LstmLm.cpp:14`.
-static std::string describeLocation(Location location) {
-  std::string text;
-  location->walk([&](Location inner) {
-    auto file = dyn_cast<FileLineColLoc>(inner);
-    if (!file)
-      return WalkResult::advance();
-    text = (file.getFilename().getValue() + ":" + Twine(file.getLine())).str();
-    return WalkResult::interrupt();
-  });
-  return text;
-}
 
 /// The name of what lies in a buffer, if the author gave it one, and its shape: `logits f32 32x10x10000`.
 static std::string describeContents(AllocOp op) {
@@ -134,16 +121,9 @@ void PlanTable::printRows(llvm::raw_ostream &stream) {
   });
   for (Row &row : rows) {
     table.add({formatCount(row.offset), formatCount(row.size), labelAt(row.lifetime.from), labelAt(row.lifetime.to),
-               describeContents(row.op), describeLocation(row.op.getLoc())});
+               describeContents(row.op), graph::describeLine(row.op.getLoc())});
   }
-  std::string text;
-  llvm::raw_string_ostream lines(text);
-  table.print(lines);
-  for (StringRef rest = text; !rest.empty();) {
-    auto [line, more] = rest.split('\n');
-    stream << "//   " << line << "\n";
-    rest = more;
-  }
+  graph::printAsComments(table, stream);
 }
 
 void PlanTable::printArguments(llvm::raw_ostream &stream) {
