@@ -23,6 +23,51 @@ static FailureOr<YieldOp> findYield(Operation *op, Block &block, StringRef what)
 }
 
 //===----------------------------------------------------------------------===//
+// Carried values
+//===----------------------------------------------------------------------===//
+
+/// ` carry(%h = %h0, %c = %c0)`; nothing where nothing is carried.
+static void printCarries(OpAsmPrinter &printer, ValueRange arguments, ValueRange inits) {
+  if (inits.empty())
+    return;
+  printer << " carry(";
+  llvm::interleaveComma(llvm::zip(arguments, inits), printer, [&](auto pair) {
+    printer.printRegionArgument(cast<BlockArgument>(std::get<0>(pair)), {}, /*omitType=*/true);
+    printer << " = " << std::get<1>(pair);
+  });
+  printer << ')';
+}
+
+namespace {
+/// The arguments of a region, and the operands that they start with or are slices of.
+struct Bindings {
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+
+  /// `%h = %h0`
+  ParseResult parseOne(OpAsmParser &parser) {
+    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
+                   parser.parseOperand(operands.emplace_back()));
+  }
+  ParseResult parseCarries(OpAsmParser &parser) {
+    if (failed(parser.parseOptionalKeyword("carry")))
+      return success();
+    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] { return parseOne(parser); });
+  }
+  /// Attributes, and the types of operands and results, which `state` gets.
+  ParseResult parseTypes(OpAsmParser &parser, OperationState &state, FunctionType &type) {
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseOptionalAttrDictWithKeyword(state.attributes) || parser.parseColonType(type))
+      return failure();
+    if (type.getNumInputs() != operands.size())
+      return parser.emitError(loc) << "expected " << operands.size() << " operand types, got " << type.getNumInputs();
+    state.addTypes(type.getResults());
+    return parser.resolveOperands(operands, type.getInputs(), loc, state.operands);
+  }
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
 // Scan
 //===----------------------------------------------------------------------===//
 
@@ -111,14 +156,7 @@ void ScanOp::print(OpAsmPrinter &printer) {
     printer << " max ";
   }
   printer << getLength();
-  if (!getInits().empty()) {
-    printer << " carry(";
-    llvm::interleaveComma(llvm::zip(getCarryArgs(), getInits()), printer, [&](auto pair) {
-      printer.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
-      printer << " = " << std::get<1>(pair);
-    });
-    printer << ')';
-  }
+  printCarries(printer, getCarryArgs(), getInits());
   if (!getInputs().empty()) {
     printer << " over(";
     llvm::interleaveComma(llvm::zip(getInputArgs(), getInputs(), getInputAxes()), printer, [&](auto triple) {
@@ -141,7 +179,6 @@ void ScanOp::print(OpAsmPrinter &printer) {
 }
 
 ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
-  using Argument = OpAsmParser::Argument;
   Builder &builder = parser.getBuilder();
   Properties &properties = state.getOrAddProperties<Properties>();
   if (succeeded(parser.parseOptionalKeyword("reverse")))
@@ -157,41 +194,31 @@ ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
     return failure();
   properties.length = builder.getI64IntegerAttr(length);
 
-  SmallVector<Argument> arguments;
-  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  Bindings bindings;
   SmallVector<int64_t> inputAxes, outputAxes;
-  auto parseBinding = [&]() -> ParseResult {
-    return failure(parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
-                   parser.parseOperand(operands.emplace_back()));
-  };
   auto parseAxis = [&](SmallVectorImpl<int64_t> &axes) -> ParseResult {
     return failure(parser.parseKeyword("axis") || parser.parseInteger(axes.emplace_back()));
   };
-  if (succeeded(parser.parseOptionalKeyword("carry")) &&
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseBinding))
+  auto parseInput = [&]() -> ParseResult { return failure(bindings.parseOne(parser) || parseAxis(inputAxes)); };
+  if (bindings.parseCarries(parser))
     return failure();
-  size_t numInits = operands.size();
+  size_t numInits = bindings.operands.size();
   if (succeeded(parser.parseOptionalKeyword("over")) &&
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
-                                     [&]() -> ParseResult { return failure(parseBinding() || parseAxis(inputAxes)); }))
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseInput))
     return failure();
   if (succeeded(parser.parseOptionalKeyword("out")) &&
       parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] { return parseAxis(outputAxes); }))
     return failure();
   properties.inputAxes = builder.getDenseI64ArrayAttr(inputAxes);
   properties.outputAxes = builder.getDenseI64ArrayAttr(outputAxes);
-  properties.operandSegmentSizes = {static_cast<int32_t>(numInits), static_cast<int32_t>(operands.size() - numInits)};
+  properties.operandSegmentSizes = {static_cast<int32_t>(numInits),
+                                    static_cast<int32_t>(bindings.operands.size() - numInits)};
 
   FunctionType type;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) || parser.parseColonType(type))
+  if (bindings.parseTypes(parser, state, type))
     return failure();
-  if (type.getNumInputs() != operands.size())
-    return parser.emitError(loc) << "expected " << operands.size() << " operand types, got " << type.getNumInputs();
-  if (parser.resolveOperands(operands, type.getInputs(), loc, state.operands))
-    return failure();
-  state.addTypes(type.getResults());
-  for (auto [index, argument] : llvm::enumerate(arguments)) {
+  for (auto [index, argument] : llvm::enumerate(bindings.arguments)) {
     auto operandType = dyn_cast<RankedTensorType>(type.getInput(index));
     if (!operandType)
       return parser.emitError(loc) << "expected operand types to be tensors, got " << type.getInput(index);
@@ -203,7 +230,7 @@ ParseResult ScanOp::parse(OpAsmParser &parser, OperationState &state) {
       return parser.emitError(loc) << "expected an axis within " << operandType << ", got " << axis;
     argument.type = dropAxis(operandType, axis);
   }
-  return parser.parseRegion(*state.addRegion(), arguments);
+  return parser.parseRegion(*state.addRegion(), bindings.arguments);
 }
 
 //===----------------------------------------------------------------------===//
@@ -305,14 +332,7 @@ LogicalResult WhileOp::verify() {
 
 /// `graph.while carry(%i = %i0) : (types) -> types { condition } do(%j) { body }`
 void WhileOp::print(OpAsmPrinter &printer) {
-  if (!getInits().empty()) {
-    printer << " carry(";
-    llvm::interleaveComma(llvm::zip(getConditionArgs(), getInits()), printer, [&](auto pair) {
-      printer.printRegionArgument(std::get<0>(pair), {}, /*omitType=*/true);
-      printer << " = " << std::get<1>(pair);
-    });
-    printer << ')';
-  }
+  printCarries(printer, getConditionArgs(), getInits());
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
   printer << " : ";
   printer.printFunctionalType(*this);
@@ -331,33 +351,21 @@ void WhileOp::print(OpAsmPrinter &printer) {
 }
 
 ParseResult WhileOp::parse(OpAsmParser &parser, OperationState &state) {
-  SmallVector<OpAsmParser::Argument> conditionArgs, bodyArgs;
-  SmallVector<OpAsmParser::UnresolvedOperand> operands;
-  auto parseBinding = [&]() -> ParseResult {
-    return failure(parser.parseArgument(conditionArgs.emplace_back()) || parser.parseEqual() ||
-                   parser.parseOperand(operands.emplace_back()));
-  };
-  if (succeeded(parser.parseOptionalKeyword("carry")) &&
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseBinding))
-    return failure();
+  Bindings bindings;
   FunctionType type;
-  SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseOptionalAttrDictWithKeyword(state.attributes) || parser.parseColonType(type))
+  if (bindings.parseCarries(parser) || bindings.parseTypes(parser, state, type))
     return failure();
-  if (type.getNumInputs() != operands.size())
-    return parser.emitError(loc) << "expected " << operands.size() << " operand types, got " << type.getNumInputs();
-  if (parser.resolveOperands(operands, type.getInputs(), loc, state.operands))
-    return failure();
-  state.addTypes(type.getResults());
-  for (auto [argument, inputType] : llvm::zip(conditionArgs, type.getInputs()))
+  for (auto [argument, inputType] : llvm::zip(bindings.arguments, type.getInputs()))
     argument.type = inputType;
-  if (parser.parseRegion(*state.addRegion(), conditionArgs) || parser.parseKeyword("do"))
+  if (parser.parseRegion(*state.addRegion(), bindings.arguments) || parser.parseKeyword("do"))
     return failure();
-  loc = parser.getCurrentLocation();
+  SMLoc loc = parser.getCurrentLocation();
+  SmallVector<OpAsmParser::Argument> bodyArgs;
   if (parser.parseArgumentList(bodyArgs, AsmParser::Delimiter::OptionalParen))
     return failure();
-  if (bodyArgs.size() != operands.size())
-    return parser.emitError(loc) << "expected " << operands.size() << " names for the body, got " << bodyArgs.size();
+  if (bodyArgs.size() != type.getNumInputs())
+    return parser.emitError(loc) << "expected " << type.getNumInputs() << " names for the body, got "
+                                 << bodyArgs.size();
   for (auto [argument, inputType] : llvm::zip(bodyArgs, type.getInputs()))
     argument.type = inputType;
   return parser.parseRegion(*state.addRegion(), bodyArgs);
