@@ -51,22 +51,23 @@ struct CleanCond : OpRewritePattern<CondOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(CondOp op, PatternRewriter &rewriter) const override {
     YieldOp yields[2] = {op.getYield(false), op.getYield(true)};
-    SmallVector<Value> replacements(op.getNumResults());
-    std::map<std::pair<void *, void *>, unsigned> first;
+    // What takes the place of each result that is read: a value from outside, or one of the results that are kept.
+    SmallVector<Value> outside(op.getNumResults());
+    SmallVector<std::optional<unsigned>> places(op.getNumResults());
+    std::map<std::pair<void *, void *>, unsigned> known;
     SmallVector<unsigned> kept;
     for (unsigned index = 0; index != op.getNumResults(); ++index) {
       if (op.getResult(index).use_empty())
         continue;
       Value left = yields[0].getOutputs()[index], right = yields[1].getOutputs()[index];
       if (left == right) {
-        replacements[index] = left;
+        outside[index] = left;
         continue;
       }
-      auto [place, isNew] = first.try_emplace({left.getAsOpaquePointer(), right.getAsOpaquePointer()}, index);
+      auto [place, isNew] = known.try_emplace({left.getAsOpaquePointer(), right.getAsOpaquePointer()}, kept.size());
       if (isNew)
         kept.push_back(index);
-      else
-        replacements[index] = op.getResult(place->second);
+      places[index] = place->second;
     }
     if (kept.size() == op.getNumResults())
       return rewriter.notifyMatchFailure(op, "every result is read and differs from the others");
@@ -80,16 +81,11 @@ struct CleanCond : OpRewritePattern<CondOp> {
       rewriter.eraseBlock(&to.front());
       rewriter.inlineRegionBefore(from, to, to.end());
     }
-    for (auto [index, old] : llvm::enumerate(kept))
-      rewriter.replaceAllUsesWith(op.getResult(old), result.getResult(index));
-    for (auto [index, replacement] : llvm::enumerate(replacements))
-      if (replacement) {
-        auto known = llvm::find(op.getResults(), replacement);
-        Value value = known == op.getResults().end()
-                          ? replacement
-                          : Value(result.getResult(llvm::find(kept, (*known).getResultNumber()) - kept.begin()));
-        rewriter.replaceAllUsesWith(op.getResult(index), value);
-      }
+    for (auto [old, value, place] : llvm::zip(op.getResults(), outside, places))
+      if (place)
+        rewriter.replaceAllUsesWith(old, result.getResult(*place));
+      else if (value)
+        rewriter.replaceAllUsesWith(old, value);
     rewriter.eraseOp(op);
     return success();
   }
