@@ -101,7 +101,6 @@ OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
-/// Between floating-point types only: what integers saturate to is the business of the generated code.
 /// From floating point to wider floating point: nothing is lost.
 static bool isWidening(ConvertOp op) {
   auto from = dyn_cast<FloatType>(getElementTypeOrSelf(op.getOperand()));
@@ -109,6 +108,7 @@ static bool isWidening(ConvertOp op) {
   return from && to && from.getWidth() < to.getWidth();
 }
 
+/// Of constants between floating-point types only: what integers saturate to is the business of the generated code.
 OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
   if (getOperand().getType() == getResult().getType())
     return getOperand();

@@ -247,8 +247,8 @@ void Padder::decomposeComposites() {
 // Loops
 //===----------------------------------------------------------------------===//
 
-/// `value` in the steps inside the length, zeros in the others.
-static Value zeroOutside(OpBuilder &builder, Value inside, Value value, double outside = 0) {
+/// `value` in the steps inside the length, `outside` in the others.
+static Value replaceOutside(OpBuilder &builder, Value inside, Value value, double outside = 0) {
   Location loc = value.getLoc();
   RankedTensorType type = typeOf(value);
   Value condition = broadcastTo(builder, loc, inside, type);
@@ -260,19 +260,19 @@ static Value zeroOutside(OpBuilder &builder, Value inside, Value value, double o
 Value Padder::maskTerm(OpBuilder &builder, Value inside, Value term) {
   Operation *op = term.getDefiningOp();
   if (!op || !term.hasOneUse() || op->getBlock() != inside.getParentBlock())
-    return zeroOutside(builder, inside, term);
+    return replaceOutside(builder, inside, term);
   builder.setInsertionPoint(op);
   if (isa<ContractOp>(op)) {
     for (OpOperand &operand : op->getOpOperands())
-      operand.set(zeroOutside(builder, inside, operand.get()));
+      operand.set(replaceOutside(builder, inside, operand.get()));
     return term;
   }
   if (isa<ReduceSumOp>(op)) {
-    op->setOperand(0, zeroOutside(builder, inside, op->getOperand(0)));
+    op->setOperand(0, replaceOutside(builder, inside, op->getOperand(0)));
     return term;
   }
   if (auto scatter = dyn_cast<ScatterAddOp>(op)) {
-    scatter.getIdsMutable().assign(zeroOutside(builder, inside, scatter.getIds(), -1));
+    scatter.getIdsMutable().assign(replaceOutside(builder, inside, scatter.getIds(), -1));
     return term;
   }
   if (isa<ReshapeOp, TransposeOp, ConvertOp, NegOp>(op) && isa<FloatType>(typeOf(op->getOperand(0)).getElementType())) {
@@ -280,7 +280,7 @@ Value Padder::maskTerm(OpBuilder &builder, Value inside, Value term) {
     return term;
   }
   builder.setInsertionPointAfter(op);
-  return zeroOutside(builder, inside, term);
+  return replaceOutside(builder, inside, term);
 }
 
 /// What is carried on: `next` inside the length, what was carried before behind it.
