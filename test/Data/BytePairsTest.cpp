@@ -275,7 +275,7 @@ TEST_F(BytePairFiles, AreNeverHalfRead) {
 TEST(BytePairData, EqualGpt2) {
   std::string path = sharedData("tokenizer/gpt2");
   if (path.empty())
-    GTEST_SKIP() << "no shared data";
+    GTEST_SKIP() << "no shared data; set MORU_DATA_DIR";
   auto tokenizer = cantFail(loadTokenizer(path));
   EXPECT_EQ(tokenizer->size(), 50257);
   json::Value vectors = cantFail(json::parse(cantFail(readFile(path + "/vectors.json"))));
@@ -293,7 +293,7 @@ TEST(BytePairData, EqualGpt2) {
 TEST(BytePairData, LearnWhatAnotherTrainerLearned) {
   std::string text = sharedData("lm/tinystories-2MB.txt"), recorded = sharedData("../peers/tinystories-bpe-4096");
   if (text.empty() || recorded.empty())
-    GTEST_SKIP() << "no shared data";
+    GTEST_SKIP() << "no shared data; set MORU_DATA_DIR";
   std::string contents = cantFail(readFile(text));
   size_t cut = contents.find('\n', size_t(0.9 * double(contents.size()))) + 1;
   auto tokenizer = train(StringRef(contents).take_front(cut), 4096);

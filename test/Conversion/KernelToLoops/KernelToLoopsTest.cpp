@@ -106,6 +106,11 @@ protected:
     target = *parsed;
   }
 
+  void SetUp() override {
+    if (std::vector<std::string> missing = target.missingOnHost(); !missing.empty())
+      GTEST_SKIP() << "this machine lacks " << missing.front();
+  }
+
   /// Numbers with which every operation is defined; ids partly outside of any table.
   Tensor random(RankedTensorType type) {
     Tensor tensor(type);
