@@ -122,8 +122,8 @@ protected:
         continue;
       double tolerance = reference::kSecondOrder * (expected.bound(i) + got.bound(i));
       // Where a decision was made between equal numbers, the bound is infinite, and not a number once it has met a
-      // zero.
-      if (std::abs(a - b) > tolerance)
+      // zero. Otherwise a result that is not a number is wrong.
+      if (!std::isnan(tolerance) && !(std::abs(a - b) <= tolerance))
         return llvm::formatv("{0}{1}: expected {2:f15}, got {3:f15} (tolerance {4:e2})", what,
                              reference::indexToString(expected.shape(), i), a, b, tolerance);
     }
