@@ -8,6 +8,7 @@
 #include "moru/DSL/Program.h"
 #include "moru/Data/Safetensors.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/Json.h"
 
 #include "llvm/Support/Path.h"
 
@@ -184,9 +185,9 @@ Expected<RecordedReport> verifyRecordedOperations(StringRef folder, const Compil
   Expected<std::string> text = readFile(path);
   if (!text)
     return text.takeError();
-  Expected<json::Value> parsed = json::parse(*text);
+  Expected<json::Value> parsed = parseJson(*text, path);
   if (!parsed)
-    return makeError(path + ": expected JSON: " + toString(parsed.takeError()));
+    return parsed.takeError();
   const json::Array *records = parsed->getAsArray();
   if (!records)
     return makeError(path + ": expected a list of operations");
