@@ -47,8 +47,6 @@ llvm::StringRef moru::check::toString(PassClass passClass) {
     return "reassociates";
   case PassClass::Approximates:
     return "approximates";
-  case PassClass::Precision:
-    return "precision";
   }
   llvm_unreachable("every class has a name");
 }

@@ -20,9 +20,7 @@ enum class PassClass {
   /// The order and grouping of sums and products, and with it the rounding.
   Reassociates,
   /// Functions are replaced by approximations; the accuracies are in Tolerances.h.
-  Approximates,
-  /// The precision of intermediate values.
-  Precision
+  Approximates
 };
 
 /// A pass, by its argument, and its class.
@@ -37,7 +35,7 @@ llvm::ArrayRef<ClassifiedPass> classifiedPasses();
 /// The class of a pass, if it has declared one.
 std::optional<PassClass> getPassClass(llvm::StringRef argument);
 
-/// "exact", "reassociates", "approximates", "precision".
+/// "exact", "reassociates", "approximates".
 llvm::StringRef toString(PassClass passClass);
 
 } // namespace moru::check
