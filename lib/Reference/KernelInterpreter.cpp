@@ -52,6 +52,14 @@ struct Window {
   /// The byte of entry 0.
   int64_t base = 0;
   kernel::BufferType type;
+  /// The argument or the alloc that it is a part of.
+  Value root = {};
+
+  int64_t end() const { return base + type.getSizeInBytes(); }
+  /// Whether it shares bytes with a part of another buffer.
+  bool isMixedUpWith(const Window &other) const {
+    return storage == other.storage && root != other.root && base < other.end() && other.base < end();
+  }
 };
 
 /// One run of a function.
@@ -69,6 +77,7 @@ private:
   FailureOr<bool> readPredicate(Operation *op, Value predicate);
   LogicalResult runCompute(kernel::ComputeOp compute);
   LogicalResult runLaunch(kernel::LaunchOp launch);
+  LogicalResult verifyApart(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> reads, ArrayRef<Value> writes);
   LogicalResult runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> reads, ArrayRef<Value> writes);
   LogicalResult defineAlloc(kernel::AllocOp alloc);
   LogicalResult defineView(kernel::ViewOp view);
@@ -202,14 +211,14 @@ void Interpreter::markUndecided(const Window &window) {
 LogicalResult Interpreter::defineAlloc(kernel::AllocOp alloc) {
   std::optional<uint64_t> offset = alloc.getOffset();
   if (!offset) { // Every execution of the operation is new memory.
-    windows[alloc.getResult()] = {newStorage(), 0, alloc.getType()};
+    windows[alloc.getResult()] = {newStorage(), 0, alloc.getType(), alloc};
     return success();
   }
   int64_t end = static_cast<int64_t>(*offset) + alloc.getType().getSizeInBytes();
   if (arenaBytes && end > *arenaBytes)
     return alloc.emitError("expected a buffer within the arena of ")
            << *arenaBytes << " bytes, got one that ends at " << end;
-  windows[alloc.getResult()] = {arena, static_cast<int64_t>(*offset), alloc.getType()};
+  windows[alloc.getResult()] = {arena, static_cast<int64_t>(*offset), alloc.getType(), alloc};
   return success();
 }
 
@@ -238,10 +247,25 @@ LogicalResult Interpreter::defineSlot(kernel::SlotOp slot) {
   return success();
 }
 
+/// A kernel may store before it has loaded all: what it writes shares no bytes with another buffer that it uses.
+/// Reading and writing one buffer is what it was made for.
+LogicalResult Interpreter::verifyApart(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> reads,
+                                       ArrayRef<Value> writes) {
+  for (auto [number, write] : llvm::enumerate(writes))
+    for (Value other : llvm::concat<const Value>(reads, writes.take_front(number)))
+      if (windows.lookup(write).isMixedUpWith(windows.lookup(other)))
+        return emitError(op->getLoc(), "expected result ")
+               << number << " of kernel '" << meaning.getLabel()
+               << "' to lie apart from the other buffers that it uses, got one that shares bytes with another";
+  return success();
+}
+
 /// Evaluates the region of `meaning` on buffers. All reads see the old values: they are loaded before anything is
 /// stored.
 LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, ArrayRef<Value> readBuffers,
                                      ArrayRef<Value> writeBuffers) {
+  if (failed(verifyApart(op, meaning, readBuffers, writeBuffers)))
+    return failure();
   SmallVector<Tensor> reads;
   for (auto [index, buffer] : llvm::enumerate(readBuffers)) {
     FailureOr<Tensor> tensor =
@@ -254,6 +278,10 @@ LogicalResult Interpreter::runKernel(Operation *op, kernel::ComputeOp meaning, A
   evaluateOptions.bounds = options.bounds;
   evaluateOptions.exactConstants = options.exactConstants;
   evaluateOptions.drawRounding = options.drawRounding;
+  if (options.observeValue)
+    evaluateOptions.observe = [&](Value value, const Tensor &tensor, ArrayRef<int64_t>) {
+      options.observeValue(value, tensor);
+    };
   FailureOr<SmallVector<Tensor>> writes = evaluateBlock(*meaning.getBodyBlock(), reads, evaluateOptions);
   if (failed(writes))
     return failure();
@@ -383,7 +411,7 @@ FailureOr<SmallVector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<
     auto type = dyn_cast<kernel::BufferType>(argument.getType());
     if (!type)
       return emitError(function.getLoc(), "expected buffers as arguments, got ") << argument.getType();
-    Window &window = windows[argument] = {newStorage(), 0, type};
+    Window &window = windows[argument] = {newStorage(), 0, type, argument};
     if (!isOutput(function, argument.getArgNumber()))
       store(window, tensor);
   }

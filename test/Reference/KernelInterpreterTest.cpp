@@ -211,6 +211,32 @@ TEST_F(KernelInterpreterTest, CondRunsOneBranch) {
   EXPECT_EQ((*other)[1].floats, (Numbers{-3, -4}));
 }
 
+/// A plan that lays a kernel's result over its operand.
+TEST_F(KernelInterpreterTest, ResultsLieApartFromOtherBuffers) {
+  std::string text = R"(
+    func.func @f(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>) attributes {kernel.arena = 128 : i64} {
+      %p = kernel.alloc at 0 : !kernel.buffer<4xf32>
+      %q = kernel.alloc at OFFSET : !kernel.buffer<4xf32>
+      kernel.compute map "first" reads(%a = %x) writes(%p) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>))";
+  text += kDouble;
+  text +=
+      R"(kernel.compute map "second" reads(%a = %p) writes(%q) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>))";
+  text += kDouble;
+  text +=
+      R"(kernel.compute map "third" reads(%a = %q) writes(%y) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>))";
+  text += std::string(kDouble) + "return }";
+  auto at = [&](const char *offset) {
+    std::string placed = text;
+    return interpretText(placed.replace(placed.find("OFFSET"), 6, offset), {{1, 2, 3, 4}, {0, 0, 0, 0}});
+  };
+  auto results = at("64");
+  ASSERT_TRUE(mlir::succeeded(results));
+  EXPECT_EQ((*results)[1].floats, (Numbers{8, 16, 24, 32}));
+  EXPECT_TRUE(mlir::failed(at("0")));
+  EXPECT_EQ(message, "expected result 0 of kernel 'second' to lie apart from the other buffers that it uses, got one "
+                     "that shares bytes with another");
+}
+
 /// Doubles until the limit is reached; the number of steps finds the last slot. Zero never reaches it.
 TEST_F(KernelInterpreterTest, WhileGoesOnAsLongAsThePredicateHolds) {
   std::string text = R"(

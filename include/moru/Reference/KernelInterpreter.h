@@ -32,6 +32,8 @@ struct InterpretOptions {
   llvm::DenseMap<mlir::Operation *, kernel::ComputeOp> meanings{};
   /// Called after each kernel.
   std::function<void(const KernelExecution &)> observe;
+  /// Called with each value within a kernel, its operands too.
+  std::function<void(mlir::Value, const Tensor &)> observeValue;
 };
 
 /// Runs `function` on the contents of its arguments. Arguments of role `output` start unwritten, whatever is given for
