@@ -60,7 +60,8 @@ CompiledCheckOptions check::makeFuzzCheck(uint64_t seed, const FuzzOptions &opti
   result.check.native = options.nativeShare != 0 && seed % options.nativeShare == 0;
   result.check.differences = false;
   // Ordinary numbers always, and one awkward kind.
-  result.check.kinds = {InputKind::Ordinary, inputKinds()[1 + seed % (inputKinds().size() - 1)]};
+  ArrayRef<InputKind> awkward = inputKinds().drop_front(2);
+  result.check.kinds = {InputKind::Ordinary, awkward[seed % awkward.size()]};
   return result;
 }
 

@@ -32,6 +32,8 @@ public:
   int64_t range = std::numeric_limits<int64_t>::max();
   /// The value of a target that does not count, where there is one.
   std::optional<int64_t> ignore;
+  /// They index nothing.
+  bool isFree = false;
 
 private:
   void followUse(OpOperand &use);
@@ -97,7 +99,7 @@ static IndexRange findIndexRange(Value ids) {
   IndexRange finder;
   finder.follow(ids);
   if (finder.range == std::numeric_limits<int64_t>::max())
-    finder.range = kFreeRange;
+    finder.range = kFreeRange, finder.isFree = true;
   return finder;
 }
 
@@ -135,6 +137,9 @@ static constexpr int64_t kIgnoredShare = 5;
 /// Of every so many entries of an awkward argument one is awkward.
 static constexpr int64_t kAwkwardShare = 3;
 
+/// The deviation of numbers of either sign.
+static constexpr double kSignedDeviation = 2;
+
 /// The number of the awkward value at entry `i`, in [0, count), or nothing.
 static std::optional<size_t> drawAwkward(const Stream &stream, int64_t i, size_t count) {
   double draw = stream.uniform(i, 13) * static_cast<double>(kAwkwardShare);
@@ -151,8 +156,11 @@ static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const In
   const int64_t beyond[] = {-1, range, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
   for (int64_t i = 0; i < tensor.size(); ++i) {
     tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
-    if (index.ignore && i % kIgnoredShare == 1)
+    // Other ones in every kind, so that a single target is ignored now and then.
+    if (index.ignore && (i + static_cast<int64_t>(kind)) % kIgnoredShare == 1)
       tensor.integers[i] = *index.ignore;
+    else if (kind == InputKind::Signed && index.isFree && !isBool)
+      tensor.integers[i] -= stream.uniform(i, 13) < 0.5 ? range : 0;
     else if (kind != InputKind::Ordinary && !isBool)
       if (std::optional<size_t> number = drawAwkward(stream, i, std::size(beyond)))
         tensor.integers[i] = beyond[*number];
@@ -168,6 +176,7 @@ static SmallVector<double> awkwardNumbers(Type element, InputKind kind) {
   double large = isWide ? 0x1p1023 : 0x1p127, square = isWide ? 0x1p600 : 0x1p70;
   switch (kind) {
   case InputKind::Ordinary:
+  case InputKind::Signed:
     return {};
   case InputKind::Tiny:
     return {0, -0.0, 0, -0.0, 1, 1, -1, least, -least, normal, -normal, normal / 2};
@@ -197,7 +206,9 @@ static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef 
   double rows = type.getRank() == 0 ? 1 : static_cast<double>(std::max<int64_t>(type.getDimSize(0), 1));
   double deviation = std::min(1.0, 4 / std::sqrt(rows));
   for (int64_t i = 0; i < tensor.size(); ++i) {
-    if (role == graph::GraphDialect::kParameterRole && type.getRank() > 0)
+    if (kind == InputKind::Signed)
+      tensor.floats[i] = static_cast<float>(kSignedDeviation * stream.normal(i));
+    else if (role == graph::GraphDialect::kParameterRole && type.getRank() > 0)
       tensor.floats[i] = static_cast<float>(deviation * stream.normal(i));
     else if (role == graph::GraphDialect::kStateRole)
       tensor.floats[i] = stream.between(i, 0, 0.5);
@@ -227,6 +238,12 @@ static RankedTensorType drawType(func::FuncOp function, RankedTensorType type, u
   return RankedTensorType::get(shape, type.getElementType());
 }
 
+static Tensor drawTensor(Value value, RankedTensorType type, const Stream &stream, StringRef role, InputKind kind) {
+  if (isa<FloatType>(type.getElementType()))
+    return drawFloats(type, stream, role, kind);
+  return drawIntegers(type, stream, findIndexRange(value), kind);
+}
+
 SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, InputKind kind) {
   SmallVector<Tensor> inputs;
   for (BlockArgument argument : function.getArguments()) {
@@ -234,7 +251,6 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, Inpu
     auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
     auto fixed = function.getArgAttrOfType<ElementsAttr>(index, kCheckAttr);
     RankedTensorType type = drawType(function, tensorOf(argument.getType()), seed);
-    Stream stream{seed, index};
     FailureOr<Tensor> value = failure();
     if (fixed)
       value = reference::fromAttribute(fixed);
@@ -242,12 +258,20 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, Inpu
       inputs.push_back(std::move(*value));
     else if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
       inputs.emplace_back(type);
-    else if (isa<FloatType>(type.getElementType()))
-      inputs.push_back(drawFloats(type, stream, role ? role.getValue() : StringRef(), kind));
     else
-      inputs.push_back(drawIntegers(type, stream, findIndexRange(argument), kind));
+      inputs.push_back(drawTensor(argument, type, {seed, index}, role ? role.getValue() : StringRef(), kind));
   }
   return inputs;
+}
+
+SmallVector<Tensor> check::drawOperands(kernel::ComputeOp kernel, uint64_t seed, InputKind kind) {
+  SmallVector<Tensor> operands;
+  for (auto [argument, buffer] : llvm::zip_equal(kernel.getBodyBlock()->getArguments(), kernel.getReads())) {
+    // One buffer has one content, however often it is read.
+    auto number = static_cast<uint32_t>(llvm::find(kernel.getReads(), buffer) - kernel.getReads().begin());
+    operands.push_back(drawTensor(argument, tensorOf(argument.getType()), {seed, number}, "", kind));
+  }
+  return operands;
 }
 
 //===----------------------------------------------------------------------===//
@@ -255,7 +279,8 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, Inpu
 //===----------------------------------------------------------------------===//
 
 ArrayRef<InputKind> check::inputKinds() {
-  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Tiny, InputKind::Huge, InputKind::NonFinite};
+  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Signed, InputKind::Tiny, InputKind::Huge,
+                                        InputKind::NonFinite};
   return kinds;
 }
 
@@ -263,6 +288,8 @@ StringRef check::toString(InputKind kind) {
   switch (kind) {
   case InputKind::Ordinary:
     return "ordinary";
+  case InputKind::Signed:
+    return "signed";
   case InputKind::Tiny:
     return "tiny";
   case InputKind::Huge:

@@ -40,6 +40,26 @@ TEST_F(InputsTest, RolesDecideTheRange) {
     EXPECT_GT(value, 0);
 }
 
+TEST_F(InputsTest, SignedNumbersAreOnBothSides) {
+  auto inputs = drawInputs(parse(kLookup), 1, InputKind::Signed);
+  for (unsigned argument : {2u, 4u}) {
+    auto [low, high] = std::minmax_element(inputs[argument].floats.begin(), inputs[argument].floats.end());
+    EXPECT_LT(*low, -1);
+    EXPECT_GT(*high, 1);
+  }
+  EXPECT_LT(*std::min_element(inputs[0].integers.begin(), inputs[0].integers.end()), 0);
+}
+
+TEST_F(InputsTest, ASingleTargetIsIgnoredNowAndThen) {
+  auto f = parse(R"(
+    func.func @f(%x: tensor<5xf32>, %target: tensor<i32>) -> tensor<f32> {
+      %l = graph.softmax_cross_entropy %x, %target ignore 9 : tensor<5xf32>, tensor<i32> -> tensor<f32>
+      return %l : tensor<f32>
+    })");
+  auto isIgnored = [&](InputKind kind) { return drawInputs(f, 1, kind)[1].integers[0] == 9; };
+  EXPECT_EQ(std::count_if(inputKinds().begin(), inputKinds().end(), isIgnored), 1);
+}
+
 TEST_F(InputsTest, SameSeedSameNumbers) {
   auto f = parse(kLookup);
   EXPECT_EQ(drawInputs(f, 3)[2].floats, drawInputs(f, 3)[2].floats);

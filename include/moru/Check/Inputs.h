@@ -6,6 +6,7 @@
 #ifndef MORU_CHECK_INPUTS_H
 #define MORU_CHECK_INPUTS_H
 
+#include "moru/Dialect/Kernel/Kernel.h"
 #include "moru/Reference/Tensor.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -19,6 +20,8 @@ constexpr llvm::StringLiteral kCheckAttr = "graph.check";
 enum class InputKind : uint8_t {
   /// Nothing saturates, nothing meets by accident.
   Ordinary,
+  /// A few ones of either sign, whatever the role: rates and running squares below zero, too.
+  Signed,
   /// ±0, denormals, and the same number many times: ties, and what underflows.
   Tiny,
   /// Huge numbers that cancel and overflow.
@@ -38,10 +41,14 @@ std::optional<InputKind> parseInputKind(llvm::StringRef name);
 /// ignored), else in [0, 4). Parameters are normal with deviation min(1, 4 / sqrt(rows)): sums of products are of the
 /// size of a few ones, so that activations bend but do not saturate, and gradients are large enough to be clipped.
 /// State is in (0, 0.5), as running squares are never negative; other inputs are in (-1, 1), scalars among them in
-/// (0.05, 0.5), as rates and factors are. In the awkward kinds a third of the entries is of that kind; integers that
+/// (0.05, 0.5), as rates and factors are. In the kind `Signed` all are normal with deviation 2, and integers that index
+/// nothing are in [-4, 4). In the awkward kinds, which follow, a third of the entries is of that kind; integers that
 /// index are out of range then.
 llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uint64_t seed,
                                                 InputKind kind = InputKind::Ordinary);
+
+/// One value for each operand of a kernel, as if they were arguments without a role.
+llvm::SmallVector<reference::Tensor> drawOperands(kernel::ComputeOp kernel, uint64_t seed, InputKind kind);
 
 /// Whether arguments have the attribute `graph.check`: the values of a check that is to be repeated.
 bool hasFixedInputs(mlir::func::FuncOp function);
