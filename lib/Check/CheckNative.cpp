@@ -59,6 +59,17 @@ FailureOr<KernelCases> check::collectCases(func::FuncOp kernels, const NamedValu
   return cases;
 }
 
+LogicalResult check::addDrawnCases(KernelCases &cases, uint64_t seed) {
+  for (auto &[op, cases] : cases) {
+    auto kernel = cast<kernel::ComputeOp>(op);
+    FailureOr<KernelCase> made = makeCase(kernel, drawOperands(kernel, seed, InputKind::Signed));
+    if (failed(made))
+      return failure();
+    cases.push_back(std::move(*made));
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Kernels alone
 //===----------------------------------------------------------------------===//

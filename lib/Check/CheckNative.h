@@ -26,6 +26,9 @@ struct KernelCase {
 /// For each kernel of a function its first and its last execution.
 using KernelCases = llvm::DenseMap<mlir::Operation *, std::vector<KernelCase>>;
 mlir::FailureOr<KernelCases> collectCases(mlir::func::FuncOp kernels, const NamedValues &inputs);
+/// Adds, for each kernel that has a case, one on drawn operands: what a program computes may be the same number all
+/// over, or of one sign, where a mistake is not seen.
+mlir::LogicalResult addDrawnCases(KernelCases &cases, uint64_t seed);
 
 /// Runs every launched kernel alone, its tasks in falling order, and compares. `what` begins the message: "pass 'x'
 /// (exact)".

@@ -5,6 +5,7 @@
 #include "moru/Check/Checker.h"
 
 #include "CheckNative.h"
+#include "Equivalence.h"
 #include "Run.h"
 
 #include "moru/Reference/Tolerances.h"
@@ -31,6 +32,8 @@ struct RunRecord {
   /// arithmetic in the declared types.
   std::optional<KernelCases> cases;
   NamedValues declared;
+  /// Digests of what the operations made after the last pass, once somebody has asked for them.
+  std::optional<std::set<uint64_t>> made;
 };
 
 /// What is known about a function.
@@ -174,15 +177,37 @@ static LogicalResult reportDifference(const PassRun &pass, func::FuncOp function
   return failure();
 }
 
+/// After a pass that may change nothing, no operation makes what none has made before, whether a result shows it or
+/// not.
+static LogicalResult compareMade(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
+                                 RunRecord &before, const MadeValues &now) {
+  if (!before.made) {
+    MadeValues made;
+    if (failed(run(record.previous.get(), before.inputs, {.made = &made})))
+      return failure();
+    before.made.emplace(llvm::make_first_range(made).begin(), llvm::make_first_range(made).end());
+  }
+  for (const auto &[digest, value] : now)
+    if (!before.made->count(digest))
+      return emitError(value.getLoc()) << pass.describe() << " has changed a value within '" << function.getName()
+                                       << "': expected operations that make what the program has made before, got "
+                                       << "one that makes another";
+  return success();
+}
+
 /// Runs `function` and compares its results with those of the record.
 static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp function, const FunctionRecord &record,
-                                            const RunRecord &before, const Meanings &meanings, Tally &tally) {
-  RunOptions options{.meanings = meanings, .exactConstants = &record.constants};
+                                            RunRecord &before, const Meanings &meanings, Tally &tally) {
+  bool exact = pass.passClass == PassClass::Exact;
+  MadeValues made;
+  // The Reference expands gradients in a copy of its own.
+  bool hasGradient = function.walk([](graph::GradientOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  bool comparesMade = exact && !hasGradient;
+  RunOptions options{.made = comparesMade ? &made : nullptr, .meanings = meanings, .exactConstants = &record.constants};
   FailureOr<NamedValues> got = run(function, before.inputs, options);
   if (failed(got))
     return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
                                         << "' what the Reference cannot run";
-  bool exact = pass.passClass == PassClass::Exact;
   for (const auto &[name, value] : exact ? before.latest : before.expected) {
     auto it = got->find(name);
     if (it == got->end() || it->second.type != value.type)
@@ -191,6 +216,8 @@ static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp fu
     if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder, &tally))
       return reportDifference(pass, function, record, before, options, name, it->second, *difference);
   }
+  if (comparesMade && failed(compareMade(pass, function, record, before, made)))
+    return failure();
   return got;
 }
 
@@ -215,8 +242,10 @@ LogicalResult Checker::Implementation::checkFunction(const PassRun &pass, func::
     FailureOr<NamedValues> got = runAndCompare(pass, function, record, run, Meanings(), tally);
     if (failed(got))
       return keepWrong(record, run);
-    if (pass.remember)
+    if (pass.remember) {
       run.latest = std::move(*got);
+      run.made.reset();
+    }
   }
   if (!pass.remember)
     return success();
@@ -271,6 +300,8 @@ LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const
     FailureOr<NamedValues> declared =
         runDeclared(kernels, run.inputs, /*sharply=*/run.kind == InputKind::Ordinary && !record.isNarrow);
     if (failed(cases) || failed(declared))
+      return failure();
+    if (run.kind == InputKind::Signed && failed(addDrawnCases(*cases, options.seed)))
       return failure();
     run.cases = std::move(*cases);
     run.declared = std::move(*declared);
@@ -358,18 +389,31 @@ LogicalResult Checker::begin(Operation *scope) {
 
 LogicalResult Checker::check(StringRef pass, Operation *scope) { return implementation->check(pass, scope, true); }
 
-LogicalResult Checker::probe(StringRef pass, Operation *scope) {
+LogicalResult Checker::probe(StringRef pass, Operation *scope, Tally &tally) {
   std::map<std::string, std::vector<Launched>> launches;
   for (auto &[name, record] : implementation->records)
     launches[name] = record.launches;
-  Tally tally = implementation->tally;
+  Tally before = std::exchange(implementation->tally, {});
   LogicalResult result = implementation->check(pass, scope, false);
-  implementation->tally = tally;
+  tally += std::exchange(implementation->tally, before);
   implementation->wrong = {};
   implementation->wrongProgram = {};
   for (auto &[name, record] : implementation->records)
     record.launches = launches[name];
   return result;
+}
+
+bool Checker::areEquivalent(Operation *scope, Operation *other, bool finite) const {
+  auto findMeanings = [&](func::FuncOp function) {
+    Meanings meanings;
+    auto it = implementation->records.find(function.getName().str());
+    PassRun pass{"", PassClass::Exact, /*remember=*/false};
+    if (it != implementation->records.end() && getStage(function) == FunctionStage::Launches &&
+        failed(matchLaunches(pass, function, it->second.previous.get(), meanings)))
+      meanings.clear(); // Not as many launches as kernels: nothing can be proved.
+    return meanings;
+  };
+  return check::areEquivalent(scope, other, findMeanings, finite);
 }
 
 const Tally &Checker::tally() const { return implementation->tally; }

@@ -346,7 +346,9 @@ static Attribute perturb(Attribute element) {
     double value = number.getValueAsDouble();
     if (!std::isfinite(value))
       return FloatAttr::get(number.getType(), value > 0 ? -1e10 : 1e10);
-    return FloatAttr::get(number.getType(), value == 0 ? 0.01 : value * 1.01);
+    // 1 % of bf16 is one unit in the last place, as much as rounding may do.
+    double share = number.getType().isBF16() ? 0.1 : 0.01;
+    return FloatAttr::get(number.getType(), value == 0 ? share : value * (1 + share));
   }
   if (auto number = dyn_cast<IntegerAttr>(element)) {
     if (number.getType().isInteger(1))

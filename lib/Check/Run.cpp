@@ -7,6 +7,8 @@
 #include "moru/Check/Inputs.h"
 #include "moru/Reference/Tolerances.h"
 
+#include "llvm/Support/xxhash.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -154,12 +156,26 @@ NamedValues check::cropResults(func::FuncOp function, const NamedValues &inputs,
 // Runs
 //===----------------------------------------------------------------------===//
 
+static uint64_t digest(const Tensor &tensor) {
+  std::vector<double> entries;
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    double entry = tensor.at(i);
+    entries.push_back(std::isnan(entry) ? std::numeric_limits<double>::quiet_NaN() : entry == 0 ? 0 : entry);
+  }
+  return llvm::xxh3_64bits(
+      llvm::ArrayRef(reinterpret_cast<const uint8_t *>(entries.data()), entries.size() * sizeof(double)));
+}
+
 static FailureOr<NamedValues> runGraph(func::FuncOp function, ArrayRef<Tensor> arguments,
                                        const RunOptions &runOptions) {
   reference::EvaluateOptions options;
   options.bounds = runOptions.bounds;
   options.exactConstants = runOptions.exactConstants;
   std::vector<Made> *trace = runOptions.trace;
+  if (MadeValues *made = runOptions.made)
+    options.observe = [made](Value value, const Tensor &tensor, ArrayRef<int64_t>) {
+      made->push_back({digest(tensor), value});
+    };
   llvm::DenseMap<Value, Tensor> latest;
   if (trace)
     options.observe = [&](Value value, const Tensor &tensor, ArrayRef<int64_t>) {
@@ -206,6 +222,8 @@ static FailureOr<NamedValues> runKernels(func::FuncOp function, ArrayRef<Tensor>
   options.exactConstants = runOptions.exactConstants;
   options.meanings = runOptions.meanings;
   options.drawRounding = runOptions.drawRounding;
+  if (MadeValues *made = runOptions.made)
+    options.observeValue = [made](Value value, const Tensor &tensor) { made->push_back({digest(tensor), value}); };
   if (std::vector<Made> *trace = runOptions.trace)
     options.observe = [trace](const reference::KernelExecution &execution) {
       trace->push_back({execution.op, execution.reads.vec(), execution.writes.vec()});
@@ -248,12 +266,13 @@ std::optional<Difference> check::compare(const Tensor &expected, const Tensor &g
                                          Tally *tally) {
   std::optional<Difference> worst;
   double worstRatio = 1;
-  Tally counted{expected.size(), 0};
+  Tally counted{.entries = expected.size()};
   for (int64_t i = 0; i < expected.size(); ++i) {
     double a = expected.at(i), b = got.at(i);
     double tolerance = exact ? 0 : factor * (expected.bound(i) + got.bound(i));
     counted.undecided += !std::isfinite(tolerance);
     double error = std::abs(a - b);
+    counted.inexact += !sameBits(a, b);
     // A bound that is no number: the entry may be none either.
     if (sameBits(a, b) || error <= tolerance || std::isnan(tolerance))
       continue;

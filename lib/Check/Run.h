@@ -43,6 +43,10 @@ struct Made {
   std::vector<reference::Tensor> operands, results;
 };
 
+/// Digests of the values that a run has made, those within kernels too, in order. Equal entries give equal digests,
+/// whatever the shape and the type.
+using MadeValues = std::vector<std::pair<uint64_t, mlir::Value>>;
+
 /// The kernels that launches stand for.
 using Meanings = llvm::DenseMap<mlir::Operation *, kernel::ComputeOp>;
 
@@ -52,6 +56,8 @@ struct RunOptions {
   reference::Bounds bounds = reference::Bounds::Double;
   /// Receives what every operation made.
   std::vector<Made> *trace = nullptr;
+  /// Receives digests of all values; not together with `trace`.
+  MadeValues *made = nullptr;
   /// For a function that launches kernels.
   Meanings meanings{};
   /// The numbers of the original program's constants, if others may be folded ones.

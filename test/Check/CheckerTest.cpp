@@ -91,7 +91,10 @@ TEST_F(CheckerTest, TheErrorStandsAtTheWrongOperation) {
   parse(before);
   EXPECT_TRUE(mlir::succeeded(checker.begin(*module)));
   parse(after);
-  EXPECT_TRUE(mlir::failed(checker.probe("cse", *module)));
+  Tally tally;
+  EXPECT_TRUE(mlir::failed(checker.probe("cse", *module, tally)));
+  EXPECT_GT(tally.inexact, 0);
+  EXPECT_EQ(checker.tally().entries, 0);
   EXPECT_EQ(line, 3u);
   // A probe is forgotten.
   parse(before);

@@ -36,10 +36,13 @@ struct CheckOptions {
 /// that are equal within their errors, a number beyond the type), could not have failed.
 struct Tally {
   int64_t entries = 0, undecided = 0;
+  /// Those that are not the same bits.
+  int64_t inexact = 0;
 
   Tally &operator+=(const Tally &other) {
     entries += other.entries;
     undecided += other.undecided;
+    inexact += other.inexact;
     return *this;
   }
 };
@@ -56,8 +59,13 @@ public:
   /// Runs what `pass` has made of the functions in `scope` and compares. Emits errors.
   mlir::LogicalResult check(llvm::StringRef pass, mlir::Operation *scope);
 
-  /// As `check`, but nothing is remembered: for a mutant, whose pass has not happened to the program that goes on.
-  mlir::LogicalResult probe(llvm::StringRef pass, mlir::Operation *scope);
+  /// As `check`, but nothing is remembered: for a mutant, whose pass has not happened to the program that goes on. What
+  /// is compared is added to `tally`.
+  mlir::LogicalResult probe(llvm::StringRef pass, mlir::Operation *scope, Tally &tally);
+
+  /// Whether it can be proved that `other`, a mutant of `scope`, computes the same for all arguments; `finite`: for
+  /// those of which nothing infinite and no NaN is computed.
+  bool areEquivalent(mlir::Operation *scope, mlir::Operation *other, bool finite = false) const;
 
   /// What `check` has compared so far.
   const Tally &tally() const;

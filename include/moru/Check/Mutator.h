@@ -25,7 +25,7 @@ enum class MutationKind {
   ChangeAxis,
   /// A slice, window, loop or index is off by one.
   MoveBound,
-  /// A constant is 1 % larger (0 becomes 0.01, an integer one more, true false).
+  /// A constant is 1 % larger (0 becomes 0.01; of bf16, ten times as much; an integer is one more, true false).
   PerturbConstant,
   /// A select takes one side always; a masked access has no mask.
   DropMask,

@@ -1,0 +1,85 @@
+//===- Equivalence.cpp - programs that compute the same ---------------------------===//
+// Function by function, by name; what is the same text needs no proof.
+//===----------------------------------------------------------------------===//
+
+#include "Equivalence.h"
+
+#include "Native.h"
+#include "Symbolic.h"
+
+#include "moru/Compiler/Codegen.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+
+/// Functions by name.
+static std::map<std::string, Operation *> functionsIn(Operation *scope) {
+  std::map<std::string, Operation *> functions;
+  scope->walk([&](FunctionOpInterface function) { functions[function.getName().str()] = function; });
+  return functions;
+}
+
+static bool isSameText(Operation *first, Operation *second) {
+  return OperationEquivalence::isEquivalentTo(first, second, OperationEquivalence::IgnoreLocations);
+}
+
+static bool giveSameTerms(func::FuncOp function, func::FuncOp other, FindMeanings findMeanings, bool finite) {
+  Terms terms(finite);
+  FailureOr<SymbolicRun> run = runSymbolically(terms, function, findMeanings(function));
+  if (failed(run))
+    return false;
+  FailureOr<SymbolicRun> otherRun = runSymbolically(terms, other, findMeanings(other));
+  if (failed(otherRun) || run->facts != otherRun->facts)
+    return false;
+  auto isSame = [](auto pair) {
+    const auto &[result, otherResult] = pair;
+    return result.type == otherResult.type && result.terms == otherResult.terms;
+  };
+  return run->results.size() == otherRun->results.size() &&
+         llvm::all_of(llvm::zip_equal(run->results, otherRun->results), isSame);
+}
+
+/// The optimized machine code of a module of the LLVM dialect, or of the kernels of one of loops; empty where there is
+/// none.
+static std::string emitOptimized(ModuleOp module) {
+  bool isLowered = module.getOps<func::FuncOp>().empty();
+  OwningOpRef<ModuleOp> copy = isLowered ? module.clone() : lowerKernelsPlainly(module);
+  if (!copy)
+    return {};
+  llvm::Expected<Codegen> codegen = Codegen::create(*copy, Target::host(), CodeQuality::Optimized, /*cache=*/false);
+  llvm::Expected<std::string> assembly = codegen ? codegen->emitAssembly() : codegen.takeError();
+  if (assembly)
+    return *assembly;
+  llvm::consumeError(assembly.takeError());
+  return {};
+}
+
+static bool giveSameCode(Operation *program, Operation *other) {
+  auto module = dyn_cast<ModuleOp>(program), otherModule = dyn_cast<ModuleOp>(other);
+  if (!module || !otherModule)
+    return false;
+  std::string code = emitOptimized(module);
+  return !code.empty() && code == emitOptimized(otherModule);
+}
+
+bool check::areEquivalent(Operation *program, Operation *other, FindMeanings findMeanings, bool finite) {
+  ScopedDiagnosticHandler silence(program->getContext(), [](Diagnostic &) { return success(); });
+  std::map<std::string, Operation *> functions = functionsIn(program), others = functionsIn(other);
+  if (!llvm::equal(llvm::make_first_range(functions), llvm::make_first_range(others)))
+    return false;
+  bool hasOtherCode = false;
+  for (auto &[name, function] : functions) {
+    if (isSameText(function, others[name]))
+      continue;
+    auto source = dyn_cast<func::FuncOp>(function), otherSource = dyn_cast<func::FuncOp>(others[name]);
+    if (!source || !otherSource || getStage(source) == FunctionStage::Other)
+      hasOtherCode = true;
+    else if (getStage(source) != getStage(otherSource) || !giveSameTerms(source, otherSource, findMeanings, finite))
+      return false;
+  }
+  return !hasOtherCode || giveSameCode(program, other);
+}

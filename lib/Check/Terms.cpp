@@ -1,0 +1,396 @@
+//===- Terms.cpp - numbers that are not known -----------------------------------===//
+// A term is known by a key: its function and its operands. Constants are computed by the Reference.
+//===----------------------------------------------------------------------===//
+
+#include "Terms.h"
+
+#include "moru/Dialect/Graph/Graph.h"
+#include "moru/Reference/Evaluator.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/bit.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace moru;
+using namespace moru::check;
+using reference::Tensor;
+
+//===----------------------------------------------------------------------===//
+// Terms
+//===----------------------------------------------------------------------===//
+
+Term Terms::intern(StringRef key, llvm::function_ref<Node()> make) {
+  auto [it, isNew] = known.try_emplace(key, static_cast<Term>(nodes.size()));
+  if (isNew)
+    nodes.push_back(make());
+  return it->second;
+}
+
+/// A key of a letter, a name and numbers.
+static std::string makeKey(char kind, StringRef name, ArrayRef<Term> operands) {
+  std::string key(1, kind);
+  key += name;
+  key += '\0';
+  key.append(reinterpret_cast<const char *>(operands.data()), operands.size() * sizeof(Term));
+  return key;
+}
+
+static std::string nameOf(StringRef function, Type element) {
+  std::string name = function.str();
+  llvm::raw_string_ostream(name) << " " << element;
+  return name;
+}
+
+Term Terms::number(double value) {
+  if (value == 0)
+    value = 0; // The sign of zero does not count.
+  auto bits = std::isnan(value) ? 0x7ff8000000000000u : llvm::bit_cast<uint64_t>(value);
+  Term halves[] = {static_cast<Term>(bits), static_cast<Term>(bits >> 32)};
+  return intern(makeKey('n', "", halves), [&] { return Node{"", {}, {value, value}, 0, true}; });
+}
+
+Term Terms::integer(int64_t value) {
+  auto bits = static_cast<uint64_t>(value);
+  Term halves[] = {static_cast<Term>(bits), static_cast<Term>(bits >> 32)};
+  auto rounded = static_cast<double>(value);
+  return intern(makeKey('i', "", halves), [&] { return Node{"", {}, {rounded, rounded}, value, true}; });
+}
+
+Term Terms::variable(StringRef name, int64_t index) {
+  return intern(makeKey('v', name, static_cast<Term>(index)), [] { return Node(); });
+}
+
+Term Terms::apply(StringRef function, ArrayRef<Term> operands, TermRange range) {
+  return intern(makeKey('f', function, operands),
+                [&] { return Node{function.str(), {operands.begin(), operands.end()}, range, 0, false}; });
+}
+
+/// How the names of comparisons begin that say that the first operand is at most the second.
+static constexpr llvm::StringLiteral kLess = "less";
+
+/// Of "x where x < y, else x" one knows more than of x, where y is a constant.
+TermRange Terms::rangeOfChoice(Term condition, Term onTrue, Term onFalse) const {
+  Term values[] = {onTrue, onFalse};
+  TermRange sides[] = {nodes[onTrue].range, nodes[onFalse].range};
+  const Node &compared = nodes[condition];
+  for (unsigned i : {0, 1}) {
+    if (!StringRef(compared.function).starts_with(kLess))
+      continue;
+    Term smaller = compared.operands[i], larger = compared.operands[1 - i];
+    // The first side is taken where it is true; on the second one the operands have changed places, or are no numbers.
+    if (values[i] == smaller && isConstant(larger))
+      sides[i].high = std::min(sides[i].high, numberOf(larger));
+    if (values[i] == larger && isConstant(smaller))
+      sides[i].low = std::max(sides[i].low, numberOf(smaller));
+  }
+  return {std::min(sides[0].low, sides[1].low), std::max(sides[0].high, sides[1].high)};
+}
+
+/// The four products of two ranges' ends; anything where one of them is no number.
+static TermRange multiply(const TermRange &x, const TermRange &y) {
+  double products[] = {x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high};
+  if (llvm::any_of(products, [](double product) { return std::isnan(product); }))
+    return x.low >= 0 && y.low >= 0 ? TermRange{0, INFINITY} : TermRange{};
+  return {*llvm::min_element(products), *llvm::max_element(products)};
+}
+
+Term Terms::applySum(Type element, SmallVector<Term> operands) {
+  if (operands.size() > 1)
+    llvm::erase_if(operands, [&](Term term) { return is(term, 0); });
+  if (operands.empty())
+    return isa<FloatType>(element) ? number(0) : integer(0);
+  if (operands.size() == 1)
+    return operands.front();
+  llvm::sort(operands);
+  TermRange range;
+  // The sign is known where those of all terms are; of integers, which wrap, nothing is.
+  if (isa<FloatType>(element)) {
+    if (llvm::all_of(operands, [&](Term term) { return nodes[term].range.low >= 0; }))
+      range.low = 0;
+    if (llvm::all_of(operands, [&](Term term) { return nodes[term].range.high <= 0; }))
+      range.high = 0;
+  }
+  return apply(nameOf("sum", element), operands, range);
+}
+
+Term Terms::applyProduct(Type element, Term x, Term y) {
+  if (isConstant(x) && isConstant(y))
+    return number(numberOf(x) * numberOf(y));
+  if (is(x, 1) || is(y, 1))
+    return is(x, 1) ? y : x;
+  if (finite && (is(x, 0) || is(y, 0)))
+    return number(0);
+  TermRange range = x == y ? TermRange{0, INFINITY} : multiply(nodes[x].range, nodes[y].range);
+  return apply(nameOf("product", element), {std::min(x, y), std::max(x, y)}, range);
+}
+
+Term Terms::applyChoice(Type element, Term condition, Term onTrue, Term onFalse) {
+  if (onTrue == onFalse)
+    return onTrue;
+  if (isConstant(condition))
+    return integerOf(condition) ? onTrue : onFalse;
+  // "L where x <= L, else x" of an x that is nowhere below L.
+  const Node &compared = nodes[condition];
+  if (StringRef(compared.function).starts_with(kLess) && compared.operands[0] == onFalse &&
+      compared.operands[1] == onTrue && isConstant(onTrue) && nodes[onFalse].range.low >= numberOf(onTrue))
+    return onFalse;
+  TermRange range = isa<FloatType>(element) ? rangeOfChoice(condition, onTrue, onFalse) : TermRange();
+  return apply(nameOf("choice", element), {condition, onTrue, onFalse}, range);
+}
+
+Term Terms::applyReduction(Operation *reduction, SmallVector<Term> operands) {
+  Type element = getElementTypeOrSelf(reduction->getResult(0).getType());
+  if (isa<graph::ReduceSumOp>(reduction))
+    return applySum(element, std::move(operands));
+  llvm::sort(operands);
+  if (!isa<graph::ReduceProdOp>(reduction))
+    operands.erase(llvm::unique(operands), operands.end());
+  double neutral = isa<graph::ReduceMaxOp>(reduction) ? -INFINITY : isa<graph::ReduceMinOp>(reduction) ? INFINITY : 1;
+  if (isa<FloatType>(element) && operands.size() > 1)
+    llvm::erase_if(operands, [&](Term term) { return is(term, neutral); });
+  if (operands.size() == 1)
+    return operands.front();
+  return apply(nameOf(reduction->getName().getStringRef(), element), operands);
+}
+
+void Terms::store(Term constant, Tensor &tensor, int64_t index) const {
+  if (tensor.isFloat())
+    tensor.floats[index] = numberOf(constant);
+  else
+    tensor.integers[index] = integerOf(constant);
+}
+
+Term Terms::load(const Tensor &tensor, int64_t index) {
+  return tensor.isFloat() ? number(tensor.floats[index]) : integer(tensor.integers[index]);
+}
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+std::optional<SmallVector<Tensor>> check::evaluateAlone(Operation *op, ArrayRef<Tensor> operands,
+                                                        TypeRange resultTypes) {
+  Block block;
+  OperationState state(op->getLoc(), op->getName());
+  for (const Tensor &operand : operands)
+    state.addOperands(block.addArgument(operand.type, op->getLoc()));
+  state.addTypes(resultTypes);
+  state.addAttributes(op->getAttrs());
+  OpBuilder builder(op->getContext());
+  builder.setInsertionPointToEnd(&block);
+  Operation *copy = builder.create(state);
+  func::ReturnOp::create(builder, op->getLoc(), copy->getResults());
+  FailureOr<SmallVector<Tensor>> results = reference::evaluateBlock(block, operands);
+  return succeeded(results) ? std::optional(std::move(*results)) : std::nullopt;
+}
+
+static RankedTensorType scalarOf(Type type) {
+  return RankedTensorType::get({}, cast<RankedTensorType>(type).getElementType());
+}
+
+/// The function of constants.
+std::optional<Term> Terms::fold(Operation *op, ArrayRef<Term> operands) {
+  SmallVector<Tensor> values;
+  for (auto [operand, type] : llvm::zip_equal(operands, op->getOperandTypes()))
+    store(operand, values.emplace_back(scalarOf(type)), 0);
+  auto results = evaluateAlone(op, values, Type(scalarOf(op->getResult(0).getType())));
+  return results ? std::optional(load(results->front(), 0)) : std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Simplification
+//===----------------------------------------------------------------------===//
+
+static bool hasFloats(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
+
+std::optional<Term> Terms::simplifyArithmetic(Operation *op, ArrayRef<Term> operands) const {
+  Term x = operands[0], y = operands.size() > 1 ? operands[1] : x;
+  auto atLeast = [&](Term larger, Term smaller) {
+    return isConstant(smaller) && nodes[larger].range.low >= numberOf(smaller);
+  };
+  auto atMost = [&](Term smaller, Term larger) {
+    return isConstant(larger) && nodes[smaller].range.high <= numberOf(larger);
+  };
+  if (isa<graph::AddOp, graph::SubOp>(op) && is(y, 0))
+    return x;
+  if (isa<graph::AddOp>(op) && is(x, 0))
+    return y;
+  if (isa<graph::MulOp, graph::DivOp>(op) && is(y, 1))
+    return x;
+  if (isa<graph::MulOp>(op) && is(x, 1)) // Of integers; others are products.
+    return y;
+  if (isa<graph::AbsOp>(op) && hasFloats(op->getOperand(0)) && nodes[x].range.low >= 0)
+    return x;
+  if (isa<graph::MaximumOp>(op) && (x == y || atLeast(x, y) || atLeast(y, x)))
+    return x == y || atLeast(x, y) ? x : y;
+  if (isa<graph::MinimumOp>(op) && (x == y || atMost(x, y) || atMost(y, x)))
+    return x == y || atMost(x, y) ? x : y;
+  return std::nullopt;
+}
+
+/// What a comparison gives for all numbers; NaN compares as unequal to everything.
+std::optional<bool> Terms::decide(Operation *compare, ArrayRef<Term> operands) const {
+  TermRange x = nodes[operands[0]].range, y = nodes[operands[1]].range;
+  bool isSame = operands[0] == operands[1], isInteger = !hasFloats(compare->getOperand(0));
+  switch (cast<graph::CompareOp>(compare).getDirection()) {
+  case graph::Direction::Lt:
+    return isSame || x.low >= y.high ? std::optional(false) : std::nullopt;
+  case graph::Direction::Gt:
+    return isSame || x.high <= y.low ? std::optional(false) : std::nullopt;
+  case graph::Direction::Le:
+    return isSame && isInteger ? std::optional(true) : x.low > y.high ? std::optional(false) : std::nullopt;
+  case graph::Direction::Ge:
+    return isSame && isInteger ? std::optional(true) : x.high < y.low ? std::optional(false) : std::nullopt;
+  case graph::Direction::Eq:
+    return isSame && isInteger                ? std::optional(true)
+           : x.high < y.low || y.high < x.low ? std::optional(false)
+                                              : std::nullopt;
+  case graph::Direction::Ne:
+    return isSame && isInteger                ? std::optional(false)
+           : x.high < y.low || y.high < x.low ? std::optional(true)
+                                              : std::nullopt;
+  }
+  llvm_unreachable("every direction decides");
+}
+
+std::optional<Term> Terms::simplifyLogic(Operation *op, ArrayRef<Term> operands) {
+  if (isa<graph::CompareOp>(op))
+    if (std::optional<bool> truth = decide(op, operands))
+      return integer(*truth);
+  if (!isa<graph::AndOp, graph::OrOp>(op))
+    return std::nullopt;
+  if (operands[0] == operands[1])
+    return operands[0];
+  for (unsigned i : {0, 1})
+    if (isConstant(operands[i]))
+      return (integerOf(operands[i]) != 0) == isa<graph::AndOp>(op) ? operands[1 - i] : operands[i];
+  return std::nullopt;
+}
+
+TermRange Terms::rangeOf(Operation *op, ArrayRef<Term> operands) const {
+  if (!hasFloats(op->getResult(0)))
+    return {};
+  TermRange x = nodes[operands[0]].range, y = nodes[operands.size() > 1 ? operands[1] : operands[0]].range;
+  if (isa<graph::AddOp>(op))
+    return {x.low + y.low, x.high + y.high};
+  if (isa<graph::SubOp>(op))
+    return {x.low - y.high, x.high - y.low};
+  if (isa<graph::NegOp>(op))
+    return {-x.high, -x.low};
+  if (isa<graph::MaximumOp>(op))
+    return {std::max(x.low, y.low), std::max(x.high, y.high)};
+  if (isa<graph::MinimumOp>(op))
+    return {std::min(x.low, y.low), std::min(x.high, y.high)};
+  if (isa<graph::ExpOp>(op)) // A little more, as the library rounds as it likes.
+    return {std::exp(x.low) * 0.999, std::exp(x.high) * 1.001};
+  if (isa<graph::AbsOp, graph::SqrtOp, graph::RsqrtOp>(op))
+    return {0, INFINITY};
+  if (isa<graph::SigmoidOp>(op))
+    return {0, 1};
+  if (isa<graph::TanhOp, graph::ErfOp, graph::SinOp, graph::CosOp>(op))
+    return {-1, 1};
+  return {};
+}
+
+/// What holds of finite numbers only. Constants may be infinite: what is added to one, or taken from it, is lost.
+std::optional<Term> Terms::simplifyFinite(Operation *op, ArrayRef<Term> operands) {
+  if (!finite || !hasFloats(op->getOperand(0)))
+    return std::nullopt;
+  Term x = operands[0], y = operands.size() > 1 ? operands[1] : x;
+  if (isa<graph::SubOp>(op) && x == y)
+    return number(0);
+  if (isa<graph::AddOp, graph::SubOp>(op) && isInfinite(x) && !isConstant(y))
+    return x;
+  if (isa<graph::AddOp>(op) && isInfinite(y) && !isConstant(x))
+    return y;
+  if (isa<graph::DivOp>(op) && is(x, 0))
+    return x;
+  auto compare = dyn_cast<graph::CompareOp>(op);
+  if (!compare)
+    return std::nullopt;
+  const TermRange &left = nodes[x].range, &right = nodes[y].range;
+  switch (compare.getDirection()) {
+  case graph::Direction::Lt:
+    return left.high < right.low ? std::optional(integer(1)) : std::nullopt;
+  case graph::Direction::Gt:
+    return left.low > right.high ? std::optional(integer(1)) : std::nullopt;
+  case graph::Direction::Le:
+    return x == y || left.high <= right.low ? std::optional(integer(1)) : std::nullopt;
+  case graph::Direction::Ge:
+    return x == y || left.low >= right.high ? std::optional(integer(1)) : std::nullopt;
+  case graph::Direction::Eq:
+    return x == y ? std::optional(integer(1)) : std::nullopt;
+  case graph::Direction::Ne:
+    return x == y ? std::optional(integer(0)) : std::nullopt;
+  }
+  llvm_unreachable("every direction is known");
+}
+
+/// A term that is equal, or nothing; orders what may stand in any order.
+std::optional<Term> Terms::simplify(Operation *op, SmallVector<Term> &operands) {
+  if (operands.empty())
+    return std::nullopt;
+  if (isa<graph::SubOp>(op) && operands[0] == operands[1] && !hasFloats(op->getResult(0)))
+    return integer(0);
+  if (isa<graph::MulOp>(op) && !hasFloats(op->getResult(0)) && (is(operands[0], 0) || is(operands[1], 0)))
+    return integer(0);
+  if (isa<graph::ConvertOp>(op) && op->getOperand(0).getType() == op->getResult(0).getType())
+    return operands[0];
+  if (std::optional<Term> term = simplifyFinite(op, operands))
+    return term;
+  if (std::optional<Term> term = simplifyArithmetic(op, operands))
+    return term;
+  if (std::optional<Term> term = simplifyLogic(op, operands))
+    return term;
+  if (op->hasTrait<OpTrait::IsCommutative>())
+    llvm::sort(operands);
+  return std::nullopt;
+}
+
+/// The name of a comparison whose operands stand in rising order, if they can.
+static StringRef nameOfComparison(graph::CompareOp compare, SmallVector<Term> &operands) {
+  switch (compare.getDirection()) {
+  case graph::Direction::Gt:
+    std::swap(operands[0], operands[1]);
+    return "less ";
+  case graph::Direction::Lt:
+    return "less ";
+  case graph::Direction::Ge:
+    std::swap(operands[0], operands[1]);
+    return "less or equal ";
+  case graph::Direction::Le:
+    return "less or equal ";
+  case graph::Direction::Eq:
+    llvm::sort(operands);
+    return "equal ";
+  case graph::Direction::Ne:
+    llvm::sort(operands);
+    return "unequal ";
+  }
+  llvm_unreachable("every direction has a name");
+}
+
+Term Terms::applyElementwise(Operation *op, ArrayRef<Term> operands) {
+  SmallVector<Term> terms(operands);
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  if (isa<graph::SelectOp>(op))
+    return applyChoice(element, terms[0], terms[1], terms[2]);
+  if (isa<graph::MulOp>(op) && isa<FloatType>(element))
+    return applyProduct(element, terms[0], terms[1]);
+  if (llvm::all_of(terms, [&](Term term) { return isConstant(term); }))
+    if (std::optional<Term> term = fold(op, terms))
+      return *term;
+  if (std::optional<Term> term = simplify(op, terms))
+    return *term;
+  TermRange range = rangeOf(op, terms);
+  std::string function;
+  llvm::raw_string_ostream stream(function);
+  if (auto compare = dyn_cast<graph::CompareOp>(op))
+    stream << nameOfComparison(compare, terms);
+  else
+    stream << op->getName() << op->getAttrDictionary();
+  stream << getElementTypeOrSelf(op->getOperand(0).getType()) << element;
+  return apply(function, terms, range);
+}
