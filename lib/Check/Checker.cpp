@@ -125,7 +125,7 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
   if (hasFixedInputs(function))
     kinds = {InputKind::Ordinary};
   for (InputKind kind : kinds) {
-    RunRecord run{kind, drawNamedInputs(function, options.seed, kind), {}, {}, {}, {}};
+    RunRecord run{kind, drawNamedInputs(function, options.seed, kind), {}, {}, {}, {}, {}};
     FailureOr<NamedValues> results = check::run(function, run.inputs);
     if (failed(results))
       return failure();
