@@ -12,16 +12,21 @@ using namespace llvm;
 
 namespace moru {
 
+/// More entries than any machine holds, and few enough that no size of an array overflows.
+static constexpr int64_t kMaxElements = int64_t(1) << 40;
+
 /// `2x3xf32` or `f32`.
 static std::optional<std::pair<ElementType, Shape>> parseType(StringRef text) {
   SmallVector<StringRef> parts;
   text.split(parts, 'x');
   std::optional<ElementType> type = parseElementType(parts.pop_back_val());
   Shape shape;
+  int64_t product = 1;
   for (StringRef part : parts) {
     int64_t size = 0;
-    if (part.getAsInteger(10, size) || size < 0 || size > (int64_t(1) << 32))
+    if (part.getAsInteger(10, size) || size < 0 || size > kMaxElements / product)
       return std::nullopt;
+    product *= std::max<int64_t>(size, 1);
     shape.push_back(size);
   }
   if (!type)
@@ -29,22 +34,18 @@ static std::optional<std::pair<ElementType, Shape>> parseType(StringRef text) {
   return std::pair(*type, shape);
 }
 
-static Expected<HostTensor> parseValues(ElementType type, const Shape &shape, StringRef text, StringRef flag) {
+static Expected<ArraySpec::Literal> parseLiteral(ElementType type, const Shape &shape, StringRef text, StringRef flag) {
   SmallVector<StringRef> parts;
   text.split(parts, ',', -1, /*KeepEmpty=*/false);
   int64_t count = numElements(shape);
   if (int64_t(parts.size()) != count && parts.size() != 1)
     return makeError(flag + ": expected " + Twine(count) + " values for " + toString(type, shape) +
                      ", or one for all, got " + Twine(parts.size()));
-  HostTensor tensor(type, shape);
-  for (int64_t i = 0; i < count; ++i) {
-    StringRef part = parts[parts.size() == 1 ? 0 : size_t(i)].trim();
-    double value = 0;
-    if (part.getAsDouble(value))
-      return makeError(flag + ": expected a number, got \"" + part + "\"");
-    tensor.set(i, value);
-  }
-  return tensor;
+  ArraySpec::Literal literal{type, shape, {}};
+  for (StringRef part : parts)
+    if (part.trim().getAsDouble(literal.values.emplace_back()))
+      return makeError(flag + ": expected a number, got \"" + part.trim() + "\"");
+  return literal;
 }
 
 Expected<ArraySpec> ArraySpec::parse(StringRef text, StringRef flag) {
@@ -62,17 +63,20 @@ Expected<ArraySpec> ArraySpec::parse(StringRef text, StringRef flag) {
   auto parsed = parseType(type);
   if (!parsed)
     return makeError(flag + ": expected [name=]@file.npy or [name=]2x3xf32=…, got \"" + text + "\"");
-  Expected<HostTensor> tensor = parseValues(parsed->first, parsed->second, values, flag);
-  if (!tensor)
-    return tensor.takeError();
-  spec.literal = std::move(*tensor);
+  Expected<Literal> literal = parseLiteral(parsed->first, parsed->second, values, flag);
+  if (!literal)
+    return literal.takeError();
+  spec.literal = std::move(*literal);
   return spec;
 }
 
 Expected<HostTensor> ArraySpec::read() const {
-  if (literal)
-    return literal->clone();
-  return readNpy(file);
+  if (!literal)
+    return readNpy(file);
+  HostTensor tensor(literal->type, literal->shape);
+  for (int64_t i = 0; i < tensor.numElements(); ++i)
+    tensor.set(i, literal->values[literal->values.size() == 1 ? 0 : size_t(i)]);
+  return tensor;
 }
 
 std::string findDifference(const HostTensor &value, const HostTensor &expected, double tolerance) {

@@ -10,13 +10,21 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace moru {
 
 /// `[name=]@file` or `[name=]type=values`.
 struct ArraySpec {
+  /// One value for each element, or one for all.
+  struct Literal {
+    ElementType type;
+    Shape shape;
+    std::vector<double> values;
+  };
+
   std::string name, file;
-  std::optional<HostTensor> literal;
+  std::optional<Literal> literal;
 
   static llvm::Expected<ArraySpec> parse(llvm::StringRef text, llvm::StringRef flag);
   llvm::Expected<HostTensor> read() const;
