@@ -493,6 +493,9 @@ bool Clusters::reads(Node *node, Value value) const {
 }
 
 bool Clusters::readsInPlace(Node *node, Value value) const {
+  // The sums are zero before anything is added to them.
+  if (llvm::any_of(node->ops, llvm::IsaPred<ScatterAddOp>))
+    return false;
   unsigned updates = 0;
   // Before a box is written, all else is: who reads the box's entries must not find that instead.
   bool writesBox = llvm::any_of(node->ops, llvm::IsaPred<DynamicUpdateSliceOp>);

@@ -85,12 +85,24 @@ struct DropEmptyParts : OpRewritePattern<ConcatOp> {
   }
 };
 
+/// dynamic_update_slice %x with %nothing at(…)  ->  %x
+struct DropEmptyUpdate : OpRewritePattern<DynamicUpdateSliceOp> {
+  using OpRewritePattern<DynamicUpdateSliceOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DynamicUpdateSliceOp op, PatternRewriter &rewriter) const override {
+    if (!isEmpty(op.getUpdate()))
+      return rewriter.notifyMatchFailure(op, "the box has entries");
+    rewriter.replaceOp(op, op.getOperand());
+    return success();
+  }
+};
+
 } // namespace
 
 void moru::populateReplaceEmptyTensorsPatterns(RewritePatternSet &patterns) {
   patterns.add<ReplaceEmptyResult, ReplaceOperationOnNothing<ContractOp>, ReplaceOperationOnNothing<ReduceSumOp>,
                ReplaceOperationOnNothing<PadOp>, ReplaceOperationOnNothing<ScatterAddOp>,
                ReplaceOperationOnNothing<GatherOp>, ReplaceReductionOfNothing<ReduceMaxOp>,
-               ReplaceReductionOfNothing<ReduceMinOp>, ReplaceReductionOfNothing<ReduceProdOp>, DropEmptyParts>(
-      patterns.getContext());
+               ReplaceReductionOfNothing<ReduceMinOp>, ReplaceReductionOfNothing<ReduceProdOp>, DropEmptyParts,
+               DropEmptyUpdate>(patterns.getContext());
 }
