@@ -40,8 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz::asText(data, size).split(lines, '\n');
   std::vector<std::string> words = {"moru"};
   for (StringRef line : lines)
-    if (!isLeftOut(line))
-      words.push_back(line.str().c_str()); // an argument ends at a NUL
+    if (StringRef word = line.take_until([](char c) { return c == 0; }); !isLeftOut(word)) // an argument ends at a NUL
+      words.push_back(word.str());
   std::vector<const char *> arguments;
   for (const std::string &word : words)
     arguments.push_back(word.c_str());
