@@ -449,7 +449,7 @@ static EvaluatorResult evaluateSoftmaxCrossEntropy(const Evaluation &e) {
     result.bounds[0] = e.bound(element, result.floats[0],
                                e.boundOfSum(element, total, inherited, magnitude, count) / count, kDivisionRoundoffs);
   if (llvm::any_of(targets.bounds, [](double bound) { return bound != 0; }))
-    result.bounds[0] = undecided();
+    result.bounds[0] = undecidedAmong(&e.operand(0));
   return single(std::move(result));
 }
 
