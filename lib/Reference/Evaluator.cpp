@@ -36,7 +36,7 @@ double Evaluation::roundoff(Type element) const {
 double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
   bool isNarrow = options.bounds == Bounds::Declared && isNarrowFloat(element);
   if (std::isinf(inherited) && std::isfinite(value))
-    return undecided();
+    return isNarrow && std::abs(value) > kLargestF32 ? unknown() : undecided();
   if (!std::isfinite(value))
     return std::isinf(inherited) ? unknown() : inherited; // Infinite and NaN stay what they are.
   if (std::isnan(inherited) || (isNarrow && std::abs(value) + inherited > kLargestF32))
