@@ -133,6 +133,9 @@ static std::vector<int64_t> reducedIndices(ArrayRef<int64_t> shape, ArrayRef<int
 
 static EvaluatorResult evaluateReduceSum(const Evaluation &e) {
   const Tensor &operand = e.operand(0);
+  // Sums over no axes have one term each, which stays what it is: 0 + -0 would not.
+  if (cast<graph::ReduceSumOp>(e.op).getAxes().empty())
+    return single(operand);
   Tensor result(e.resultType());
   Type element = result.type.getElementType();
   std::vector<int64_t> targets = reducedIndices(operand.shape(), cast<graph::ReduceSumOp>(e.op).getAxes());
