@@ -257,8 +257,7 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
   for (auto [index, type] : llvm::enumerate(kernels.getArgumentTypes())) {
     images.emplace_back(memory, cast<kernel::BufferType>(type));
     pointers.push_back(images.back().data());
-    auto role = kernels.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
-    if (!role || role.getValue() != kernel::KernelDialect::kOutputRole)
+    if (!reference::isOutput(kernels, index))
       images.back().write((*arguments)[index]);
   }
   auto arena = kernels->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kArenaAttr);

@@ -14,6 +14,7 @@
 using namespace mlir;
 using namespace moru;
 using namespace moru::check;
+using reference::isOutput;
 using reference::Tensor;
 
 //===----------------------------------------------------------------------===//
@@ -38,11 +39,6 @@ static std::string argumentName(func::FuncOp function, unsigned index) {
   if (auto name = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kNameAttr))
     return name.str();
   return "arg" + std::to_string(index);
-}
-
-static bool isOutput(func::FuncOp function, unsigned index) {
-  auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
-  return role && role.getValue() == kernel::KernelDialect::kOutputRole;
 }
 
 static std::string resultName(func::FuncOp function, unsigned index) {

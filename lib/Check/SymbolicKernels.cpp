@@ -5,6 +5,8 @@
 
 #include "Symbolic.h"
 
+#include "moru/Reference/KernelInterpreter.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -279,11 +281,6 @@ LogicalResult Run::runBlock(Block &block) {
 // Functions
 //===----------------------------------------------------------------------===//
 
-static bool isOutput(func::FuncOp function, unsigned index) {
-  auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
-  return role && role.getValue() == kernel::KernelDialect::kOutputRole;
-}
-
 /// The entries of an argument, of which nothing is known.
 static SymbolicTensor makeVariables(Terms &terms, RankedTensorType type, unsigned argument) {
   SymbolicTensor tensor{type, {}};
@@ -297,7 +294,7 @@ FailureOr<SymbolicRun> Run::run(func::FuncOp function) {
     auto type = cast<kernel::BufferType>(argument.getType());
     Window &window = windows[argument] = {storages.size(), 0, type};
     storages.emplace_back();
-    if (!isOutput(function, argument.getArgNumber()))
+    if (!reference::isOutput(function, argument.getArgNumber()))
       store(window, makeVariables(terms, type.getTensorType(), argument.getArgNumber()));
   }
   if (failed(runBlock(function.getBody().front())))

@@ -398,7 +398,7 @@ LogicalResult Interpreter::runBlock(Block &block) {
   return success();
 }
 
-static bool isOutput(func::FuncOp function, unsigned index) {
+bool reference::isOutput(func::FuncOp function, unsigned index) {
   auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
   return role && role.getValue() == kernel::KernelDialect::kOutputRole;
 }

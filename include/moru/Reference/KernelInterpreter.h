@@ -50,6 +50,9 @@ void forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int6
 /// Whether the function works on buffers (and so is for `interpret`) rather than on tensors (`evaluate`).
 bool isKernelFunction(mlir::func::FuncOp function);
 
+/// Whether argument `index` of a function of kernels is where a result goes, and so starts unwritten.
+bool isOutput(mlir::func::FuncOp function, unsigned index);
+
 } // namespace moru::reference
 
 #endif // MORU_REFERENCE_KERNELINTERPRETER_H
