@@ -208,11 +208,13 @@ static FailureOr<NamedValues> runAndCompare(const PassRun &pass, func::FuncOp fu
   if (failed(got))
     return emitError(function.getLoc()) << pass.describe() << " has made of '" << function.getName()
                                         << "' what the Reference cannot run";
-  for (const auto &[name, value] : exact ? before.latest : before.expected) {
+  for (auto &[name, value] : exact ? before.latest : before.expected) {
     auto it = got->find(name);
     if (it == got->end() || it->second.type != value.type)
       return emitError(function.getLoc()) << pass.describe() << " has lost result '" << name << "' of '"
                                           << function.getName() << "' or changed its type: expected " << value.type;
+    if (pass.passClass == PassClass::Distributes)
+      admitDistribution(value, it->second);
     if (std::optional<Difference> difference = compare(value, it->second, exact, reference::kSecondOrder, &tally))
       return reportDifference(pass, function, record, before, options, name, it->second, *difference);
   }

@@ -13,7 +13,7 @@ llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
       {"graph-expand-gradients", PassClass::Reassociates},
       {"graph-pad-bounded", PassClass::Reassociates},
       {"graph-simplify-algebra", PassClass::Reassociates},
-      {"graph-hoist-from-scan", PassClass::Reassociates},
+      {"graph-hoist-from-scan", PassClass::Distributes},
       {"graph-decompose-composites", PassClass::Reassociates},
       {"graph-normalize-for-kernels", PassClass::Reassociates},
       // Contracted axes are summed over in the order of the layout.
@@ -45,6 +45,8 @@ llvm::StringRef moru::check::toString(PassClass passClass) {
     return "exact";
   case PassClass::Reassociates:
     return "reassociates";
+  case PassClass::Distributes:
+    return "distributes";
   case PassClass::Approximates:
     return "approximates";
   }

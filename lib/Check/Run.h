@@ -94,6 +94,10 @@ struct Difference {
 std::optional<Difference> compare(const reference::Tensor &expected, const reference::Tensor &got, bool exact,
                                   double factor, Tally *tally = nullptr);
 
+/// Where factors have left a sum: an entry that is no number in one of the tensors and infinite in the other is unknown
+/// in `expected` from now on.
+void admitDistribution(reference::Tensor &expected, const reference::Tensor &distributed);
+
 /// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result
 /// `output` depends on; `before` is the same program when it was right. Falls back to the operation that makes the
 /// result.

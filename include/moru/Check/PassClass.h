@@ -19,6 +19,10 @@ enum class PassClass {
   Exact,
   /// The order and grouping of sums and products, and with it the rounding.
   Reassociates,
+  /// As above, and factors leave sums: 0 * inf + 1 * inf, no number, becomes (0 + 1) * inf, infinite. What is not
+  /// finite
+  /// stays so.
+  Distributes,
   /// Functions are replaced by approximations; the accuracies are in Tolerances.h.
   Approximates
 };
@@ -35,7 +39,7 @@ llvm::ArrayRef<ClassifiedPass> classifiedPasses();
 /// The class of a pass, if it has declared one.
 std::optional<PassClass> getPassClass(llvm::StringRef argument);
 
-/// "exact", "reassociates", "approximates".
+/// "exact", "reassociates", "distributes", "approximates".
 llvm::StringRef toString(PassClass passClass);
 
 } // namespace moru::check
