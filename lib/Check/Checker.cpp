@@ -234,8 +234,7 @@ static bool areCalm(const RunRecord &run) {
 
 LogicalResult Checker::Implementation::checkFunction(const PassRun &pass, func::FuncOp function,
                                                      FunctionRecord &record) {
-  if (pass.remember && pass.argument == "graph-expand-gradients" && options.differences &&
-      areCalm(record.runs.front()) &&
+  if (pass.remember && pass.argument == "graph-expand-gradients" && areCalm(record.runs.front()) &&
       failed(checkGradients(record.previous.get(), record.runs.front().inputs, options.seed))) {
     emitError(function.getLoc()) << pass.describe() << " makes gradients that differ from finite differences";
     return keepWrong(record, record.runs.front());

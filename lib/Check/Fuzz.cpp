@@ -58,7 +58,6 @@ CompiledCheckOptions check::makeFuzzCheck(uint64_t seed, const FuzzOptions &opti
   result.threads = seed % 4 == 1 ? 2 : 1;
   result.check.seed = seed;
   result.check.native = options.nativeShare != 0 && seed % options.nativeShare == 0;
-  result.check.differences = false;
   // Ordinary numbers always, and one awkward kind.
   ArrayRef<InputKind> awkward = inputKinds().drop_front(2);
   result.check.kinds = {InputKind::Ordinary, awkward[seed % awkward.size()]};
@@ -234,7 +233,6 @@ llvm::Error check::fuzzFile(StringRef path, const FuzzOptions &options) {
         CompiledCheckOptions check;
         check.target = options.target;
         check.check.seed = options.seed;
-        check.check.differences = false;
         CompiledCheck result = checkCompiled(*(*file)->module, check);
         for (StringRef line : llvm::split(result.message, '\n'))
           send(line);

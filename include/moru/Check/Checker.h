@@ -26,8 +26,6 @@ struct CheckOptions {
   uint64_t seed = 1;
   /// Runs kernels natively from the loops down.
   bool native = true;
-  /// Compares gradients with differences of the loss. Not for programs that are anything but smooth.
-  bool differences = true;
   /// A program is run on arguments of each of these kinds; fixed ones (`graph.check`) are run alone.
   llvm::SmallVector<InputKind> kinds{inputKinds()};
 };
