@@ -10,6 +10,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallBitVector.h"
+#include "llvm/Support/CheckedArithmetic.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace moru::graph;
@@ -175,10 +177,18 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
       return emitOptionalError(loc, "expected all of bounded axis ", axis, " (", extent, "), from 0 to ", extent.size,
                                " by 1, got ", start, " to ", limit, " by ", stride,
                                "; slice another axis, or make this one static");
-    shape.push_back(extent.isBounded() ? extent : Extent((limit - start + stride - 1) / stride));
+    shape.push_back(extent.isBounded() ? extent : Extent(llvm::divideCeilSigned(limit - start, stride)));
   }
   results.push_back(getTensorType(shape, type.getElementType()));
   return success();
+}
+
+/// low + size + (size - 1) interior + high; nothing where that is no number of 64 bits. None of them is negative.
+static std::optional<int64_t> getPaddedSize(int64_t size, int64_t low, int64_t high, int64_t interior) {
+  std::optional<int64_t> padded = llvm::checkedMulAdd(std::max<int64_t>(size - 1, 0), interior, size);
+  for (int64_t more : {low, high})
+    padded = padded ? llvm::checkedAdd(*padded, more) : padded;
+  return padded;
 }
 
 LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
@@ -197,9 +207,11 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
     if (extent.isBounded() && (low != 0 || high != 0 || interior != 0)) // C2
       return emitOptionalError(loc, "expected no padding on bounded axis ", axis, " (", extent, "), got ", low, ", ",
                                high, " and ", interior, "; pad another axis, or make this one static");
-    int64_t size = extent.size;
-    shape.push_back(extent.isBounded() ? extent
-                                       : Extent(low + size + std::max<int64_t>(size - 1, 0) * interior + high));
+    std::optional<int64_t> size = getPaddedSize(extent.size, low, high, interior);
+    if (!size)
+      return emitOptionalError(loc, "expected tensors that fit the memory of a process, got axis ", axis, " (", extent,
+                               ") padded by ", low, ", ", high, " and ", interior);
+    shape.push_back(extent.isBounded() ? extent : Extent(*size));
   }
   results.push_back(getTensorType(shape, type.getElementType()));
   return success();
@@ -227,7 +239,11 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
     if (other != shape || extent.isBounded()) // C3
       return emitOptionalError(loc, "expected operands that differ in axis ", axis, " alone, got ", first, " and ",
                                operand.getType());
-    shape[axis].size += extent.size;
+    std::optional<int64_t> size = llvm::checkedAdd(shape[axis].size, extent.size);
+    if (!size)
+      return emitOptionalError(loc, "expected tensors that fit the memory of a process, got axes of ", extent.size,
+                               " and ", shape[axis].size, " to concatenate");
+    shape[axis].size = *size;
   }
   results.push_back(getTensorType(shape, first.getElementType()));
   return success();

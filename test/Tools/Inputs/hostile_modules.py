@@ -18,6 +18,9 @@ MODULES = {
                "  return %0 : tensor<3000000000x3000000000xi32>\n}\n",
     "pad": function(f"tensor<{LAST}xf32>", f"tensor<{LAST}xf32>", "graph.pad %x low [5] high [5] interior [0]"),
     "slice": function("tensor<2x3xf32>", "tensor<2x3xf32>", f"graph.slice %x from [{LAST}, -5] to [{LAST}, 3] by [{LAST}, 1]"),
+    "stride": function("tensor<3xf32>", "tensor<2xf32>", f"graph.slice %x from [0] to [3] by [{LAST}]"),
+    "concat": f"func.func @f(%x: tensor<{LAST}xi1>) -> tensor<8xi1> {{\n  %0 = graph.concat %x, %x along 0 : (tensor<{LAST}xi1>, tensor<{LAST}xi1>) "
+              "-> tensor<8xi1>\n  return %0 : tensor<8xi1>\n}\n",
     "regions": "module {" * 100000,
     "types": "func.func private @f(" + "tuple<" * 10000 + "i32" + ">" * 10000 + ")",
     "bytecode": b"ML\xefR\x06 and no more",
