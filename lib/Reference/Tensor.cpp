@@ -57,8 +57,8 @@ Tensor reference::makeTensor(RankedTensorType type, ArrayRef<double> values) {
 
 Tensor reference::withShape(const Tensor &tensor, ArrayRef<int64_t> shape, double fill) {
   Tensor result(RankedTensorType::get(shape, tensor.type.getElementType()));
-  std::fill(result.floats.begin(), result.floats.end(), fill);
-  std::fill(result.integers.begin(), result.integers.end(), static_cast<int64_t>(fill));
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.set(i, fill);
   if (!tensor.bounds.empty())
     result.addBounds();
   SmallVector<int64_t> strides = rowMajorStrides(shape);
