@@ -36,6 +36,8 @@ public:
   using Sizes = llvm::SmallVector<int64_t>;
 
   static constexpr int64_t kMaxRank = 4;
+  /// Arguments of a function, those that are added as operations need them among them.
+  static constexpr size_t kMaxArguments = 12;
   /// Regions within regions.
   static constexpr int64_t kMaxDepth = 2;
 
@@ -76,6 +78,8 @@ public:
   int64_t drawSize() { return sizes[draws.below(sizes.size())]; }
   Sizes drawShape(int64_t maxRank = 3);
   Sizes drawPermutation(int64_t rank);
+  /// An axis, rarely one of a single entry: along such a one, functions of rows are constant.
+  int64_t drawAxis(Value value);
   /// Some axes in rising order, rarely none.
   Sizes drawAxes(int64_t rank);
 
@@ -95,9 +99,13 @@ public:
   Value pickAny(int64_t minRank = 0);
 
   Value constant(llvm::ArrayRef<int64_t> shape, Type element);
-  /// Something of `shape`, from the scope where possible.
-  Value ofShape(llvm::ArrayRef<int64_t> shape, Type element);
-  Value like(Value value) { return ofShape(shapeOf(value), elementOf(value)); }
+  /// Another argument of the function, while there are few: other than of a constant, all that is computed from it
+  /// matters. A constant otherwise, and now and then.
+  Value fresh(llvm::ArrayRef<int64_t> shape, Type element);
+  /// Something of `shape`, from the scope where possible; rarely `other`, as little is left of x - x.
+  Value ofShape(llvm::ArrayRef<int64_t> shape, Type element, Value other = {});
+  /// Of the type of `value`, rarely itself.
+  Value like(Value value) { return ofShape(shapeOf(value), elementOf(value), value); }
   Value splat(Value like, double number) { return graph::createSplat(builder, loc, typeOf(like), number); }
   /// `value` for an operation without a gradient: nothing is asked through it.
   Value detached(Value value);
@@ -118,6 +126,7 @@ public:
 private:
   Value broadcast(Value value, llvm::ArrayRef<int64_t> shape);
   Value cutOut(Value value, llvm::ArrayRef<int64_t> shape);
+  Value derive(llvm::ArrayRef<int64_t> shape, Type element);
   void addArguments();
   Values drawResults(llvm::SmallVector<int64_t> &donated);
   Value addLoss(mlir::ValueRange values);
@@ -135,6 +144,9 @@ struct GeneratedOperation {
   mlir::Value (*make)(GraphMaker &);
 };
 llvm::ArrayRef<GeneratedOperation> operationTable();
+
+/// Whether of a value only little shows in what is computed from it: where it is largest, how it compares, or nothing.
+bool isHidden(mlir::Value value);
 
 /// A loop whose body is a random graph that may read what is around it.
 mlir::Value makeScan(GraphMaker &maker);

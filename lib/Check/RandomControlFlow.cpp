@@ -54,7 +54,7 @@ void ScanMaker::drawInits() {
   for (int64_t n = m.draws.below(4); n > 0; --n) {
     Type element = !m.isDifferentiable() && m.draws.oneIn(6) ? m.drawIntegerType() : m.drawFloatType();
     if (m.draws.oneIn(3))
-      inits.push_back(m.constant(m.drawShape(2), element));
+      inits.push_back(m.fresh(m.drawShape(2), element));
     else if (Value init = m.pick(element))
       inits.push_back(init);
   }
@@ -76,7 +76,7 @@ void ScanMaker::drawOutputs(size_t numOuter) {
       wanted.push_back(candidates[m.draws.below(candidates.size())]);
   }
   for (Value value : llvm::drop_begin(m.scope, numOuter))
-    if (value.use_empty() && !llvm::is_contained(carries, value) && m.draws.oneIn(2))
+    if (isHidden(value) && !llvm::is_contained(carries, value) && m.draws.below(8) < (value.use_empty() ? 4 : 7))
       wanted.push_back(value);
   for (Value output : wanted)
     if (canOutput(output)) {
@@ -170,7 +170,7 @@ Value check::makeCheckpoint(GraphMaker &m) {
 // Loops of unknown length
 //===----------------------------------------------------------------------===//
 
-/// Counts down from a computed number of at most four: while count > 0.
+/// Counts down from a small number, or a computed one of at most two: while count > 0.
 static void fillCondition(GraphMaker &m, Block &block) {
   block.clear();
   m.inBlock(block, [&](size_t) {
@@ -199,7 +199,11 @@ Value check::makeWhile(GraphMaker &m) {
   if (m.depth >= GraphMaker::kMaxDepth || inits.empty() || m.isDifferentiable())
     return {};
   Value count = m.ofShape({}, m.builder.getI32Type());
-  inits.insert(inits.begin(), m.create<graph::MinimumOp>(count, m.splat(count, 4)));
+  if (m.draws.oneIn(2))
+    count = m.splat(count, m.draws.between(0, 4));
+  else
+    count = m.create<graph::MinimumOp>(count, m.splat(count, m.draws.between(1, 2)));
+  inits.insert(inits.begin(), count);
   auto loop = graph::WhileOp::create(m.builder, m.loc, inits);
   fillCondition(m, *loop.getConditionBlock());
   fillSteps(m, *loop.getBodyBlock());

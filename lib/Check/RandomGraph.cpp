@@ -46,6 +46,11 @@ Sizes GraphMaker::drawPermutation(int64_t rank) {
   return permutation;
 }
 
+int64_t GraphMaker::drawAxis(Value value) {
+  int64_t axis = draws.below(rankOf(value));
+  return sizeOf(value, axis) == 1 ? draws.below(rankOf(value)) : axis;
+}
+
 Sizes GraphMaker::drawAxes(int64_t rank) {
   Sizes axes;
   for (int64_t axis = 0; axis != rank; ++axis)
@@ -141,11 +146,15 @@ Value GraphMaker::cutOut(Value value, ArrayRef<int64_t> shape) {
   return create<graph::SliceOp>(value, starts, limits, strides);
 }
 
-Value GraphMaker::ofShape(ArrayRef<int64_t> shape, Type element) {
-  Values same = llvm::filter_to_vector(
-      scope, [&](Value value) { return elementOf(value) == element && typeOf(value).getShape() == shape; });
-  if (!same.empty() && !draws.oneIn(5))
-    return same[draws.below(same.size())];
+Value GraphMaker::fresh(ArrayRef<int64_t> shape, Type element) {
+  Block &entry = function.getBody().front();
+  if (entry.getNumArguments() >= kMaxArguments || draws.oneIn(5))
+    return constant(shape, element);
+  return entry.addArgument(tensor(shape, element), loc);
+}
+
+/// Something of `shape` made of a value of another one; null where none fits.
+Value GraphMaker::derive(ArrayRef<int64_t> shape, Type element) {
   for (int attempt = 0; attempt != 4; ++attempt) {
     Value value = pick(element);
     if (!value)
@@ -158,7 +167,18 @@ Value GraphMaker::ofShape(ArrayRef<int64_t> shape, Type element) {
     if (Value result = cutOut(value, shape))
       return result;
   }
-  return constant(shape, element);
+  return {};
+}
+
+Value GraphMaker::ofShape(ArrayRef<int64_t> shape, Type element, Value other) {
+  bool takesOther = draws.oneIn(10);
+  Values same = llvm::filter_to_vector(scope, [&](Value value) {
+    return elementOf(value) == element && typeOf(value).getShape() == shape && (takesOther || value != other);
+  });
+  if (!same.empty() && !draws.oneIn(5))
+    return same[draws.below(same.size())];
+  Value derived = draws.oneIn(2) ? derive(shape, element) : Value();
+  return derived ? derived : fresh(shape, element);
 }
 
 Value GraphMaker::detached(Value value) { return isDifferentiable() ? create<graph::StopGradientOp>(value) : value; }
@@ -221,16 +241,24 @@ SmallVector<StringRef> check::generatedOperations(int64_t minWeight) {
 // Gradients
 //===----------------------------------------------------------------------===//
 
+/// A weight for each entry, by its place along every axis: the cosine of a whole number, which bf16 holds.
+static Value createWeights(GraphMaker &maker, Value value) {
+  Value angle = maker.splat(value, 2);
+  for (int64_t axis = 0; axis != GraphMaker::rankOf(value); ++axis) {
+    Value place = maker.create<graph::IotaOp>(GraphMaker::typeOf(value), axis);
+    Value twice = axis == 0 ? Value() : maker.create<graph::AddOp>(angle, angle);
+    angle = axis == 0 ? place : maker.create<graph::AddOp>(twice, place);
+  }
+  return maker.create<graph::CosOp>(angle);
+}
+
 /// A weighted sum of all entries of all floating-point values; null if there are none.
 Value GraphMaker::addLoss(ValueRange values) {
   Value loss;
   for (Value value : values) {
     if (!isFloat(value))
       continue;
-    Value weights = create<graph::SinOp>(splat(value, 2));
-    if (rankOf(value) != 0)
-      weights = create<graph::CosOp>(create<graph::IotaOp>(typeOf(value), rankOf(value) - 1));
-    Value sum = create<graph::ReduceSumOp>(create<graph::MulOp>(value, weights),
+    Value sum = create<graph::ReduceSumOp>(create<graph::MulOp>(value, createWeights(*this, value)),
                                            llvm::to_vector(llvm::seq<int64_t>(0, rankOf(value))));
     if (elementOf(sum) != options.floatTypes.front())
       sum = create<graph::ConvertOp>(tensor({}, options.floatTypes.front()), sum);
@@ -284,13 +312,26 @@ void GraphMaker::addArguments() {
     types.push_back(tensor(drawShape(2), boolType()));
   for (Type type : types)
     scope.push_back(function.getBody().front().addArgument(type, loc));
-  function.setType(builder.getFunctionType(types, {}));
 }
 
-/// What takes the place of arguments, then other results: recent values, and half of those that nobody reads.
+bool check::isHidden(Value value) {
+  return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    if (isa<graph::StopGradientOp>(user))
+      return isHidden(user->getResult(0));
+    bool isCut = isa<graph::ConvertOp>(user) && !GraphMaker::isFloat(user->getResult(0));
+    bool isEmpty = user->getNumResults() != 0 && llvm::all_of(user->getResults(), [](Value result) {
+                     return GraphMaker::typeOf(result).getNumElements() == 0;
+                   });
+    return isCut || isEmpty ||
+           isa<graph::CompareOp, graph::ArgmaxOp, graph::TopKOp, graph::ReduceMaxOp, graph::ReduceMinOp>(user);
+  });
+}
+
+/// What takes the place of arguments, then other results: recent values, half of those that nobody reads, and most of
+/// those of which little would show.
 Values GraphMaker::drawResults(SmallVector<int64_t> &donated) {
   Values results;
-  for (BlockArgument argument : function.getArguments()) {
+  for (BlockArgument argument : llvm::to_vector(function.getArguments())) {
     if (!options.donated || draws.oneIn(2))
       continue;
     Value result = like(argument);
@@ -303,7 +344,7 @@ Values GraphMaker::drawResults(SmallVector<int64_t> &donated) {
   for (int64_t n = draws.between(1, 4); n > 0; --n)
     plain.push_back(draws.oneIn(4) ? scope[draws.below(scope.size())] : last[draws.below(last.size())]);
   for (Value value : scope)
-    if (value.use_empty() && !llvm::is_contained(plain, value) && draws.oneIn(2))
+    if (isHidden(value) && !llvm::is_contained(plain, value) && draws.below(8) < (value.use_empty() ? 4 : 7))
       plain.push_back(value);
   llvm::append_range(results, differentiate(std::move(plain)));
   return results;
@@ -315,7 +356,8 @@ func::FuncOp GraphMaker::make() {
   SmallVector<int64_t> donated;
   Values results = drawResults(donated);
   func::ReturnOp::create(builder, loc, results);
-  function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(results).getTypes()));
+  TypeRange argumentTypes = function.getBody().front().getArgumentTypes();
+  function.setType(builder.getFunctionType(argumentTypes, ValueRange(results).getTypes()));
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
     bool isState = llvm::is_contained(donated, index), isFree = !isState && draws.oneIn(3);

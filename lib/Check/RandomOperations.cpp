@@ -263,13 +263,13 @@ template <typename Op> static Value makeReduce(Maker &m) {
 
 static Value makeArgmax(Maker &m) {
   Value x = m.pickNumber(1);
-  int64_t axis = x ? m.draws.below(m.rankOf(x)) : 0;
+  int64_t axis = x ? m.drawAxis(x) : 0;
   return x && m.sizeOf(x, axis) != 0 ? m.create<graph::ArgmaxOp>(m.detached(x), axis) : Value();
 }
 
 static Value makeCumsum(Maker &m) {
   Value x = m.pickNumber(1);
-  return x ? m.create<graph::CumsumOp>(x, m.draws.below(m.rankOf(x)), m.draws.oneIn(2), m.draws.oneIn(2)) : Value();
+  return x ? m.create<graph::CumsumOp>(x, m.drawAxis(x), m.draws.oneIn(2), m.draws.oneIn(2)) : Value();
 }
 
 static Value makeTopK(Maker &m) {
@@ -312,11 +312,13 @@ static Values drawStarts(Maker &m, Value x) {
   return starts;
 }
 
-/// A box no larger than `x`.
+/// A box no larger than `x`, mostly smaller: one of its size has only one place.
 static Sizes drawBox(Maker &m, Value x) {
   Sizes box = m.shapeOf(x);
-  for (int64_t &size : box)
-    size = m.draws.oneIn(2) ? size : m.draws.between(std::min<int64_t>(m.options.emptyAxes ? 0 : 1, size), size);
+  for (int64_t &size : box) {
+    int64_t least = std::min<int64_t>(m.options.emptyAxes ? 0 : 1, size);
+    size = m.draws.oneIn(4) ? size : m.draws.between(least, std::max(size - 1, least));
+  }
   return box;
 }
 
@@ -375,7 +377,7 @@ static Value makeRandom(Maker &m) {
 
 template <typename Op> static Value makeAlongAxis(Maker &m) {
   Value x = m.pickFloat(1);
-  return x ? m.create<Op>(x, m.draws.below(m.rankOf(x))) : Value();
+  return x ? m.create<Op>(x, m.drawAxis(x)) : Value();
 }
 
 static Value makeGatherAlongAxis(Maker &m) {
@@ -398,13 +400,13 @@ static Value makeGelu(Maker &m) {
 
 static Value makeLogsumexp(Maker &m) {
   Value x = m.pickFloat(1);
-  return x ? m.create<graph::LogsumexpOp>(x, m.draws.below(m.rankOf(x))) : Value();
+  return x ? m.create<graph::LogsumexpOp>(x, m.drawAxis(x)) : Value();
 }
 
 /// A tensor whose rows can be normalized, with a gain and a bias for them; null where there is none.
 static Values drawRows(Maker &m) {
   Value x = m.pickFloat(1);
-  if (!x || m.shapeOf(x).back() == 0)
+  if (!x || m.shapeOf(x).back() == 0 || (m.shapeOf(x).back() == 1 && !m.draws.oneIn(8)))
     return {};
   Sizes row{m.shapeOf(x).back()};
   return {x, m.ofShape(row, m.elementOf(x)), m.ofShape(row, m.elementOf(x))};
@@ -450,7 +452,7 @@ static Value makeSoftmaxCrossEntropy(Maker &m) {
     return {};
   Sizes shape = m.shapeOf(x);
   int64_t classes = shape.pop_back_val(), ignore = m.draws.between(-1, 1);
-  if (classes == 0)
+  if (classes == 0 || (classes == 1 && !m.draws.oneIn(8)))
     return {};
   Value targets = m.ofShape(shape, m.drawIntegerType());
   if (m.draws.oneIn(2)) {
