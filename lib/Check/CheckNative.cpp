@@ -59,10 +59,10 @@ FailureOr<KernelCases> check::collectCases(func::FuncOp kernels, const NamedValu
   return cases;
 }
 
-LogicalResult check::addDrawnCases(KernelCases &cases, uint64_t seed) {
+LogicalResult check::addDrawnCases(KernelCases &cases, uint64_t seed, InputKind kind) {
   for (auto &[op, cases] : cases) {
     auto kernel = cast<kernel::ComputeOp>(op);
-    FailureOr<KernelCase> made = makeCase(kernel, drawOperands(kernel, seed, InputKind::Signed));
+    FailureOr<KernelCase> made = makeCase(kernel, drawOperands(kernel, seed, kind));
     if (failed(made))
       return failure();
     cases.push_back(std::move(*made));

@@ -27,8 +27,8 @@ struct KernelCase {
 using KernelCases = llvm::DenseMap<mlir::Operation *, std::vector<KernelCase>>;
 mlir::FailureOr<KernelCases> collectCases(mlir::func::FuncOp kernels, const NamedValues &inputs);
 /// Adds, for each kernel that has a case, one on drawn operands: what a program computes may be the same number all
-/// over, or of one sign, where a mistake is not seen.
-mlir::LogicalResult addDrawnCases(KernelCases &cases, uint64_t seed);
+/// over, of one sign or far from where functions end, where a mistake is not seen.
+mlir::LogicalResult addDrawnCases(KernelCases &cases, uint64_t seed, InputKind kind);
 
 /// Runs every launched kernel alone, its tasks in falling order, and compares. `what` begins the message: "pass 'x'
 /// (exact)".

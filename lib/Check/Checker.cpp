@@ -25,6 +25,7 @@ namespace {
 /// A function on arguments of one kind.
 struct RunRecord {
   InputKind kind;
+  uint64_t seed;
   NamedValues inputs;
   /// The results before the first pass, and after the last one.
   NamedValues expected, latest;
@@ -115,6 +116,20 @@ static bool canRun(func::FuncOp function) {
   return stage == FunctionStage::Graph || stage == FunctionStage::Kernels;
 }
 
+/// Kinds of arguments and seeds to draw them from: those with numbers as programs meet them several times.
+static SmallVector<std::pair<InputKind, uint64_t>> listDraws(ArrayRef<InputKind> kinds, int64_t draws, uint64_t seed) {
+  // Odd, so that all seeds differ; far from the seeds that a campaign takes in order.
+  constexpr uint64_t kNextSeed = 0x9E3779B97F4A7C15;
+  SmallVector<std::pair<InputKind, uint64_t>> list;
+  for (InputKind kind : kinds)
+    list.push_back({kind, seed});
+  for (int64_t draw = 1; draw < draws; ++draw)
+    for (InputKind kind : kinds)
+      if (kind == InputKind::Ordinary || kind == InputKind::Signed)
+        list.push_back({kind, seed + static_cast<uint64_t>(draw) * kNextSeed});
+  return list;
+}
+
 LogicalResult Checker::Implementation::begin(func::FuncOp function) {
   if (!canRun(function) || records.contains(function.getName().str()))
     return success();
@@ -124,8 +139,8 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
   SmallVector<InputKind> kinds = options.kinds;
   if (hasFixedInputs(function))
     kinds = {InputKind::Ordinary};
-  for (InputKind kind : kinds) {
-    RunRecord run{kind, drawNamedInputs(function, options.seed, kind), {}, {}, {}, {}, {}};
+  for (auto [kind, seed] : listDraws(kinds, hasFixedInputs(function) ? 1 : options.draws, options.seed)) {
+    RunRecord run{kind, seed, drawNamedInputs(function, seed, kind), {}, {}, {}, {}, {}};
     FailureOr<NamedValues> results = check::run(function, run.inputs);
     if (failed(results))
       return failure();
@@ -302,7 +317,7 @@ LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const
         runDeclared(kernels, run.inputs, /*sharply=*/run.kind == InputKind::Ordinary && !record.isNarrow);
     if (failed(cases) || failed(declared))
       return failure();
-    if (run.kind == InputKind::Signed && failed(addDrawnCases(*cases, options.seed)))
+    if (run.kind != InputKind::Ordinary && failed(addDrawnCases(*cases, run.seed, run.kind)))
       return failure();
     run.cases = std::move(*cases);
     run.declared = std::move(*declared);

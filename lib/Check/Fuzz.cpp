@@ -61,6 +61,7 @@ CompiledCheckOptions check::makeFuzzCheck(uint64_t seed, const FuzzOptions &opti
   // Ordinary numbers always, and one awkward kind.
   ArrayRef<InputKind> awkward = inputKinds().drop_front(2);
   result.check.kinds = {InputKind::Ordinary, awkward[seed % awkward.size()]};
+  result.check.draws = 1;
   return result;
 }
 

@@ -155,7 +155,14 @@ static Tensor drawIntegers(RankedTensorType type, const Stream &stream, const In
   // Beside the range on both sides, and as far out as it goes.
   const int64_t beyond[] = {-1, range, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
   for (int64_t i = 0; i < tensor.size(); ++i) {
-    tensor.integers[i] = static_cast<int64_t>(stream.uniform(i) * static_cast<double>(range));
+    // Of every kind others; each is true once, as a branch that is never taken is not checked.
+    bool isOpposite = isBool && kind == InputKind::Signed;
+    uint32_t part = isOpposite || kind == InputKind::Ordinary ? 0 : 16 + static_cast<uint32_t>(kind);
+    tensor.integers[i] = static_cast<int64_t>(stream.uniform(i, part) * static_cast<double>(range));
+    if (isOpposite)
+      tensor.integers[i] = 1 - tensor.integers[i];
+    if (tensor.integers[i] == index.ignore)
+      tensor.integers[i] = (tensor.integers[i] + 1) % range;
     // Other ones in every kind, so that a single target is ignored now and then.
     if (index.ignore && (i + static_cast<int64_t>(kind)) % kIgnoredShare == 1)
       tensor.integers[i] = *index.ignore;
@@ -206,8 +213,10 @@ static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef 
   double rows = type.getRank() == 0 ? 1 : static_cast<double>(std::max<int64_t>(type.getDimSize(0), 1));
   double deviation = std::min(1.0, 4 / std::sqrt(rows));
   for (int64_t i = 0; i < tensor.size(); ++i) {
+    double normal = kind == InputKind::Signed ? kSignedDeviation * stream.normal(i) : 0;
+    // A single number is negative: of the other kinds it is positive.
     if (kind == InputKind::Signed)
-      tensor.floats[i] = static_cast<float>(kSignedDeviation * stream.normal(i));
+      tensor.floats[i] = static_cast<float>(type.getRank() == 0 ? -std::abs(normal) : normal);
     else if (role == graph::GraphDialect::kParameterRole && type.getRank() > 0)
       tensor.floats[i] = static_cast<float>(deviation * stream.normal(i));
     else if (role == graph::GraphDialect::kStateRole)

@@ -50,6 +50,20 @@ TEST_F(InputsTest, SignedNumbersAreOnBothSides) {
   EXPECT_LT(*std::min_element(inputs[0].integers.begin(), inputs[0].integers.end()), 0);
 }
 
+/// A single number, or truth value, has another sign, or is another one, where signed numbers are drawn.
+TEST_F(InputsTest, SingleNumbersAreOnBothSides) {
+  auto f = parse(R"(
+    func.func @f(%x: tensor<f32>, %p: tensor<i1>) -> (tensor<f32>, tensor<i1>) {
+      return %x, %p : tensor<f32>, tensor<i1>
+    })");
+  for (uint64_t seed = 0; seed != 20; ++seed) {
+    auto inputs = drawInputs(f, seed), others = drawInputs(f, seed, InputKind::Signed);
+    EXPECT_GT(inputs[0].floats[0], 0);
+    EXPECT_LT(others[0].floats[0], 0);
+    EXPECT_EQ(inputs[1].integers[0] + others[1].integers[0], 1);
+  }
+}
+
 TEST_F(InputsTest, ASingleTargetIsIgnoredNowAndThen) {
   auto f = parse(R"(
     func.func @f(%x: tensor<5xf32>, %target: tensor<i32>) -> tensor<f32> {

@@ -28,6 +28,8 @@ struct CheckOptions {
   bool native = true;
   /// A program is run on arguments of each of these kinds; fixed ones (`graph.check`) are run alone.
   llvm::SmallVector<InputKind> kinds{inputKinds()};
+  /// How often ordinary and signed ones are drawn.
+  int64_t draws = 2;
 };
 
 /// How many entries were compared. Undecided ones, about which the Reference can say nothing (a choice between numbers
