@@ -34,7 +34,8 @@ private:
 /// as `loops-to-llvm` makes it.
 mlir::OwningOpRef<mlir::ModuleOp> lowerKernelsPlainly(mlir::ModuleOp module);
 
-/// Memory that a child process shares with this one. Pieces are aligned to 64 bytes and lie between guards.
+/// Memory that a child process shares with this one. A piece ends where a page ends that may be neither read nor
+/// written, so that the first byte too many ends the child; before it is a guard.
 class SharedMemory {
 public:
   explicit SharedMemory(int64_t bytes);
@@ -42,7 +43,7 @@ public:
   SharedMemory(const SharedMemory &) = delete;
   SharedMemory &operator=(const SharedMemory &) = delete;
 
-  /// A piece whose bytes, and the guards around it, hold kFill. Null when there is no room.
+  /// A piece whose bytes, and the guard before it, hold kFill. Null when there is no room.
   uint8_t *allocate(int64_t bytes);
   /// What a piece of that size takes.
   static int64_t spaceFor(int64_t bytes);
@@ -52,7 +53,7 @@ private:
   int64_t capacity, used = 0;
 };
 
-/// Memory of one buffer: the layout's bytes, the rest and the guards filled with a pattern that is NaN in every
+/// Memory of one buffer: the layout's bytes, the rest and the guard filled with a pattern that is NaN in every
 /// floating-point type.
 class BufferImage {
 public:

@@ -7,6 +7,7 @@
 
 #include "moru/Support/HostTensor.h"
 
+#include <cmath>
 #include <cstring>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -20,7 +21,7 @@ using reference::Tensor;
 /// 0xFFFF… is NaN as f32, f64 and bf16, and -1 as an integer.
 static constexpr uint8_t kFill = 0xFF;
 
-/// Bytes before and behind each piece: more than the widest tile that a kernel stores at once.
+/// Bytes before and behind each piece: a page, and more than the widest tile that a kernel stores at once.
 static constexpr int64_t kGuard = 4096;
 
 /// A child that takes longer runs an endless loop: plain code of the largest checked kernel takes well under a second.
@@ -40,16 +41,17 @@ SharedMemory::~SharedMemory() {
     munmap(base, capacity);
 }
 
-int64_t SharedMemory::spaceFor(int64_t bytes) { return (bytes + 63) / 64 * 64 + 2 * kGuard; }
+int64_t SharedMemory::spaceFor(int64_t bytes) { return (bytes + kGuard - 1) / kGuard * kGuard + 2 * kGuard; }
 
 uint8_t *SharedMemory::allocate(int64_t bytes) {
   int64_t space = spaceFor(bytes);
   if (!base || used + space > capacity)
     return nullptr;
-  uint8_t *piece = base + used;
+  uint8_t *behind = base + used + space - kGuard;
+  std::memset(base + used, kFill, space - kGuard);
   used += space;
-  std::memset(piece, kFill, space);
-  return piece + kGuard;
+  mprotect(behind, kGuard, PROT_NONE);
+  return behind - bytes;
 }
 
 BufferImage::BufferImage(SharedMemory &memory, kernel::BufferType type)
@@ -57,12 +59,24 @@ BufferImage::BufferImage(SharedMemory &memory, kernel::BufferType type)
   assert(bytes && "shared memory of the size that was asked for");
 }
 
+/// Writes a NaN of which only the last bit of the significand says that it is none of the infinities: what cuts
+/// significands must not make it one.
+static void writeNaN(uint8_t *place, const llvm::fltSemantics &semantics, bool isNegative) {
+  APInt payload(64, 1);
+  uint64_t bits = APFloat::getSNaN(semantics, isNegative, &payload).bitcastToAPInt().getZExtValue();
+  std::memcpy(place, &bits, APFloat::getSizeInBits(semantics) / 8);
+}
+
 void BufferImage::write(const Tensor &tensor) {
   HostTensor host = reference::toHost(tensor);
   int64_t width = type.getElementBytes();
   const auto *source = static_cast<const uint8_t *>(host.bytes());
+  auto floatType = dyn_cast<FloatType>(type.getElementType());
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
-    std::memcpy(bytes + offset * width, source + linear * width, width);
+    if (floatType && std::isnan(tensor.at(linear)))
+      writeNaN(bytes + offset * width, floatType.getFloatSemantics(), /*isNegative=*/linear % 2 == 0);
+    else
+      std::memcpy(bytes + offset * width, source + linear * width, width);
   });
 }
 
@@ -83,8 +97,8 @@ std::optional<int64_t> BufferImage::findStrayWrite() const {
   std::vector<bool> mayChange(size, type.getPanelWidth() != 0);
   reference::forEachEntry(
       type, [&](int64_t, int64_t offset) { std::fill_n(mayChange.begin() + offset * width, width, true); });
-  for (int64_t i = -kGuard; i < size + kGuard; ++i)
-    if ((i < 0 || i >= size || !mayChange[i]) && bytes[i] != kFill)
+  for (int64_t i = -kGuard; i < size; ++i)
+    if ((i < 0 || !mayChange[i]) && bytes[i] != kFill)
       return i;
   return std::nullopt;
 }
@@ -94,7 +108,7 @@ std::optional<int64_t> BufferImage::findStrayWrite() const {
 //===----------------------------------------------------------------------===//
 
 ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
-  SharedMemory note(64 + 2 * kGuard);
+  SharedMemory note(SharedMemory::spaceFor(64));
   auto *progress = reinterpret_cast<int64_t *>(note.allocate(64));
   *progress = 0;
   pid_t child = fork();
