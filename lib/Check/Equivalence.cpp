@@ -9,6 +9,7 @@
 
 #include "moru/Compiler/Codegen.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -43,6 +44,14 @@ static bool giveSameTerms(func::FuncOp function, func::FuncOp other, FindMeaning
          llvm::all_of(llvm::zip_equal(run->results, otherRun->results), isSame);
 }
 
+/// Allows floating-point operations to take zeros of either sign for one, as results are compared.
+static void ignoreSignOfZero(ModuleOp module) {
+  module.walk([](LLVM::FastmathFlagsInterface op) {
+    LLVM::FastmathFlags flags = op.getFastmathAttr().getValue() | LLVM::FastmathFlags::nsz;
+    op->setAttr(op.getFastmathAttrName(), LLVM::FastmathFlagsAttr::get(op->getContext(), flags));
+  });
+}
+
 /// The optimized machine code of a module of the LLVM dialect, or of the kernels of one of loops; empty where there is
 /// none.
 static std::string emitOptimized(ModuleOp module) {
@@ -50,6 +59,7 @@ static std::string emitOptimized(ModuleOp module) {
   OwningOpRef<ModuleOp> copy = isLowered ? module.clone() : lowerKernelsPlainly(module);
   if (!copy)
     return {};
+  ignoreSignOfZero(*copy);
   llvm::Expected<Codegen> codegen = Codegen::create(*copy, Target::host(), CodeQuality::Optimized, /*cache=*/false);
   llvm::Expected<std::string> assembly = codegen ? codegen->emitAssembly() : codegen.takeError();
   if (assembly)

@@ -5,6 +5,7 @@
 #include "Symbolic.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -48,6 +49,7 @@ private:
   Results runScan(graph::ScanOp scan);
   Results runCond(graph::CondOp cond);
   Results runWhile(graph::WhileOp loop);
+  Results summarize(graph::WhileOp loop, const SymbolicTensors &carries);
 
   bool areConstant(Operands tensors) const {
     return llvm::all_of(tensors, [&](const SymbolicTensor *tensor) {
@@ -381,14 +383,97 @@ Results Evaluation::runCond(graph::CondOp cond) {
   return onTrue;
 }
 
+/// Regions of loops that `op` lies in.
+static int64_t depthOf(Operation *op) {
+  int64_t depth = 0;
+  while ((op = op->getParentOp()))
+    depth += isa<graph::WhileOp>(op);
+  return depth;
+}
+
+namespace {
+/// A loop of which nothing is known about when it ends.
+struct UnknownLoop {
+  /// Any values of what it carries, whether it goes on with them, and what it makes of them in one step.
+  SymbolicTensors any;
+  Term goesOn;
+  SymbolicTensors next;
+
+  std::set<size_t> carriesBehind(const Terms &terms, size_t carry) const;
+};
+} // namespace
+
+/// The carries that `carry`, and when the loop ends, hang on.
+std::set<size_t> UnknownLoop::carriesBehind(const Terms &terms, size_t carry) const {
+  llvm::DenseMap<Term, size_t> carryOf;
+  for (auto [number, tensor] : llvm::enumerate(any))
+    for (Term variable : tensor.terms)
+      carryOf[variable] = number;
+  std::set<size_t> behind{carry};
+  std::vector<Term> work = next[carry].terms;
+  work.push_back(goesOn);
+  llvm::DenseSet<Term> visited(work.begin(), work.end());
+  auto add = [&](ArrayRef<Term> others) {
+    for (Term term : others)
+      if (visited.insert(term).second)
+        work.push_back(term);
+  };
+  while (!work.empty()) {
+    Term term = work.back();
+    work.pop_back();
+    add(terms.operandsOf(term));
+    if (auto it = carryOf.find(term); it != carryOf.end() && behind.insert(it->second).second)
+      add(next[it->second].terms);
+  }
+  return behind;
+}
+
+/// What such a loop makes of `carries`: each is a function of what it begins with and of what one step makes of any
+/// values, of its own and of those that it hangs on. Any values have names by the depth of the loop, so that those of a
+/// loop within another one differ from those around it.
+Results Evaluation::summarize(graph::WhileOp op, const SymbolicTensors &carries) {
+  std::string name = "while " + std::to_string(depthOf(op)) + ".";
+  UnknownLoop loop;
+  for (auto [number, carry] : llvm::enumerate(carries)) {
+    SymbolicTensor &tensor = loop.any.emplace_back(SymbolicTensor{carry.type, {}});
+    for (size_t entry = 0; entry < carry.terms.size(); ++entry)
+      tensor.terms.push_back(terms.variable(name + std::to_string(number), static_cast<int64_t>(entry)));
+  }
+  Results goesOn = evaluateSymbolically(terms, *op.getConditionBlock(), loop.any, &scope);
+  Results next = evaluateSymbolically(terms, *op.getBodyBlock(), loop.any, &scope);
+  if (failed(goesOn) || failed(next))
+    return failure();
+  loop.goesOn = goesOn->front().terms[0];
+  loop.next = std::move(*next);
+  SymbolicTensors results;
+  for (auto [number, carry] : llvm::enumerate(carries)) {
+    std::string function = name;
+    std::vector<Term> all{loop.goesOn};
+    for (size_t other : loop.carriesBehind(terms, number)) {
+      llvm::raw_string_ostream(function) << other << ' ' << carries[other].type << ';';
+      llvm::append_range(all, carries[other].terms);
+      llvm::append_range(all, loop.next[other].terms);
+    }
+    Term whole = terms.apply(function, all);
+    SymbolicTensor &result = results.emplace_back(SymbolicTensor{carry.type, {}});
+    for (size_t entry = 0; entry < carry.terms.size(); ++entry) {
+      Term place[] = {whole, terms.integer(static_cast<int64_t>(number)), terms.integer(static_cast<int64_t>(entry))};
+      result.terms.push_back(terms.apply("entry", place));
+    }
+  }
+  return results;
+}
+
 Results Evaluation::runWhile(graph::WhileOp loop) {
   SymbolicTensors carries;
   for (const SymbolicTensor *operand : operands)
     carries.push_back(*operand);
   for (int64_t step = 0; step < kMaxSteps; ++step) {
     Results goesOn = evaluateSymbolically(terms, *loop.getConditionBlock(), carries, &scope);
-    if (failed(goesOn) || !terms.isConstant(goesOn->front().terms[0]))
+    if (failed(goesOn))
       return failure();
+    if (!terms.isConstant(goesOn->front().terms[0]))
+      return summarize(loop, carries);
     if (!terms.integerOf(goesOn->front().terms[0]))
       return carries;
     Results next = evaluateSymbolically(terms, *loop.getBodyBlock(), carries, &scope);

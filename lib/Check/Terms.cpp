@@ -234,15 +234,17 @@ std::optional<Term> Terms::simplifyArithmetic(Operation *op, ArrayRef<Term> oper
 std::optional<bool> Terms::decide(Operation *compare, ArrayRef<Term> operands) const {
   TermRange x = nodes[operands[0]].range, y = nodes[operands[1]].range;
   bool isSame = operands[0] == operands[1], isInteger = !hasFloats(compare->getOperand(0));
+  bool isLess = isInteger && x.high < y.low, isGreater = isInteger && x.low > y.high;
+  bool isAtMost = isInteger && (isSame || x.high <= y.low), isAtLeast = isInteger && (isSame || x.low >= y.high);
   switch (cast<graph::CompareOp>(compare).getDirection()) {
   case graph::Direction::Lt:
-    return isSame || x.low >= y.high ? std::optional(false) : std::nullopt;
+    return isLess ? std::optional(true) : isSame || x.low >= y.high ? std::optional(false) : std::nullopt;
   case graph::Direction::Gt:
-    return isSame || x.high <= y.low ? std::optional(false) : std::nullopt;
+    return isGreater ? std::optional(true) : isSame || x.high <= y.low ? std::optional(false) : std::nullopt;
   case graph::Direction::Le:
-    return isSame && isInteger ? std::optional(true) : x.low > y.high ? std::optional(false) : std::nullopt;
+    return isAtMost ? std::optional(true) : x.low > y.high ? std::optional(false) : std::nullopt;
   case graph::Direction::Ge:
-    return isSame && isInteger ? std::optional(true) : x.high < y.low ? std::optional(false) : std::nullopt;
+    return isAtLeast ? std::optional(true) : x.high < y.low ? std::optional(false) : std::nullopt;
   case graph::Direction::Eq:
     return isSame && isInteger                ? std::optional(true)
            : x.high < y.low || y.high < x.low ? std::optional(false)
@@ -269,9 +271,17 @@ std::optional<Term> Terms::simplifyLogic(Operation *op, ArrayRef<Term> operands)
   return std::nullopt;
 }
 
+/// Integers beyond have neighbours that are the same double.
+static bool isExact(const TermRange &range) {
+  auto isExactEnd = [](double end) { return std::isinf(end) || std::abs(end) < 0x1p53; };
+  return isExactEnd(range.low) && isExactEnd(range.high);
+}
+
 TermRange Terms::rangeOf(Operation *op, ArrayRef<Term> operands) const {
-  if (!hasFloats(op->getResult(0)))
-    return {};
+  bool hasOrder = isa<graph::MaximumOp, graph::MinimumOp>(op);
+  if (!hasFloats(op->getResult(0)) &&
+      !(hasOrder && llvm::all_of(operands, [&](Term term) { return isExact(nodes[term].range); })))
+    return {}; // Of integers, which wrap.
   TermRange x = nodes[operands[0]].range, y = nodes[operands.size() > 1 ? operands[1] : operands[0]].range;
   if (isa<graph::AddOp>(op))
     return {x.low + y.low, x.high + y.high};

@@ -49,6 +49,8 @@ public:
   Term applyElementwise(mlir::Operation *op, llvm::ArrayRef<Term> operands);
 
   bool isConstant(Term term) const { return nodes[term].isConstant; }
+  /// What the function is applied to; nothing for constants and variables.
+  llvm::ArrayRef<Term> operandsOf(Term term) const { return nodes[term].operands; }
   /// The value of a constant.
   double numberOf(Term term) const { return nodes[term].range.low; }
   int64_t integerOf(Term term) const { return nodes[term].integer; }

@@ -54,6 +54,25 @@ TEST_F(EquivalenceTest, Ranges) {
   EXPECT_TRUE(computeSame(kFloats, twice + relu, twice + same));
 }
 
+TEST_F(EquivalenceTest, RangesOfIntegers) {
+  auto clamped = [](const std::string &low, const std::string &high, const std::string &last) {
+    return "%l = graph.constant dense<" + low + "> : tensor<3xi32>\n%h = graph.constant dense<" + high +
+           "> : tensor<3xi32>\n%a = graph.maximum %x, %l : tensor<3xi32>\n%b = graph.minimum %a, %h : tensor<3xi32>\n"
+           "%z = graph.constant dense<0> : tensor<3xi32>\n" +
+           last;
+  };
+  const char *chosen = "%c = graph.compare ge %b, %z : tensor<3xi32> -> tensor<3xi1>\n"
+                       "%r = graph.select %c, %b, %y : tensor<3xi1>, tensor<3xi32>";
+  const char *same = "%r = graph.barrier %b : tensor<3xi32>";
+  EXPECT_TRUE(computeSame(kIntegers, clamped("0", "4", chosen), clamped("0", "4", same)));
+  EXPECT_FALSE(computeSame(kIntegers, clamped("-1", "4", chosen), clamped("-1", "4", same)));
+  // Sums wrap.
+  const char *more =
+      "%s = graph.add %b, %h : tensor<3xi32>\n%c = graph.compare ge %s, %z : tensor<3xi32> -> tensor<3xi1>\n"
+      "%r = graph.select %c, %b, %y : tensor<3xi1>, tensor<3xi32>";
+  EXPECT_FALSE(computeSame(kIntegers, clamped("0", "2147483647", more), clamped("0", "2147483647", same)));
+}
+
 TEST_F(EquivalenceTest, Comparisons) {
   auto compare = [](const char *direction, const char *operands) {
     return std::string("%c = graph.compare ") + direction + operands +
@@ -97,6 +116,46 @@ TEST_F(EquivalenceTest, Loops) {
   const char *steady = "%n = graph.tanh %h : tensor<3xf32>\n", *ordered = "%n = graph.mul %b, %b : tensor<3xf32>\n";
   EXPECT_TRUE(computeSame(kFloats, scan("", steady), scan("reverse", steady)));
   EXPECT_FALSE(computeSame(kFloats, scan("", ordered), scan("reverse", ordered)));
+}
+
+/// While the sum of %h is below that of %y; %r is what %h is at the end. `body` computes %a and %b from %h and %z.
+std::string loop(const std::string &body) {
+  std::string types = "(tensor<3xf32>, tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>)";
+  return "%u:2 = graph.while carry(%h = %x, %z = %y) : " + types +
+         " {\n%m = graph.reduce_sum %h over [0] : tensor<3xf32> -> tensor<f32>\n"
+         "%n = graph.reduce_sum %y over [0] : tensor<3xf32> -> tensor<f32>\n"
+         "%c = graph.compare lt %m, %n : tensor<f32> -> tensor<i1>\ngraph.yield out(%c : tensor<i1>)\n} do(%h, %z) "
+         "{\n" +
+         body +
+         "\ngraph.yield carry(%a, %b : tensor<3xf32>, tensor<3xf32>)\n}\n%r = graph.barrier %u#0 : tensor<3xf32>";
+}
+
+TEST_F(EquivalenceTest, LoopsOfUnknownLength) {
+  auto apart = [](const std::string &a, const std::string &b) {
+    return loop("%a = graph." + a + " : tensor<3xf32>\n%b = graph." + b + " : tensor<3xf32>");
+  };
+  EXPECT_TRUE(computeSame(kFloats, apart("add %h, %y", "exp %z"), apart("add %y, %h", "exp %z")));
+  EXPECT_FALSE(computeSame(kFloats, apart("sub %h, %y", "exp %z"), apart("sub %y, %h", "exp %z")));
+  // Of what is carried, only what the result hangs on counts.
+  EXPECT_TRUE(computeSame(kFloats, apart("add %h, %y", "exp %z"), apart("add %h, %y", "tanh %z")));
+  EXPECT_FALSE(computeSame(kFloats, apart("add %h, %z", "exp %z"), apart("add %h, %z", "tanh %z")));
+  EXPECT_FALSE(computeSame(kFloats, apart("add %h, %z", "exp %z"), apart("add %z, %z", "exp %z")));
+}
+
+TEST_F(EquivalenceTest, LoopsOfUnknownLengthInLoops) {
+  auto nested = [](const std::string &step) {
+    return loop(
+        "%b = graph.exp %z : tensor<3xf32>\n"
+        "%a = graph.while carry(%i = %h) : (tensor<3xf32>) -> (tensor<3xf32>) {\n"
+        "%o = graph.reduce_sum %i over [0] : tensor<3xf32> -> tensor<f32>\n"
+        "%p = graph.reduce_sum %z over [0] : tensor<3xf32> -> tensor<f32>\n"
+        "%d = graph.compare lt %o, %p : tensor<f32> -> tensor<i1>\ngraph.yield out(%d : tensor<i1>)\n} do(%i) {\n"
+        "%j = graph.add " +
+        step + " : tensor<3xf32>\ngraph.yield carry(%j : tensor<3xf32>)\n}");
+  };
+  EXPECT_TRUE(computeSame(kFloats, nested("%i, %h"), nested("%h, %i")));
+  EXPECT_FALSE(computeSame(kFloats, nested("%i, %h"), nested("%i, %i")));
+  EXPECT_FALSE(computeSame(kFloats, nested("%i, %h"), nested("%h, %h")));
 }
 
 /// A chain of three kernels whose buffers lie at 0, 64 and `offset`.
