@@ -22,7 +22,8 @@ public:
   void build(Function &function, std::string_view name) const;
 
 private:
-  Pairs declarePairs(Function &function, bool withTargets) const;
+  Pairs declarePairs(Function &function, const PairSize &size, bool withTargets) const;
+  PairSize largest() const { return {options.sourceTime, options.time}; }
   Tensor logitsOf(const Pairs &pairs) const {
     return model.logits(pairs.inputs, model.encode(pairs.source, pairs.lengths));
   }
@@ -30,6 +31,7 @@ private:
   State declareState(Function &function, const State &pattern, std::string_view prefix) const;
   void replaceState(Function &function, const State &before, const State &after) const;
 
+  void buildTrain(Function &function, const PairSize &size) const;
   void buildEvaluation(Function &function) const;
   void buildEncode(Function &function) const;
   void buildDecode(Function &function) const;
@@ -41,9 +43,9 @@ private:
 
 } // namespace
 
-Pairs Builder::declarePairs(Function &function, bool withTargets) const {
-  Dims source{dim("batch", options.batch), dim("source", options.sourceTime)};
-  Dims target{dim("batch", options.batch), dim("time", options.time)};
+Pairs Builder::declarePairs(Function &function, const PairSize &size, bool withTargets) const {
+  Dims source{dim("batch", options.batch), dim("source", size.source)};
+  Dims target{dim("batch", options.batch), dim("time", size.target)};
   Pairs pairs;
   pairs.source = function.input("src", i32(source), at);
   pairs.lengths = function.input("src_len", i32({source[0]}), at);
@@ -65,8 +67,15 @@ void Builder::replaceState(Function &function, const State &before, const State 
     function.update(tensor, after[name], at);
 }
 
+void Builder::buildTrain(Function &function, const PairSize &size) const {
+  Pairs pairs = declarePairs(function, size, /*withTargets=*/true);
+  Tensor loss = inTraining(function, options.dropout, [&] { return lossOf(pairs); }, at);
+  buildTrainStep(function, model, options.optimizer, loss, at);
+}
+
 void Builder::buildEvaluation(Function &function) const {
-  Pairs pairs = declarePairs(function, /*withTargets=*/true);
+  PairSize size = options.evalSize.target ? options.evalSize : largest();
+  Pairs pairs = declarePairs(function, size, /*withTargets=*/true);
   // Not the training loss, which a model may smooth.
   Tensor mean = crossEntropy(logitsOf(pairs), pairs.targets, {.ignoreIndex = kPaddingId});
   Tensor count = sum(convert(pairs.targets != kPaddingId, ElementType::F32));
@@ -97,12 +106,15 @@ void Builder::buildDecode(Function &function) const {
 }
 
 void Builder::build(Function &function, std::string_view name) const {
+  for (const PairSize &size : options.sizes)
+    if (name == trainStepName(size))
+      return buildTrain(function, size);
   if (name == "train_step")
-    buildTrainStep(function, model, options.optimizer, lossOf(declarePairs(function, true)), at);
+    buildTrain(function, largest());
   else if (name == "loss")
-    function.output("loss", lossOf(declarePairs(function, true)), at);
+    function.output("loss", lossOf(declarePairs(function, largest(), true)), at);
   else if (name == "logits")
-    function.output("logits", logitsOf(declarePairs(function, false)), at);
+    function.output("logits", logitsOf(declarePairs(function, largest(), false)), at);
   else if (name == "eval_step")
     buildEvaluation(function);
   else if (name == "encode")
@@ -115,10 +127,17 @@ void Builder::build(Function &function, std::string_view name) const {
                   at);
 }
 
+std::string trainStepName(const PairSize &size) {
+  return "train_step_" + std::to_string(size.source) + "x" + std::to_string(size.target);
+}
+
 Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options, Here at) {
   Program program;
   Builder builder(model, options, at);
-  for (const std::string &name : options.functions)
+  std::vector<std::string> names = options.functions;
+  for (const PairSize &size : options.sizes)
+    names.push_back(trainStepName(size));
+  for (const std::string &name : names)
     program.function(name, [&](Function &function) { builder.build(function, name); }, at);
   return program;
 }

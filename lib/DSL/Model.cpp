@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "moru/DSL/Model.h"
+#include "moru/DSL/Nn.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -141,13 +142,24 @@ struct Batch {
 };
 } // namespace
 
+Tensor inTraining(Function &function, double dropout, const std::function<Tensor()> &build, Here at) {
+  nn::TrainingScope scope(dropout, [&] {
+    Tensor key = function.state(kRandomKey, {ElementType::I64, {}, {}}, at);
+    Tensor step = function.state(kRandomStep, i32({}), at);
+    function.update(step, step + 1, at);
+    return RandomState{key, step};
+  });
+  return build();
+}
+
 static void buildTrain(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
   Batch batch{options.batch, options.time};
   Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
   bool carried = model.carriesState();
   State before = carried ? declareState(function, model.start(batch.rows), kTrainState, at) : model.start(batch.rows);
   State after = before;
-  buildTrainStep(function, model, options.optimizer, model.loss(ids, targets, after), at);
+  Tensor loss = inTraining(function, options.dropout, [&] { return model.loss(ids, targets, after); }, at);
+  buildTrainStep(function, model, options.optimizer, loss, at);
   if (carried)
     replaceState(function, before, after, at);
 }

@@ -39,6 +39,28 @@ Tensor Linear::operator()(const Tensor &x, Here at) const {
 }
 
 //===----------------------------------------------------------------------===//
+// Training
+//===----------------------------------------------------------------------===//
+
+static thread_local TrainingScope *currentScope = nullptr;
+
+TrainingScope::TrainingScope(double rate, std::function<RandomState()> random)
+    : rate(rate), random(std::move(random)), previous(currentScope) {
+  currentScope = this;
+}
+
+TrainingScope::~TrainingScope() { currentScope = previous; }
+
+Tensor dropout(const Tensor &x, Here at) {
+  TrainingScope *scope = currentScope;
+  if (!scope || scope->rate == 0)
+    return x;
+  if (!scope->state)
+    scope->state = scope->random();
+  return moru::dropout(x, scope->rate, *scope->state, at);
+}
+
+//===----------------------------------------------------------------------===//
 // Recurrent layers
 //===----------------------------------------------------------------------===//
 
@@ -62,6 +84,18 @@ Lstm::State Lstm::start(int64_t batch, Here at) const {
   return {zeros({dim("batch", batch), hidden}), zeros({dim("batch", batch), hidden})};
 }
 
+Lstm::State Lstm::advance(const Tensor &z, const State &from) const {
+  auto [zf, zi, zg, zo] = split<4>(z + matmul(from.h.named("h"), Wh), -1);
+  Tensor f = sigmoid(zf).named("f"), i = sigmoid(zi).named("i"), g = tanh(zg).named("g"), o = sigmoid(zo).named("o");
+  Tensor c = (f * from.c.named("c") + i * g).named("c_next");
+  return {(o * tanh(c)).named("h_next"), c};
+}
+
+Lstm::State Lstm::step(const Tensor &x, const State &from, Here at) const {
+  CallerScope scope(at);
+  return advance(matmul(x, Wx) + b, from);
+}
+
 Lstm::Output Lstm::operator()(const Tensor &x, Here at) const { return (*this)(x, start(x.size(0), at), at); }
 
 Lstm::Output Lstm::operator()(const Tensor &x, const State &from, Here at) const {
@@ -75,10 +109,7 @@ Lstm::Output Lstm::operator()(const Tensor &x, const State &from, const Tensor &
   if (lengths)
     inputs.push_back(lengthMask(lengths, x.size(1)).named("going"));
   auto cell = [&](Carry s, const std::vector<Tensor> &slices) {
-    auto [zf, zi, zg, zo] = split<4>(slices[0] + matmul(s[0].named("h"), Wh), -1);
-    Tensor f = sigmoid(zf).named("f"), i = sigmoid(zi).named("i"), g = tanh(zg).named("g"), o = sigmoid(zo).named("o");
-    Tensor c = (f * s[1].named("c") + i * g).named("c_next");
-    Tensor h = (o * tanh(c)).named("h_next");
+    auto [h, c] = advance(slices[0], {s[0], s[1]});
     if (lengths) {
       Tensor going = expandDims(slices[1], 1);
       h = where(going, h, s[0]);

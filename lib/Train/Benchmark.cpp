@@ -122,7 +122,7 @@ Error Benchmark::load(StringRef initial) {
 Error Benchmark::start() {
   LanguageModelOptions build = buildOptions(workload, phase);
   build.functions = {phase == Phase::Decode ? "decode_step" : "logits"};
-  flops = countContractionFlops(buildLanguageModel(*model.model, build), build.functions.front());
+  flops = countContractionFlops(buildLanguageModel(model.languageModel(), build), build.functions.front());
   // Forward, and two contractions of the same size backward.
   flops *= phase == Phase::Train ? 3 : 1;
   facts = json::Object{{"peer", "moru"},

@@ -3,7 +3,7 @@
 #include "moru/Train/Evaluate.h"
 
 #include "moru/DSL/Model.h"
-#include "moru/Data/Batches.h"
+#include "moru/Data/PairBatches.h"
 #include "moru/Support/Files.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Metrics.h"
@@ -22,6 +22,17 @@ json::Object Evaluation::toObject() const {
                       {"predictions", predictions}};
 }
 
+/// The shape of an input of `eval_step`.
+static Expected<Shape> shapeOfInput(const Executable &executable, StringRef name) {
+  const FunctionSignature *function = executable.signature().find("eval_step");
+  if (!function)
+    return makeError("the program has no function eval_step");
+  for (const ArgumentSignature &argument : function->arguments)
+    if (argument.name == name)
+      return argument.shape;
+  return makeError("eval_step: expected an input \"" + name + "\", there is none");
+}
+
 namespace {
 
 /// Feeds sequences to `eval_step`.
@@ -31,13 +42,10 @@ public:
       : executable(executable), ids(ElementType::I32, {1, time}), targets(ElementType::I32, {1, time}) {}
 
   static Expected<Evaluator> create(Executable &executable) {
-    const FunctionSignature *function = executable.signature().find("eval_step");
-    if (!function)
-      return makeError("the program has no function eval_step");
-    for (const ArgumentSignature &argument : function->arguments)
-      if (argument.name == "ids")
-        return Evaluator(executable, argument.shape.back());
-    return makeError("eval_step: expected an input \"ids\", there is none");
+    Expected<Shape> shape = shapeOfInput(executable, "ids");
+    if (!shape)
+      return shape.takeError();
+    return Evaluator(executable, shape->back());
   }
 
   Error add(ArrayRef<int32_t> sequence, EvaluateProgress progress) {
@@ -91,6 +99,34 @@ Expected<Evaluation> evaluateSentences(Executable &executable, ArrayRef<Sentence
     if (Error error = evaluator->add(sentence, progress))
       return error;
   return evaluator->sum;
+}
+
+Expected<Evaluation> evaluatePairs(Executable &executable, ArrayRef<IdPair> pairs, EvaluateProgress progress) {
+  Expected<Shape> source = shapeOfInput(executable, "src"), target = shapeOfInput(executable, "tgt_in");
+  if (!source || !target)
+    return joinErrors(source.takeError(), target.takeError());
+  PairLengths size{source->back(), target->back()}, longest = longestOf(pairs);
+  if (!longest.fitInto(size))
+    return makeError("expected pairs of at most " + Twine(size.source) + " and " + Twine(size.target) +
+                     " ids, got some of " + Twine(longest.source) + " and " + Twine(longest.target));
+  Evaluation sum;
+  PairBatch batch;
+  auto rows = size_t(source->front());
+  for (ArrayRef<IdPair> rest = pairs; !rest.empty(); rest = rest.drop_front(std::min(rest.size(), rows))) {
+    std::vector<const IdPair *> list;
+    for (const IdPair &pair : rest.take_front(std::min(rest.size(), rows)))
+      list.push_back(&pair);
+    batch.fill(list, int64_t(rows), size);
+    Outputs outputs = executable.run(
+        "eval_step",
+        {{"src", batch.source}, {"src_len", batch.lengths}, {"tgt_in", batch.inputs}, {"tgt_out", batch.targets}});
+    if (!outputs)
+      return makeError(outputs.message());
+    sum.nats += outputs.scalar("nll");
+    sum.predictions += int64_t(outputs.scalar("count"));
+    progress(sum);
+  }
+  return sum;
 }
 
 } // namespace moru

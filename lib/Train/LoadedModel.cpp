@@ -41,7 +41,18 @@ Expected<ModelDescription> ModelDescription::fromCheckpoint(const json::Object &
 }
 
 json::Object ModelDescription::toConfig() const {
-  return json::Object{{"model", name}, {"kind", "language_model"}, {"config", cantFail(json::parse(config.toJson()))}};
+  const ModelEntry *entry = findModel(name);
+  return json::Object{{"model", name},
+                      {"kind", StringRef(toString(entry ? entry->kind : ModelKind::LanguageModel))},
+                      {"config", cantFail(json::parse(config.toJson()))}};
+}
+
+Expected<ModelKind> ModelDescription::kind() const {
+  if (const ModelEntry *entry = findModel(name))
+    return entry->kind;
+  // Says which models there are.
+  Config none;
+  return makeError(makeModel(name, none).message());
 }
 
 Expected<std::unique_ptr<Model>> ModelDescription::make() {
@@ -51,43 +62,82 @@ Expected<std::unique_ptr<Model>> ModelDescription::make() {
   return model.take();
 }
 
-Expected<std::unique_ptr<LanguageModel>> ModelDescription::makeLanguageModel() {
-  Result<std::unique_ptr<LanguageModel>> model = moru::makeLanguageModel(name, config);
-  if (!model)
-    return makeError(model.message());
-  return model.take();
+Expected<std::unique_ptr<Model>> ModelDescription::make(ModelKind kind) {
+  Expected<ModelKind> own = this->kind();
+  if (!own)
+    return own.takeError();
+  if (*own != kind)
+    return makeError("expected a model of the kind " + std::string(toString(kind)) + ", got " + name +
+                     ", which is of the kind " + std::string(toString(*own)));
+  return make();
 }
 
 //===----------------------------------------------------------------------===//
 // Loaded models
 //===----------------------------------------------------------------------===//
 
-Expected<LoadedModel> LoadedModel::create(ModelDescription description, const LanguageModelOptions &build,
-                                          const CompileOptions &options) {
-  Expected<std::unique_ptr<LanguageModel>> model = description.makeLanguageModel();
+int64_t evalTimeOf(ModelDescription description, int64_t window) {
+  Expected<std::unique_ptr<Model>> model = description.make();
+  if (!model) {
+    consumeError(model.takeError());
+    return kEvalTime;
+  }
+  return (*model)->positions() > 0 ? std::min(window, (*model)->positions()) : kEvalTime;
+}
+
+static Program buildProgram(const Model &model, const LanguageModelOptions &build) {
+  return buildLanguageModel(static_cast<const LanguageModel &>(model), build);
+}
+static Program buildProgram(const Model &model, const EncoderDecoderOptions &build) {
+  return buildEncoderDecoder(static_cast<const EncoderDecoder &>(model), build);
+}
+static constexpr ModelKind kindOf(const LanguageModelOptions &) { return ModelKind::LanguageModel; }
+static constexpr ModelKind kindOf(const EncoderDecoderOptions &) { return ModelKind::EncoderDecoder; }
+
+template <typename Options>
+static Expected<LoadedModel> createModel(ModelDescription description, const Options &build,
+                                         const CompileOptions &options) {
+  Expected<std::unique_ptr<Model>> model = description.make(kindOf(build));
   if (!model)
     return model.takeError();
-  Result<Executable> executable = compile(buildLanguageModel(**model, build), options);
+  Result<Executable> executable = compile(buildProgram(**model, build), options);
   if (!executable)
     return makeError(executable.message());
   return LoadedModel{std::move(description), std::move(*model), executable.take()};
 }
 
-Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, std::vector<std::string> functions,
-                                        const CompileOptions &options) {
+template <typename Options>
+static Expected<LoadedModel> loadModel(const Checkpoint &checkpoint, const Options &build,
+                                       const CompileOptions &options) {
   Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint.config, checkpoint.path);
   if (!description)
     return description.takeError();
-  LanguageModelOptions build;
-  build.functions = std::move(functions);
-  build.evalBatch = 1;
-  build.evalTime = kEvalTime;
-  Expected<LoadedModel> loaded = create(std::move(*description), build, options);
+  Expected<LoadedModel> loaded = createModel(std::move(*description), build, options);
   if (!loaded)
     return loaded.takeError();
   if (Error error = setParameters(*loaded->executable, checkpoint.model, checkpoint.path))
     return error;
   return loaded;
+}
+
+Expected<LoadedModel> LoadedModel::create(ModelDescription description, const LanguageModelOptions &build,
+                                          const CompileOptions &options) {
+  return createModel(std::move(description), build, options);
+}
+
+Expected<LoadedModel> LoadedModel::create(ModelDescription description, const EncoderDecoderOptions &build,
+                                          const CompileOptions &options) {
+  return createModel(std::move(description), build, options);
+}
+
+Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, const LanguageModelOptions &build,
+                                        const CompileOptions &options) {
+  return loadModel(checkpoint, build, options);
+}
+
+Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, const EncoderDecoderOptions &build,
+                                        const CompileOptions &options) {
+  return loadModel(checkpoint, build, options);
 }
 
 //===----------------------------------------------------------------------===//

@@ -19,6 +19,11 @@ static Error checkNumbers(const OptimizerOptions &options) {
   if (Error error = checkRange("--learning-rate", options.learningRate,
                                options.learningRate >= 0 && options.learningRate < 1e6, "a number from 0 to 1e6"))
     return error;
+  for (auto [name, beta] : {std::pair("--beta1", options.beta1), {"--beta2", options.beta2}})
+    if (Error error = checkRange(name, beta, beta >= 0 && beta < 1, "a number from 0 on and below 1"))
+      return error;
+  if (Error error = checkRange("--epsilon", options.epsilon, options.epsilon >= 0, "a number from 0 on"))
+    return error;
   if (Error error = checkRange("--weight-decay", options.weightDecay, options.weightDecay >= 0, "a number from 0 on"))
     return error;
   if (Error error = checkRange("--warmup", double(options.warmup), options.warmup >= 0, "a number of steps from 0 on"))
@@ -51,18 +56,34 @@ Expected<optim::Optimizer> makeOptimizer(const OptimizerOptions &options) {
   if (!schedule)
     return schedule.takeError();
   if (options.kind == "adam")
-    return optim::Adam{.learningRate = *schedule, .clip = options.clip};
+    return optim::Adam{.learningRate = *schedule,
+                       .beta1 = options.beta1,
+                       .beta2 = options.beta2,
+                       .epsilon = options.epsilon,
+                       .clip = options.clip};
   if (options.kind == "adamw")
-    return optim::AdamW{.learningRate = *schedule, .weightDecay = options.weightDecay, .clip = options.clip};
+    return optim::AdamW{.learningRate = *schedule,
+                        .beta1 = options.beta1,
+                        .beta2 = options.beta2,
+                        .epsilon = options.epsilon,
+                        .weightDecay = options.weightDecay,
+                        .clip = options.clip};
   double momentum = options.kind == "momentum" ? options.momentum : 0;
   return optim::Sgd{.learningRate = *schedule, .momentum = momentum, .clip = options.clip};
 }
 
 json::Object toObject(const OptimizerOptions &options) {
-  return json::Object{{"kind", options.kind},         {"learning_rate", options.learningRate},
-                      {"momentum", options.momentum}, {"weight_decay", options.weightDecay},
-                      {"schedule", options.schedule}, {"warmup", options.warmup},
-                      {"steps", options.steps},       {"clip", options.clip}};
+  return json::Object{{"kind", options.kind},
+                      {"learning_rate", options.learningRate},
+                      {"momentum", options.momentum},
+                      {"beta1", options.beta1},
+                      {"beta2", options.beta2},
+                      {"epsilon", options.epsilon},
+                      {"weight_decay", options.weightDecay},
+                      {"schedule", options.schedule},
+                      {"warmup", options.warmup},
+                      {"steps", options.steps},
+                      {"clip", options.clip}};
 }
 
 bool fromJSON(const json::Value &value, OptimizerOptions &options, json::Path path) {
@@ -70,7 +91,8 @@ bool fromJSON(const json::Value &value, OptimizerOptions &options, json::Path pa
   return map && map.map("kind", options.kind) && map.map("learning_rate", options.learningRate) &&
          map.map("momentum", options.momentum) && map.map("weight_decay", options.weightDecay) &&
          map.map("schedule", options.schedule) && map.map("warmup", options.warmup) &&
-         map.map("steps", options.steps) && map.map("clip", options.clip);
+         map.map("steps", options.steps) && map.map("clip", options.clip) && map.mapOptional("beta1", options.beta1) &&
+         map.mapOptional("beta2", options.beta2) && map.mapOptional("epsilon", options.epsilon);
 }
 
 } // namespace moru

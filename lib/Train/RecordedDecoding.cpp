@@ -5,6 +5,7 @@
 #include "moru/DSL/Compile.h"
 #include "moru/Data/Safetensors.h"
 #include "moru/Decode/BeamSearch.h"
+#include "moru/Decode/RowDecoder.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Json.h"
 #include "moru/Train/LoadedModel.h"
@@ -25,9 +26,8 @@ namespace {
 
 /// A model compiled for a number of rows.
 struct CompiledRows {
-  Executable executable;
-  int64_t rows;
-  HostTensor token{ElementType::I32, {rows}}, parent{ElementType::I32, {rows}};
+  std::unique_ptr<Executable> executable;
+  RowDecoder decoder;
 };
 
 class Decoding {
@@ -42,8 +42,9 @@ private:
   Error makeModel();
   Program buildProgram(int64_t rows) const;
   Expected<CompiledRows *> compiledFor(int64_t rows);
-  Error begin(CompiledRows &compiled, int64_t row);
-  Expected<ArrayRef<float>> advance(CompiledRows &compiled, ArrayRef<int32_t> ids, ArrayRef<int32_t> parents);
+  /// Decoders that begin with the source of a recorded row.
+  Expected<RowDecoder *> begin(int64_t rows, int64_t row);
+  Expected<std::vector<int32_t>> sourceOf(int64_t row) const;
   Error verifyRow(int64_t row, const json::Object &record);
   Error verifyGreedy(int64_t row, ArrayRef<int32_t> start, const json::Object &wanted);
   Error verifyBeam(int64_t row, ArrayRef<int32_t> start, const json::Object &wanted);
@@ -111,46 +112,42 @@ Expected<CompiledRows *> Decoding::compiledFor(int64_t rows) {
   Result<Executable> executable = compile(buildProgram(rows), options);
   if (!executable)
     return makeError(executable.message());
-  if (Error error = setParameters(*executable, parameters, folder + "/params.safetensors"))
+  auto owned = std::make_unique<Executable>(executable.take());
+  if (Error error = setParameters(*owned, parameters, folder + "/params.safetensors"))
     return std::move(error);
-  return &compiled.emplace(rows, CompiledRows{executable.take(), rows}).first->second;
+  Expected<RowDecoder> decoder = RowDecoder::create(*owned);
+  if (!decoder)
+    return decoder.takeError();
+  return &compiled.emplace(rows, CompiledRows{std::move(owned), std::move(*decoder)}).first->second;
 }
 
-/// `rows` copies of one row of an input.
-static HostTensor repeatRow(const std::vector<NamedTensor> &inputs, StringRef name, int64_t row, Shape shape) {
-  HostTensor tensor(ElementType::I32, std::move(shape));
-  auto found = find_if(inputs, [&](const NamedTensor &input) { return input.name == name; });
-  int64_t rows = tensor.shape()[0], width = tensor.numElements() / rows;
-  if (found != inputs.end() && found->tensor.type() == ElementType::I32 &&
-      found->tensor.numElements() >= (row + 1) * width)
-    for (int64_t i = 0; i < rows; ++i)
-      std::memcpy(tensor.data<int32_t>() + i * width, found->tensor.data<int32_t>() + row * width,
-                  size_t(width) * sizeof(int32_t));
-  return tensor;
+static const HostTensor *findInput(const std::vector<NamedTensor> &inputs, StringRef name, int64_t elements) {
+  for (const NamedTensor &input : inputs)
+    if (input.name == name && input.tensor.type() == ElementType::I32 && input.tensor.numElements() >= elements)
+      return &input.tensor;
+  return nullptr;
 }
 
-Error Decoding::begin(CompiledRows &rows, int64_t row) {
-  if (isLanguageModel()) {
-    clearState(rows.executable, kDecodeState);
-    return Error::success();
-  }
-  HostTensor source = repeatRow(inputs, "src", row, {rows.rows, sourceTime});
-  HostTensor lengths = repeatRow(inputs, "src_len", row, {rows.rows});
-  Outputs outputs = rows.executable.run("encode", {{"src", source}, {"src_len", lengths}});
-  return outputs ? Error::success() : makeError(outputs.message());
+Expected<std::vector<int32_t>> Decoding::sourceOf(int64_t row) const {
+  const HostTensor *lengths = findInput(inputs, "src_len", row + 1);
+  const HostTensor *sources = findInput(inputs, "src", (row + 1) * sourceTime);
+  int64_t length = lengths ? lengths->data<int32_t>()[row] : 0;
+  if (!sources || length < 1 || length > sourceTime)
+    return makeError(folder + "/inputs.safetensors: expected `src` and `src_len` of row " + Twine(row));
+  const int32_t *first = sources->data<int32_t>() + row * sourceTime;
+  return std::vector<int32_t>(first, first + length);
 }
 
-Expected<ArrayRef<float>> Decoding::advance(CompiledRows &rows, ArrayRef<int32_t> ids, ArrayRef<int32_t> parents) {
-  std::copy(ids.begin(), ids.end(), rows.token.data<int32_t>());
-  std::copy(parents.begin(), parents.end(), rows.parent.data<int32_t>());
-  std::vector<NamedInput> named = {{"token", rows.token}};
-  if (!isLanguageModel() || rows.rows > 1)
-    named.push_back({"parent", rows.parent});
-  Outputs outputs = rows.executable.run("decode_step", named);
-  if (!outputs)
-    return makeError(outputs.message());
-  const HostTensor &logits = outputs["logits"];
-  return ArrayRef<float>(logits.data<float>(), size_t(logits.numElements()));
+Expected<RowDecoder *> Decoding::begin(int64_t rows, int64_t row) {
+  Expected<CompiledRows *> compiled = compiledFor(rows);
+  if (!compiled)
+    return compiled.takeError();
+  Expected<std::vector<int32_t>> source = isLanguageModel() ? std::vector<int32_t>() : sourceOf(row);
+  if (!source)
+    return source.takeError();
+  if (Error error = (*compiled)->decoder.begin(*source))
+    return std::move(error);
+  return &(*compiled)->decoder;
 }
 
 //===----------------------------------------------------------------------===//
@@ -194,14 +191,11 @@ SearchOptions Decoding::searchOptions() const {
 }
 
 Error Decoding::verifyGreedy(int64_t row, ArrayRef<int32_t> start, const json::Object &wanted) {
-  Expected<CompiledRows *> one = compiledFor(1);
+  Expected<RowDecoder *> one = begin(1, row);
   if (!one)
     return one.takeError();
-  if (Error error = begin(**one, row))
-    return error;
   Expected<Hypothesis> got =
-      searchGreedily(start, searchOptions(),
-                     [&](ArrayRef<int32_t> ids, ArrayRef<int32_t> parents) { return advance(**one, ids, parents); });
+      searchGreedily(start, searchOptions(), [&](auto ids, auto parents) { return (*one)->advance(ids, parents); });
   if (!got)
     return got.takeError();
   compare("greedy", "row " + std::to_string(row), *got, wanted);
@@ -215,13 +209,11 @@ Error Decoding::verifyBeam(int64_t row, ArrayRef<int32_t> start, const json::Obj
   const json::Array *hypotheses = wanted.getArray("hypotheses");
   if (!hypotheses)
     return makeError("expected \"hypotheses\" of a beam");
-  Expected<CompiledRows *> rows = compiledFor(search.beam);
+  Expected<RowDecoder *> rows = begin(search.beam, row);
   if (!rows)
     return rows.takeError();
-  if (Error error = begin(**rows, row))
-    return error;
-  Expected<std::vector<Hypothesis>> got = searchBeam(
-      start, search, [&](ArrayRef<int32_t> ids, ArrayRef<int32_t> parents) { return advance(**rows, ids, parents); });
+  Expected<std::vector<Hypothesis>> got =
+      searchBeam(start, search, [&](auto ids, auto parents) { return (*rows)->advance(ids, parents); });
   if (!got)
     return got.takeError();
   std::string what = formatv("beam {0}, alpha {1:F1}", search.beam, search.lengthPenalty).str();

@@ -15,7 +15,11 @@ json::Object TrainOptions::toObject() const {
                       {"set", json::Array(settings)},
                       {"data", data},
                       {"sentences", sentences},
+                      {"reverse", reverse},
+                      {"held_out", heldOut},
+                      {"sizes", sizes},
                       {"tokenizer", tokenizer},
+                      {"dropout", dropout},
                       {"train_part", trainPart},
                       {"batch_size", batchSize},
                       {"seq_len", sequenceLength},
@@ -29,7 +33,9 @@ bool fromJSON(const json::Value &value, TrainOptions &options, json::Path path) 
          map.map("sentences", options.sentences) && map.map("tokenizer", options.tokenizer) &&
          map.map("train_part", options.trainPart) && map.map("batch_size", options.batchSize) &&
          map.map("seq_len", options.sequenceLength) && map.map("optimizer", options.optimizer) &&
-         map.map("seed", options.seed);
+         map.map("seed", options.seed) && map.mapOptional("reverse", options.reverse) &&
+         map.mapOptional("held_out", options.heldOut) && map.mapOptional("sizes", options.sizes) &&
+         map.mapOptional("dropout", options.dropout);
 }
 
 Expected<TrainOptions> readRecordedOptions(const json::Object &extra, StringRef path) {

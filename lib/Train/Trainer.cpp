@@ -69,6 +69,8 @@ public:
 private:
   Error findCheckpoint();
   Error readData();
+  Error giveVocabulary(const DataNeeds &needs);
+  Expected<LoadedModel> createModel(const optim::Optimizer &optimizer);
   Error compileModel();
   Error fillModel();
   void collectFacts();
@@ -88,7 +90,6 @@ private:
   TrainingData data;
   std::optional<LoadedModel> model;
   std::optional<MetricsFile> metrics;
-  Batch batch;
   TrainState state;
   int64_t steps = 0, savedStep = -1, validatedStep = -1;
   Clock::time_point savedAt;
@@ -127,42 +128,75 @@ Error Trainer::readData() {
     return named.takeError();
   description = std::move(*named);
   ModelDescription probe = description;
-  Expected<std::unique_ptr<LanguageModel>> preview = probe.makeLanguageModel();
+  Expected<std::unique_ptr<Model>> preview = probe.make();
   if (!preview)
     return preview.takeError();
-  int64_t asked = (*preview)->vocabulary();
-  Expected<TrainingData> read =
-      readTrainingData(options, size_t(asked), (*preview)->carriesState(), start ? start->tokenizer : nullptr);
-  if (!read)
-    return read.takeError();
-  data = std::move(*read);
-  int64_t size = data.tokenizer->size();
-  if (size > asked && description.config.has("V"))
-    return makeError("--set V=" + Twine(asked) + ": expected at least the " + Twine(size) +
-                     " ids of the tokenizer; leave V out and it is " + Twine(size));
-  description.config.set("V", Config::Value(size));
-  return Error::success();
+  DataNeeds needs = needsOf(**preview);
+  if (start) {
+    needs.tokenizer = start->tokenizer;
+    needs.targetTokenizer = start->targetTokenizer;
+  }
+  if (Error error = readTrainingData(options, needs).moveInto(data))
+    return error;
+  return giveVocabulary(needs);
+}
+
+/// Sets the keys of the model that are the sizes of its vocabularies.
+Error Trainer::giveVocabulary(const DataNeeds &needs) {
+  auto give = [&](StringRef key, int64_t size, size_t asked) -> Error {
+    if (size > int64_t(asked) && (description.config.has(key.str()) || description.config.has("V")))
+      return makeError("--set " + key + "=" + Twine(asked) + ": expected at least the " + Twine(size) +
+                       " ids of the tokenizer; leave " + key + " out and it is " + Twine(size));
+    description.config.set(key.str(), Config::Value(size));
+    return Error::success();
+  };
+  if (needs.kind == ModelKind::LanguageModel)
+    return give("V", data.tokenizer->size(), needs.vocabulary);
+  if (Error error = give("Vs", data.tokenizer->size(), needs.sourceVocabulary))
+    return error;
+  return give("Vt", data.targetTokenizer->size(), needs.vocabulary);
+}
+
+Expected<LoadedModel> Trainer::createModel(const optim::Optimizer &optimizer) {
+  std::vector<std::string> functions = {"train_step"};
+  if (data.canValidate())
+    functions.push_back("eval_step");
+  if (!data.pairs) {
+    LanguageModelOptions build;
+    build.batch = options.batchSize;
+    build.time = data.sequenceLength();
+    build.evalBatch = 1;
+    build.evalTime = evalTimeOf(description, build.time);
+    build.optimizer = optimizer;
+    build.functions = std::move(functions);
+    build.dropout = options.dropout;
+    return LoadedModel::create(description, build, compileOptions);
+  }
+  EncoderDecoderOptions build;
+  build.batch = options.batchSize;
+  for (const PairLengths &size : data.pairs->sizes())
+    build.sizes.push_back({size.source, size.target});
+  build.sourceTime = build.sizes.back().source;
+  build.time = build.sizes.back().target;
+  build.sizes.pop_back();
+  PairLengths longest = data.longestPair();
+  build.evalSize = {longest.source, longest.target};
+  build.optimizer = optimizer;
+  build.functions = std::move(functions);
+  build.dropout = options.dropout;
+  return LoadedModel::create(description, build, compileOptions);
 }
 
 Error Trainer::compileModel() {
-  LanguageModelOptions build;
-  build.batch = options.batchSize;
-  build.time = data.batches->sequenceLength();
-  build.evalBatch = 1;
-  build.evalTime = kEvalTime;
-  build.functions = {"train_step"};
-  if (data.canValidate())
-    build.functions.push_back("eval_step");
-  steps = options.maxSteps ? options.maxSteps : options.epochs * data.batches->stepsPerEpoch();
+  steps = options.maxSteps ? options.maxSteps : options.epochs * data.stepsPerEpoch();
   // Only these schedules know an end.
   if (!start)
     options.optimizer.steps = is_contained({"linear", "cosine"}, StringRef(options.optimizer.schedule)) ? steps : 0;
   Expected<optim::Optimizer> optimizer = makeOptimizer(options.optimizer);
   if (!optimizer)
     return optimizer.takeError();
-  build.optimizer = *optimizer;
   Clock::time_point begin = Clock::now();
-  Expected<LoadedModel> compiled = LoadedModel::create(description, build, compileOptions);
+  Expected<LoadedModel> compiled = createModel(*optimizer);
   if (!compiled)
     return compiled.takeError();
   model = std::move(*compiled);
@@ -174,6 +208,8 @@ Error Trainer::compileModel() {
 Error Trainer::fillModel() {
   if (!start) {
     state.seed = options.seed;
+    if (executable().find(kRandomKey))
+      (void)executable().set(kRandomKey, HostTensor::scalar(int64_t(options.seed)));
     return setParameters(executable(), model->model->initialValues(options.seed), "initial values");
   }
   if (start->state.extra.getString("crc_train") != StringRef(data.trainChecksum))
@@ -185,7 +221,7 @@ Error Trainer::fillModel() {
     return error;
   state = std::move(start->state);
   savedStep = state.step;
-  return data.batches->restore(state.position);
+  return data.restore(state.position);
 }
 
 void Trainer::collectFacts() {
@@ -193,14 +229,14 @@ void Trainer::collectFacts() {
   facts.model = options.model;
   for (const TensorRef &parameter : parametersOf(executable()))
     facts.parameters += parameter.tensor->numElements();
-  facts.vocabulary = data.tokenizer->size();
+  facts.vocabulary = (data.targetTokenizer ? data.targetTokenizer : data.tokenizer)->size();
   facts.trainTokens = data.trainTokens;
   facts.validTokens = data.validTokens;
   facts.trainChecksum = data.trainChecksum;
   facts.validChecksum = data.validChecksum;
   facts.batchSize = options.batchSize;
-  facts.sequenceLength = data.batches->sequenceLength();
-  facts.stepsPerEpoch = data.batches->stepsPerEpoch();
+  facts.sequenceLength = data.sequenceLength();
+  facts.stepsPerEpoch = data.stepsPerEpoch();
   facts.steps = steps;
   facts.firstStep = state.step;
   if (start) {
@@ -224,6 +260,12 @@ static Error checkCounts(const TrainOptions &options) {
     return error;
   if (Error error = check("--save-every", options.saveEvery, 0))
     return error;
+  if (Error error = check("--held-out", options.heldOut, 0))
+    return error;
+  if (Error error = check("--sizes", options.sizes, 1))
+    return error;
+  if (!(options.dropout >= 0 && options.dropout < 1))
+    return makeError("--dropout: expected a share from 0 on and below 1, got " + formatNumber(options.dropout));
   if (options.trainPart > 0 && options.trainPart <= 1)
     return check("--keep", options.keep, 1);
   return makeError("--train-part: expected a share of more than 0 and at most 1, got " +
@@ -265,17 +307,17 @@ Error Trainer::prepare() {
 //===----------------------------------------------------------------------===//
 
 Error Trainer::step() {
-  int64_t epoch = data.batches->position().epoch;
-  data.batches->next(batch);
-  if (batch.resetsState)
+  int64_t epoch = data.position().epoch;
+  TrainingStep next = data.next();
+  if (next.resetsState)
     clearState(executable(), kTrainState);
   Clock::time_point begin = Clock::now();
-  Outputs outputs = executable().run("train_step", {{"ids", batch.inputs}, {"targets", batch.targets}});
+  Outputs outputs = executable().run(next.function, next.inputs);
   if (!outputs)
     return makeError(outputs.message());
   result.seconds += secondsSince(begin);
-  result.trainedTokens += batch.predictions;
-  StepReport report{++state.step, epoch + 1, outputs.scalar("loss"), outputs.scalar("grad_norm"), batch.predictions};
+  result.trainedTokens += next.predictions;
+  StepReport report{++state.step, epoch + 1, outputs.scalar("loss"), outputs.scalar("grad_norm"), next.predictions};
   result.loss = report.loss;
   metrics->add(json::Object{{"step", report.step},
                             {"epoch", report.epoch},
@@ -307,7 +349,7 @@ Error Trainer::validate() {
 }
 
 Error Trainer::save() {
-  state.position = data.batches->position();
+  state.position = data.position();
   if (Error error = metrics->flush())
     return error;
   json::Object config = model->description.toConfig();
@@ -317,6 +359,7 @@ Error Trainer::save() {
   checkpoint.optimizer = trainingStateOf(executable());
   checkpoint.state = &state;
   checkpoint.tokenizer = data.tokenizer.get();
+  checkpoint.targetTokenizer = data.targetTokenizer.get();
   if (Error error = saveCheckpoint(options.outputFolder, checkpoint).moveInto(result.checkpoint))
     return error;
   savedStep = state.step;
@@ -330,7 +373,7 @@ bool Trainer::isSaveDue() const {
 }
 
 Error Trainer::afterStep() {
-  bool epochEnds = data.batches->position().step == 0;
+  bool epochEnds = data.position().step == 0;
   // Before saving, so that the line of the validation is as durable as the checkpoint.
   if ((epochEnds || state.step == steps) && data.canValidate())
     if (Error error = validate())

@@ -35,11 +35,11 @@ public:
   }
 
   Tensor logits(const Tensor &ids, State &state) const override {
-    Tensor x = embed(ids).named("x");
+    Tensor x = nn::dropout(embed(ids)).named("x");
     for (size_t i = 0; i < lstm.size(); ++i) {
       Tensor &h = state[layer(i) + ".h"], &c = state[layer(i) + ".c"];
       auto [hs, last] = lstm[i](x, {h, c});
-      x = hs;
+      x = nn::dropout(hs);
       h = last.h;
       c = last.c;
     }

@@ -28,7 +28,7 @@ public:
   }
 
   Tensor logits(const Tensor &ids, State &) const override {
-    Tensor x = embed(ids) + nn::sinusoids(ids.size(1), config.dim);
+    Tensor x = nn::dropout(embed(ids) + nn::sinusoids(ids.size(1), config.dim));
     nn::Mask mask = config.causal ? AttentionMask::Causal : AttentionMask::None;
     for (const Layer &layer : layers)
       x = layer(x, [&](const Tensor &y) { return layer.attention(y, y, mask); });
@@ -79,8 +79,8 @@ private:
     /// post: LN(x + f(x)); pre: x + f(LN(x)); none: x + f(x).
     template <typename Sublayer> Tensor residual(const Tensor &x, size_t index, const Sublayer &f) const {
       if (norm == "post")
-        return norms[index](x + f(x));
-      return x + f(norm == "pre" ? norms[index](x) : x);
+        return norms[index](x + nn::dropout(f(x)));
+      return x + nn::dropout(f(norm == "pre" ? norms[index](x) : x));
     }
 
     std::string name, norm;

@@ -37,6 +37,7 @@ std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeBenchCommand();
 std::unique_ptr<Command> makeDoctorCommand();
 std::unique_ptr<Command> makeTokenizeCommand();
+std::unique_ptr<Command> makeTranslateCommand();
 
 /// Fails without a message of its own: what is wrong has been printed, as a table for example.
 class SilentFailure : public llvm::ErrorInfo<SilentFailure> {

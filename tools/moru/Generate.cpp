@@ -121,7 +121,9 @@ Error GenerateCommand::run() {
   Expected<Checkpoint> loaded = loadForUse(checkpoint);
   if (!loaded)
     return loaded.takeError();
-  Expected<LoadedModel> model = LoadedModel::load(*loaded, {"decode_step"}, *compileOptions);
+  LanguageModelOptions build;
+  build.functions = {"decode_step"};
+  Expected<LoadedModel> model = LoadedModel::load(*loaded, build, *compileOptions);
   if (!model)
     return model.takeError();
   GenerateOptions generation = options();

@@ -4,6 +4,7 @@
 
 #include "moru/DSL/Model.h"
 #include "moru/Support/Files.h"
+#include "moru/Train/LoadedModel.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/raw_ostream.h"
@@ -77,6 +78,12 @@ OptimizerFlags::OptimizerFlags(cl::SubCommand &sub)
       learningRate("learning-rate", cl::desc("Default: 0.001 for adam and adamw, 0.1 for sgd and momentum"),
                    cl::value_desc("rate"), cl::sub(sub)),
       momentum("momentum", cl::desc("Of the optimizer momentum (default: 0.9)"), cl::value_desc("share"), cl::sub(sub)),
+      beta1("beta1", cl::desc("Decay of adam's mean of gradients (default: 0.9)"), cl::value_desc("share"),
+            cl::sub(sub)),
+      beta2("beta2", cl::desc("Decay of adam's mean of their squares (default: 0.999)"), cl::value_desc("share"),
+            cl::sub(sub)),
+      epsilon("epsilon", cl::desc("What adam adds to its divisor (default: 1e-8)"), cl::value_desc("number"),
+              cl::sub(sub)),
       weightDecay("weight-decay", cl::desc("Of adamw, for matrices (default: 0.01)"), cl::value_desc("decay"),
                   cl::sub(sub)),
       clip("clip", cl::desc("Greatest global norm of the gradients; 0: none (default)"), cl::value_desc("norm"),
@@ -90,6 +97,9 @@ void OptimizerFlags::apply(OptimizerOptions &options) const {
   applyIfGiven(kind, options.kind);
   applyIfGiven(learningRate, options.learningRate);
   applyIfGiven(momentum, options.momentum);
+  applyIfGiven(beta1, options.beta1);
+  applyIfGiven(beta2, options.beta2);
+  applyIfGiven(epsilon, options.epsilon);
   applyIfGiven(weightDecay, options.weightDecay);
   applyIfGiven(clip, options.clip);
   applyIfGiven(schedule, options.schedule);
@@ -105,6 +115,20 @@ llvm::Expected<Checkpoint> loadForUse(const std::string &path) {
   if (!checkpoint->tokenizer)
     return makeError(checkpoint->path + ": expected a tokenizer in the checkpoint, there is none");
   return checkpoint;
+}
+
+llvm::Expected<PairTokenizers> pairTokenizersOf(const Checkpoint &checkpoint) {
+  Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint.config, checkpoint.path);
+  if (!description)
+    return description.takeError();
+  Expected<std::unique_ptr<Model>> model = description->make(ModelKind::EncoderDecoder);
+  if (!model)
+    return makeError(checkpoint.path + ": " + toString(model.takeError()) +
+                     "; `moru generate` goes on from a text with one of the kind language_model");
+  if (!checkpoint.tokenizer || !checkpoint.targetTokenizer)
+    return makeError(checkpoint.path + ": expected a tokenizer for each side in the checkpoint, there is none");
+  return PairTokenizers{checkpoint.tokenizer, checkpoint.targetTokenizer,
+                        static_cast<const EncoderDecoder &>(**model).sourceEnds()};
 }
 
 } // namespace moru

@@ -5,6 +5,7 @@
 
 #include "moru/Compiler/CompileOptions.h"
 #include "moru/Data/Checkpoint.h"
+#include "moru/Data/PairCorpus.h"
 #include "moru/Train/Optimizers.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -39,7 +40,7 @@ struct OptimizerFlags {
   /// Changes in `options` what was given on the command line.
   void apply(OptimizerOptions &options) const;
   cl::opt<std::string> kind;
-  cl::opt<double> learningRate, momentum, weightDecay, clip;
+  cl::opt<double> learningRate, momentum, beta1, beta2, epsilon, weightDecay, clip;
   cl::opt<std::string> schedule;
   cl::opt<long> warmup;
 };
@@ -47,6 +48,8 @@ struct OptimizerFlags {
 /// The model and tokenizer of a checkpoint, without the optimizer; prints its warnings. Fails where there is no
 /// tokenizer.
 llvm::Expected<Checkpoint> loadForUse(const std::string &path);
+/// The tokenizers of both sides; fails where the checkpoint is not one of an encoder and decoder.
+llvm::Expected<PairTokenizers> pairTokenizersOf(const Checkpoint &checkpoint);
 
 /// Sets `target` if the option was given.
 template <typename Option, typename T> void applyIfGiven(const Option &option, T &target) {

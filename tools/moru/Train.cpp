@@ -26,6 +26,7 @@ EXAMPLES:
   moru train lstm_lm --data=models/lstm_lm/corpus.txt --sentences --epochs=40 --output-dir=out/first
   moru train lstm_lm --data=book.txt --tokenizer=word --set V=10000 --set carried=true --clip=1 --output-dir=out/book
   moru train lstm_lm --data=book.txt --tokenizer=char --seq-len=64 --set carried=true --set D=64 --epochs=2 --resume
+  moru train transformer --data=eng-fra.tsv --reverse --epochs=3 --label-smoothing=0.1 --dropout=0.1 --output-dir=out/fra-eng
   moru train gru_lm --model=libgru_lm.so --data=book.txt
 )";
 
@@ -34,7 +35,8 @@ namespace {
 class TrainCommand : public Command {
 public:
   TrainCommand()
-      : Command("train", "Train a language model on a text", kExamples), plugins(sub), target(sub), optimizer(sub) {}
+      : Command("train", "Train a model on a text or on pairs of texts", kExamples), plugins(sub), target(sub),
+        optimizer(sub) {}
   Error run() override;
 
 private:
@@ -46,12 +48,22 @@ private:
   TargetOptions target;
   OptimizerFlags optimizer;
   cl::opt<std::string> model{cl::Positional, cl::desc("<model>"), cl::sub(sub)};
-  cl::opt<std::string> data{"data", cl::desc("Text to train on (UTF-8)"), cl::value_desc("file"), cl::sub(sub)};
+  cl::opt<std::string> data{"data",
+                            cl::desc("Text to train on (UTF-8); pairs: lines `source TAB target`, or SOURCE,TARGET"),
+                            cl::value_desc("file"), cl::sub(sub)};
   cl::opt<std::string> valid{"valid", cl::desc("Held-out text (default: the last tenth of --data)"),
                              cl::value_desc("file"), cl::sub(sub)};
   cl::opt<double> trainPart{"train-part", cl::desc("Share of --data that trains (default: 0.9)"), cl::sub(sub)};
   cl::opt<bool> sentences{"sentences", cl::desc("One sentence per line, each from <SOS> to <EOS>"), cl::sub(sub)};
-  cl::opt<std::string> tokenizer{"tokenizer", cl::desc("word (default), char, bpe, or a tokenizer's file or folder"),
+  cl::opt<bool> reverse{"reverse", cl::desc("Of pairs: the second text is the source"), cl::sub(sub)};
+  cl::opt<long> heldOut{"held-out", cl::desc("Of pairs: the last so many different sources do not train"),
+                        cl::sub(sub)};
+  cl::opt<long> sizes{"sizes", cl::desc("Of pairs: most sizes of batches, from short to long (default: 4)"),
+                      cl::sub(sub)};
+  cl::opt<double> dropout{"dropout", cl::desc("Share of entries that layers leave out (default: 0)"), cl::sub(sub)};
+  cl::opt<double> labelSmoothing{"label-smoothing", cl::desc("The same as --set smoothing="), cl::sub(sub)};
+  cl::opt<std::string> tokenizer{"tokenizer",
+                                 cl::desc("word (default), char, space, bpe, or a tokenizer's file or folder"),
                                  cl::value_desc("name"), cl::sub(sub)};
   cl::list<std::string> settings{"set", cl::desc("Set a key of the model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
@@ -75,6 +87,12 @@ void TrainCommand::apply(TrainOptions &options) const {
   applyIfGiven(model, options.model);
   if (!settings.empty())
     options.settings.assign(settings.begin(), settings.end());
+  if (labelSmoothing.getNumOccurrences())
+    options.settings.push_back("smoothing=" + formatNumber(labelSmoothing, 17));
+  applyIfGiven(reverse, options.reverse);
+  applyIfGiven(heldOut, options.heldOut);
+  applyIfGiven(sizes, options.sizes);
+  applyIfGiven(dropout, options.dropout);
   applyIfGiven(data, options.data);
   applyIfGiven(sentences, options.sentences);
   applyIfGiven(tokenizer, options.tokenizer);

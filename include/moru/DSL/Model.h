@@ -79,6 +79,8 @@ public:
   virtual Tensor step(const Tensor &ids, State &state, const State &memory) const = 0;
   /// Number of ids of the sources.
   virtual int64_t sourceVocabulary() const = 0;
+  /// A source ends with the end id.
+  virtual bool sourceEnds() const { return true; }
 };
 
 /// A model known by name.
@@ -121,6 +123,8 @@ struct LanguageModelOptions {
   int64_t decodeTime = 0;
   /// Sequences that decode_step makes at once.
   int64_t decodeBatch = 1;
+  /// The rate of `nn::dropout` in train_step.
+  double dropout = 0;
 };
 
 /// Prefixes of the names of state: the same tree is kept apart in training, evaluation and decoding.
@@ -128,6 +132,8 @@ inline constexpr std::string_view kTrainState = "state.";
 inline constexpr std::string_view kEvalState = "eval.state.";
 inline constexpr std::string_view kDecodeState = "decode.state.";
 inline constexpr std::string_view kOptimizerState = "optimizer.";
+/// State of train_step where it draws random numbers: the key ([] i64, to be set before the first step), and the step.
+inline constexpr std::string_view kRandomKey = "random.key", kRandomStep = "random.step";
 
 /// The functions that the tools use. All state is zero at first.
 ///
@@ -141,6 +147,12 @@ inline constexpr std::string_view kOptimizerState = "optimizer.";
 /// from what was sequence `parent[i]` |
 Program buildLanguageModel(const LanguageModel &model, const LanguageModelOptions &options, Here at = Here::current());
 
+/// Ids of the longest source and target of a batch of pairs, as `src` and `tgt_in` have them.
+struct PairSize {
+  int64_t source, target;
+  friend bool operator==(const PairSize &, const PairSize &) = default;
+};
+
 /// What to build for an encoder and decoder.
 struct EncoderDecoderOptions {
   /// Of train_step, loss and logits: pairs, and ids of either side.
@@ -150,7 +162,20 @@ struct EncoderDecoderOptions {
   std::vector<std::string> functions = {"train_step", "loss", "logits", "eval_step", "encode", "decode_step"};
   /// Outputs that encode and decode_step make at once, and most ids of each.
   int64_t decodeBatch = 1, decodeTime = 100;
+  /// The rate of `nn::dropout` in train_step.
+  double dropout = 0;
+  /// The size of eval_step; zeros: that of train_step.
+  PairSize evalSize = {0, 0};
+  /// Smaller sizes for which there is a train_step too, called `trainStepName(size)`.
+  std::vector<PairSize> sizes = {};
 };
+
+/// The function that trains on pairs of that size: "train_step_9x8".
+std::string trainStepName(const PairSize &size);
+
+/// The loss of `build` in training, where `nn::dropout` leaves entries out. Declares what random numbers are a function
+/// of, if there are any.
+Tensor inTraining(Function &function, double dropout, const std::function<Tensor()> &build, Here at = Here::current());
 
 /// Row i of each tensor becomes what row `parent[i]` is; scalars stay. parent [rows] i32.
 State reordered(const State &state, const Tensor &parent);

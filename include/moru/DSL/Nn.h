@@ -7,6 +7,7 @@
 #include "moru/DSL/Scan.h"
 #include "moru/DSL/State.h"
 
+#include <functional>
 #include <optional>
 #include <variant>
 
@@ -47,6 +48,26 @@ public:
   Tensor weight, bias;
 };
 
+/// While it lives, layers do what they do in training alone: `dropout` leaves entries out. Of two the inner one counts.
+class TrainingScope {
+public:
+  /// Entries are left out with probability `rate`; `random` is called once, when the first layer needs it.
+  TrainingScope(double rate, std::function<RandomState()> random);
+  ~TrainingScope();
+  TrainingScope(const TrainingScope &) = delete;
+  TrainingScope &operator=(const TrainingScope &) = delete;
+
+private:
+  friend Tensor dropout(const Tensor &x, Here at);
+  double rate;
+  std::function<RandomState()> random;
+  std::optional<RandomState> state;
+  TrainingScope *previous;
+};
+
+/// In training each entry is 0 with the probability of the scope, else divided by what remains; elsewhere x itself.
+Tensor dropout(const Tensor &x, Here at = Here::current());
+
 /// True where a position is below the length of its sequence: lengths [batch] i32 -> [batch, time] i1.
 Tensor lengthMask(const Tensor &lengths, int64_t time, Here at = Here::current());
 
@@ -77,12 +98,17 @@ public:
   Output operator()(const Tensor &x, const State &from, Here at = Here::current()) const;
   /// The same; where a sequence has ended, by `lengths` [batch] i32, its state stays as it is, and so does the output.
   Output operator()(const Tensor &x, const State &from, const Tensor &lengths, Here at = Here::current()) const;
+  /// One time step: x [batch, in].
+  State step(const Tensor &x, const State &from, Here at = Here::current()) const;
   /// A state of zeros.
   State start(int64_t batch, Here at = Here::current()) const;
 
   Tensor Wx, Wh, b;
 
 private:
+  /// The state after a step; z is the input's share of the gates.
+  State advance(const Tensor &z, const State &from) const;
+
   std::string name;
   int64_t hidden;
 };
@@ -150,7 +176,8 @@ using Mask = std::variant<AttentionMask, KeyMask, PairMask>;
 
 /// Attention with `heads` heads. Queries [batch, time, dim], keys and values [batch, memory time, dim]; the last axis
 /// is cut into heads of dim / heads, each gives softmax(Q K^T / sqrt(dim / heads)) V over the keys that a query sees,
-/// and what they give stands side by side: [batch, time, dim].
+/// and what they give stands side by side: [batch, time, dim]. Keys and values may have fewer heads, by which their
+/// last axis is shorter: then each is looked at by as many heads of the queries in turn.
 Tensor attend(const Tensor &queries, const Tensor &keys, const Tensor &values, int64_t heads,
               const Mask &mask = AttentionMask::None, Here at = Here::current());
 
@@ -170,12 +197,14 @@ KeyValues append(const KeyValues &cache, const KeyValues &entry, const Tensor &p
 /// One query sees what stands up to `position`.
 Mask pastMask(int64_t positions, const Tensor &position, Here at = Here::current());
 
-/// Attention with its projections, without biases: queries x W_Q, keys m W_K, values m W_V, output y W_O.
+/// Attention with its projections: queries x W_Q, keys m W_K, values m W_V, output y W_O, each plus b_Q, b_K, b_V, b_O
+/// if there are biases.
 class MultiHeadAttention {
 public:
   /// Parameters `<name>.W_Q`, `.W_K`, `.W_V`, `.W_O` [dim, dim]; `dim` is a multiple of `heads`.
   MultiHeadAttention(Module &parent, std::string_view name, int64_t dim, int64_t heads,
-                     std::optional<init::Initializer> initializer = std::nullopt, Here at = Here::current());
+                     std::optional<init::Initializer> initializer = std::nullopt, bool biases = false,
+                     Here at = Here::current());
 
   /// From x [batch, time, dim] to what `memory` [batch, memory time, dim] says.
   Tensor operator()(const Tensor &x, const Tensor &memory, const Mask &mask = AttentionMask::None,
@@ -194,6 +223,16 @@ private:
 /// Positions as waves, [positions, dim]: entry [p, 2k] is sin(p / 10000^(2k / dim)), [p, 2k + 1] the cosine of the
 /// same.
 Tensor sinusoids(int64_t positions, int64_t dim, Here at = Here::current());
+
+/// The same wave lengths apart in another order, and from position 1 on: entry [p, k] is sin((p + 1) r_k), [p, dim/2 +
+/// k] the cosine of the same, r_k = 10000^(-k / (dim/2 - 1)).
+Tensor sinusoidHalves(int64_t positions, int64_t dim, Here at = Here::current());
+
+/// Rotary positions as cosine and sine, [positions, width / 2, 2]: pair k of position p is turned by
+/// p theta^(-2k / width).
+Tensor rotations(int64_t positions, int64_t width, double theta = 10'000, Here at = Here::current());
+/// x [batch, time, heads * width] with entries 2k and 2k + 1 of each head turned by `rotation` [time, width / 2, 2].
+Tensor rotate(const Tensor &x, const Tensor &rotation, Here at = Here::current());
 
 } // namespace moru::nn
 

@@ -5,6 +5,7 @@
 
 #include "moru/Compiler/Executable.h"
 #include "moru/Data/Corpus.h"
+#include "moru/Data/PairCorpus.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -34,6 +35,10 @@ llvm::Expected<Evaluation> evaluateStream(
 /// The same for sentences, each from a state of zeros.
 llvm::Expected<Evaluation> evaluateSentences(
     Executable &executable, llvm::ArrayRef<Sentence> sentences, EvaluateProgress progress = [](const Evaluation &) {});
+
+/// The same for the targets of pairs, in batches of the size that `eval_step` has.
+llvm::Expected<Evaluation> evaluatePairs(
+    Executable &executable, llvm::ArrayRef<IdPair> pairs, EvaluateProgress progress = [](const Evaluation &) {});
 
 } // namespace moru
 

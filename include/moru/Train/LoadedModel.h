@@ -1,4 +1,4 @@
-// A language model that can be called: its module, its configuration, the executable, and the way of its values into
+// A model that can be called: its module, its configuration, the executable, and the way of its values into
 // and out of checkpoints.
 
 #ifndef MORU_TRAIN_LOADEDMODEL_H
@@ -31,23 +31,36 @@ struct ModelDescription {
   /// From a checkpoint's `config.json`; `path` names it in errors.
   static llvm::Expected<ModelDescription> fromCheckpoint(const llvm::json::Object &config, llvm::StringRef path);
   llvm::json::Object toConfig() const;
+  /// The kind of the registered model; fails where there is none of that name.
+  llvm::Expected<ModelKind> kind() const;
   /// Makes the module; fills the configuration's defaults in.
   llvm::Expected<std::unique_ptr<Model>> make();
-  /// The same where only a language model will do.
-  llvm::Expected<std::unique_ptr<LanguageModel>> makeLanguageModel();
+  /// The same where only one kind will do.
+  llvm::Expected<std::unique_ptr<Model>> make(ModelKind kind);
 };
+
+/// Ids of one call of `eval_step` for a language model: `kEvalTime` where state is carried from call to call; a model
+/// that reads whole sequences predicts from those of its window alone, and gets one of `window` ids.
+int64_t evalTimeOf(ModelDescription description, int64_t window);
 
 /// A compiled model.
 struct LoadedModel {
   ModelDescription description;
-  std::unique_ptr<LanguageModel> model;
+  std::unique_ptr<Model> model;
   std::optional<Executable> executable;
 
-  /// Makes and compiles the model; all parameters are zero.
+  /// The model as what it was created as.
+  const LanguageModel &languageModel() const { return static_cast<const LanguageModel &>(*model); }
+
+  /// Makes and compiles the model, which is of the kind that the options are for; all parameters are zero.
   static llvm::Expected<LoadedModel> create(ModelDescription description, const LanguageModelOptions &build,
                                             const CompileOptions &options);
+  static llvm::Expected<LoadedModel> create(ModelDescription description, const EncoderDecoderOptions &build,
+                                            const CompileOptions &options);
   /// The model of a checkpoint with its parameters, for functions that do not train.
-  static llvm::Expected<LoadedModel> load(const Checkpoint &checkpoint, std::vector<std::string> functions,
+  static llvm::Expected<LoadedModel> load(const Checkpoint &checkpoint, const LanguageModelOptions &build,
+                                          const CompileOptions &options);
+  static llvm::Expected<LoadedModel> load(const Checkpoint &checkpoint, const EncoderDecoderOptions &build,
                                           const CompileOptions &options);
 };
 

@@ -19,6 +19,8 @@ struct OptimizerOptions {
   /// 0: what is usual for the kind, 0.1 for sgd and momentum, 1e-3 for adam and adamw.
   double learningRate = 0;
   double momentum = 0.9;
+  /// Of adam and adamw.
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   /// Of adamw; not applied to vectors.
   double weightDecay = 0.01;
   /// constant, linear, cosine or inverse_sqrt (then the rate is multiplied with min(t^-0.5, t · warmup^-1.5)).

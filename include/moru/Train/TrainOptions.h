@@ -23,7 +23,13 @@ struct TrainOptions {
   /// The text, or with `sentences` one sentence per line, from `<SOS>` to `<EOS>`.
   std::string data;
   bool sentences = false;
-  /// char, word, bpe, or the file or folder of a tokenizer.
+  /// Of a model of pairs `data` are pairs; with `reverse` the second text of each is the source.
+  bool reverse = false;
+  /// Different sources of `data` that do not train; 0: what `trainPart` leaves.
+  int64_t heldOut = 0;
+  /// Sizes of batches of pairs that the step is compiled for.
+  int64_t sizes = 4;
+  /// char, word, space, bpe, or the file or folder of a tokenizer (of pairs: both sides' as SOURCE,TARGET).
   std::string tokenizer = "word";
   /// The share of `data` that trains; the rest is for validation unless there is a text for that.
   double trainPart = 0.9;
@@ -31,6 +37,8 @@ struct TrainOptions {
   /// 0: 10, or what the longest sentence needs.
   int64_t sequenceLength = 0;
   OptimizerOptions optimizer;
+  /// Share of entries that layers leave out in training.
+  double dropout = 0;
   uint64_t seed = 1;
 
   // What may change from one start to the next.
