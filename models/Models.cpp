@@ -4,10 +4,13 @@
 
 void moru::models::registerAll() {
   registerGpt();
+  registerGptImports();
   registerLstmLm();
   registerLstmLmImports();
   registerLstmLmWorkloads();
   registerSeq2SeqLuong();
+  registerSeq2SeqLuongImports();
   registerTinyLm();
   registerTransformer();
+  registerTransformerImports();
 }

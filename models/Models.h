@@ -7,12 +7,15 @@
 namespace moru::models {
 
 void registerGpt();
+void registerGptImports();
 void registerLstmLm();
 void registerLstmLmImports();
 void registerLstmLmWorkloads();
 void registerSeq2SeqLuong();
+void registerSeq2SeqLuongImports();
 void registerTinyLm();
 void registerTransformer();
+void registerTransformerImports();
 
 /// Makes all of them known; what a tool calls first.
 void registerAll();

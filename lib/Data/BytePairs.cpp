@@ -269,6 +269,8 @@ Expected<std::string> BytePairTokenizer::decode(ArrayRef<int32_t> ids) const {
     if (!isSpecial(id) || id == kUnknownId)
       text += bytes[id];
   }
+  if (model.prefixSpace && !text.empty() && text.front() == ' ')
+    text.erase(0, 1);
   return text;
 }
 

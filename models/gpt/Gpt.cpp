@@ -4,9 +4,14 @@
 //   wte.weight [V, d]  wpe.weight [T, d]   h.0.ln_1.weight h.0.ln_1.bias [d]  h.0.attn.c_attn.weight [d, 3d] .bias
 //   h.0.attn.c_proj.weight [d, d] .bias   h.0.ln_2.weight .bias   h.0.mlp.c_fc.weight [d, 4d] .bias
 //   h.0.mlp.c_proj.weight [4d, d] .bias   h.1.…   ln_f.weight ln_f.bias
+//
+// With tied=false the head is of its own: head.weight [d, V] head.bias [V].
 
+#include "Llama.h"
 #include "models/Models.h"
 #include "moru/DSL/Moru.h"
+
+#include <cmath>
 
 using namespace moru;
 
@@ -19,6 +24,8 @@ class Gpt : public LanguageModel {
 public:
   struct Config {
     int64_t vocabulary, positions, dim, heads, layers;
+    nn::Activation activation;
+    bool tied, scaled;
   };
 
   explicit Gpt(const Config &c)
@@ -27,10 +34,12 @@ public:
     for (int64_t i = 0; i < c.layers; ++i)
       blocks.emplace_back(*this, c, "h." + std::to_string(i));
     norm.emplace(*this, names("ln_f"), c.dim);
+    if (!c.tied)
+      own.emplace(*this, names("head"), c.dim, c.vocabulary, initial());
   }
 
   Tensor logits(const Tensor &ids, State &) const override {
-    Tensor x = embed(ids) + slice(places.weight, 0, 0, ids.size(1));
+    Tensor x = nn::dropout(read(ids) + slice(places.weight, 0, 0, ids.size(1)));
     for (const Block &block : blocks)
       x = block(x, [&](const nn::KeyValues &own) { return std::pair(own, nn::Mask(AttentionMask::Causal)); });
     return head(x).named("logits");
@@ -46,7 +55,7 @@ public:
 
   Tensor step(const Tensor &ids, State &state) const override {
     Tensor position = state["position"];
-    Tensor x = expandDims(embed(ids) + places(position), 1);
+    Tensor x = expandDims(read(ids) + places(position), 1);
     for (const Block &block : blocks)
       x = block(x, [&](const nn::KeyValues &own) {
         nn::KeyValues past = nn::append(nn::KeyValues::load(state, block.name), own, position);
@@ -70,15 +79,15 @@ private:
           norm2(parent, names(name + ".ln_2"), c.dim),
           attention(parent, names(name + ".attn.c_attn"), c.dim, 3 * c.dim, initial()),
           output(parent, names(name + ".attn.c_proj"), c.dim, c.dim, initial()),
-          feed(parent, names(name + ".mlp.c_fc"), names(name + ".mlp.c_proj"), c.dim, 4 * c.dim, nn::Activation::Gelu,
+          feed(parent, names(name + ".mlp.c_fc"), names(name + ".mlp.c_proj"), c.dim, 4 * c.dim, c.activation,
                initial()) {}
 
     /// `memory` says which keys and values are seen, and through which mask, given one's own.
     template <typename Memory> Tensor operator()(const Tensor &x, Memory memory) const {
       auto [q, k, v] = split<3>(attention(norm1(x)), -1);
       auto [seen, mask] = memory(nn::KeyValues{k, v});
-      Tensor z = x + output(nn::attend(q, seen.keys, seen.values, heads, mask));
-      return z + feed(norm2(z));
+      Tensor z = x + nn::dropout(output(nn::attend(q, seen.keys, seen.values, heads, mask)));
+      return z + nn::dropout(feed(norm2(z)));
     }
 
     std::string name;
@@ -88,22 +97,37 @@ private:
     nn::FeedForward feed;
   };
 
-  Tensor head(const Tensor &x) const { return matmul((*norm)(x), transpose(embed.weight)); }
+  Tensor read(const Tensor &ids) const {
+    Tensor x = embed(ids);
+    return config.scaled ? x * std::sqrt(double(config.dim)) : x;
+  }
+  Tensor head(const Tensor &x) const {
+    Tensor last = (*norm)(x);
+    return own ? (*own)(last) : matmul(last, transpose(embed.weight));
+  }
 
   Config config;
   nn::Embedding embed, places;
   std::vector<Block> blocks;
   std::optional<nn::LayerNorm> norm;
+  std::optional<nn::Linear> own;
 };
 
 } // namespace
 
-void moru::models::registerGpt() {
-  registerModel("gpt", [](moru::Config &config) {
-    return std::make_unique<Gpt>(Gpt::Config{.vocabulary = config.integer("V", 50'257),
-                                             .positions = config.integer("positions", 1'024),
-                                             .dim = config.integer("d", 768),
-                                             .heads = config.integer("heads", 12),
-                                             .layers = config.integer("layers", 12, 1, 1'000)});
-  });
+/// Blocks of GPT-2, or of Llama.
+static std::unique_ptr<LanguageModel> makeGpt(moru::Config &config) {
+  if (config.choice("block", {"gpt2", "llama"}) == "llama")
+    return models::makeLlama(config);
+  bool isGelu = config.choice("activation", {"gelu", "relu"}) == "gelu";
+  return std::make_unique<Gpt>(Gpt::Config{.vocabulary = config.integer("V", 50'257),
+                                           .positions = config.integer("positions", 1'024),
+                                           .dim = config.integer("d", 768),
+                                           .heads = config.integer("heads", 12),
+                                           .layers = config.integer("layers", 12, 1, 1'000),
+                                           .activation = isGelu ? nn::Activation::Gelu : nn::Activation::Relu,
+                                           .tied = config.flag("tied", true),
+                                           .scaled = config.flag("embedding_scale", false)});
 }
+
+void moru::models::registerGpt() { registerModel("gpt", makeGpt); }

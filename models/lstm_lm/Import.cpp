@@ -20,6 +20,7 @@ static ImportTable charRnnTable() {
       {.parameter = "Wproj", .source = "rnnlm/softmax_w"},
       {.parameter = "bproj", .source = "rnnlm/softmax_b"},
   };
+  table.vocabularies = {{.file = "vocab.json", .format = ImportVocabulary::Format::CharacterIds}};
   table.configure = [](const std::vector<NamedTensor> &tensors, Config &config) {
     auto size = [&](const char *name, size_t axis) {
       const Shape &shape = findTensor(tensors, name)->shape();

@@ -33,7 +33,7 @@ struct BytePairModel {
   std::vector<std::string> spellings;
   std::vector<BytePairMerge> merges;
   std::vector<AddedToken> added;
-  /// Every text that does not begin with a space gets one.
+  /// Every text that does not begin with a space gets one, and loses it when it is decoded.
   bool prefixSpace = false;
   /// A piece that is a token is that token, whatever the merges say.
   bool ignoreMerges = false;
