@@ -39,7 +39,6 @@ public:
   RecordedReport report;
 
 private:
-  Error makeModel();
   Program buildProgram(int64_t rows) const;
   Expected<CompiledRows *> compiledFor(int64_t rows);
   /// Decoders that begin with the source of a recorded row.
@@ -51,15 +50,12 @@ private:
   void compare(const std::string &what, const std::string &where, const Hypothesis &got, const json::Object &wanted);
   void add(const std::string &what, double tolerance, double error, const std::string &where);
   SearchOptions searchOptions() const;
-  bool isLanguageModel() const { return model->kind() == ModelKind::LanguageModel; }
 
   std::string folder;
   const CompileOptions &options;
   json::Object expected;
   std::vector<NamedTensor> parameters, inputs;
-  ModelDescription description;
-  std::unique_ptr<Model> model;
-  int64_t time = 0, sourceTime = 0;
+  RecordedModel recorded;
   std::map<int64_t, CompiledRows> compiled;
   std::map<std::string, size_t> rowOf;
 };
@@ -83,27 +79,14 @@ Error Decoding::read() {
   return Error::success();
 }
 
-Error Decoding::makeModel() {
-  json::Object config = *expected.getObject("config");
-  time = config.getInteger("T").value_or(1);
-  sourceTime = config.getInteger("S").value_or(1);
-  std::string name = expected.getString("model")->str();
-  Result<Config> keys = Config::parse(formatv("{0}", json::Value(std::move(config))).str(), folder + "/expected.json");
-  if (!keys)
-    return makeError(keys.message());
-  description = {name, keys.take()};
-  return makeRecordedModel(description, time, report).moveInto(model);
-}
-
 Program Decoding::buildProgram(int64_t rows) const {
-  if (isLanguageModel())
-    return buildLanguageModel(static_cast<const LanguageModel &>(*model),
-                              {.functions = {"decode_step"}, .decodeTime = time, .decodeBatch = rows});
-  return buildEncoderDecoder(static_cast<const EncoderDecoder &>(*model),
-                             {.sourceTime = sourceTime,
-                              .functions = {"encode", "decode_step"},
-                              .decodeBatch = rows,
-                              .decodeTime = searchOptions().maxTokens + 1});
+  if (recorded.isLanguageModel())
+    return buildLanguageModel(recorded.languageModel(),
+                              {.functions = {"decode_step"}, .decodeTime = recorded.time, .decodeBatch = rows});
+  return buildEncoderDecoder(recorded.encoderDecoder(), {.sourceTime = recorded.sourceTime,
+                                                         .functions = {"encode", "decode_step"},
+                                                         .decodeBatch = rows,
+                                                         .decodeTime = searchOptions().maxTokens + 1});
 }
 
 Expected<CompiledRows *> Decoding::compiledFor(int64_t rows) {
@@ -130,11 +113,11 @@ static const HostTensor *findInput(const std::vector<NamedTensor> &inputs, Strin
 
 Expected<std::vector<int32_t>> Decoding::sourceOf(int64_t row) const {
   const HostTensor *lengths = findInput(inputs, "src_len", row + 1);
-  const HostTensor *sources = findInput(inputs, "src", (row + 1) * sourceTime);
+  const HostTensor *sources = findInput(inputs, "src", (row + 1) * recorded.sourceTime);
   int64_t length = lengths ? lengths->data<int32_t>()[row] : 0;
-  if (!sources || length < 1 || length > sourceTime)
+  if (!sources || length < 1 || length > recorded.sourceTime)
     return makeError(folder + "/inputs.safetensors: expected `src` and `src_len` of row " + Twine(row));
-  const int32_t *first = sources->data<int32_t>() + row * sourceTime;
+  const int32_t *first = sources->data<int32_t>() + row * recorded.sourceTime;
   return std::vector<int32_t>(first, first + length);
 }
 
@@ -142,7 +125,7 @@ Expected<RowDecoder *> Decoding::begin(int64_t rows, int64_t row) {
   Expected<CompiledRows *> compiled = compiledFor(rows);
   if (!compiled)
     return compiled.takeError();
-  Expected<std::vector<int32_t>> source = isLanguageModel() ? std::vector<int32_t>() : sourceOf(row);
+  Expected<std::vector<int32_t>> source = recorded.isLanguageModel() ? std::vector<int32_t>() : sourceOf(row);
   if (!source)
     return source.takeError();
   if (Error error = (*compiled)->decoder.begin(*source))
@@ -247,7 +230,7 @@ Error Decoding::verifyRow(int64_t row, const json::Object &record) {
 }
 
 Error Decoding::verify() {
-  if (Error error = makeModel())
+  if (Error error = makeRecordedModel(expected, folder + "/expected.json", report).moveInto(recorded))
     return error;
   for (auto [row, record] : enumerate(*expected.getArray("rows"))) {
     if (!record.getAsObject())
@@ -259,12 +242,12 @@ Error Decoding::verify() {
 }
 
 Expected<RecordedReport> verifyRecordedDecoding(StringRef folder, const CompileOptions &options) {
-  Decoding recorded(folder, options);
-  if (Error error = recorded.read())
+  Decoding decoding(folder, options);
+  if (Error error = decoding.read())
     return std::move(error);
-  if (Error error = recorded.verify())
-    recorded.report.rows.push_back({"decoding", toString(std::move(error)), 0, 0, ""});
-  return std::move(recorded.report);
+  if (Error error = decoding.verify())
+    decoding.report.rows.push_back({"decoding", toString(std::move(error)), 0, 0, ""});
+  return std::move(decoding.report);
 }
 
 } // namespace moru

@@ -71,7 +71,6 @@ public:
   RecordedReport report;
 
 private:
-  Error makeModel();
   Error verifyFirstBatch();
   Error verifyRun(StringRef run, const json::Object &record);
   Expected<Series> runSteps(Executable &executable, size_t steps) const;
@@ -80,9 +79,6 @@ private:
   void compareParameters(StringRef run, const json::Object &tolerance, bool adam, const Executable &executable);
   void fail(StringRef what, Error error);
   Program buildFirstBatch() const;
-  bool isLanguageModel() const { return model->kind() == ModelKind::LanguageModel; }
-  const LanguageModel &languageModel() const { return static_cast<const LanguageModel &>(*model); }
-  const EncoderDecoder &encoderDecoder() const { return static_cast<const EncoderDecoder &>(*model); }
   Program buildTrainStep(const optim::Optimizer &optimizer) const;
   /// What a function of a batch takes, of one step.
   std::vector<NamedTensor> batch(int64_t step) const;
@@ -99,9 +95,7 @@ private:
   const CompileOptions &options;
   json::Object expected;
   std::vector<NamedTensor> initial, batches, values;
-  ModelDescription description;
-  std::unique_ptr<Model> model;
-  int64_t rows = 0, time = 0, sourceTime = 0;
+  RecordedModel recorded;
 };
 
 } // namespace
@@ -135,30 +129,27 @@ Error Case::read() {
   return Error::success();
 }
 
-Expected<std::unique_ptr<Model>> makeRecordedModel(ModelDescription &description, int64_t time,
-                                                   RecordedReport &report) {
+Expected<RecordedModel> makeRecordedModel(const json::Object &expected, StringRef path, RecordedReport &report) {
+  const json::Object &config = *expected.getObject("config");
+  RecordedModel recorded;
+  recorded.rows = config.getInteger("B").value_or(1);
+  recorded.time = config.getInteger("T").value_or(1);
+  recorded.sourceTime = config.getInteger("S").value_or(1);
+  Result<Config> keys = Config::parse(formatv("{0}", json::Value(json::Object(config))).str(), path.str());
+  if (!keys)
+    return makeError(keys.message());
+  ModelDescription description{expected.getString("model")->str(), keys.take()};
   description.config.drop({"B", "T", "S"});
   report.ignoredKeys = description.config.drop({"gain", "sharpness", "embedding_gain", "eos_boost", "ignored"});
   bool saysPositions = description.config.has("positions");
-  Expected<std::unique_ptr<Model>> model = description.make();
-  if (!model || saysPositions || !description.config.knows("positions"))
-    return model;
-  // A recording has as many positions as its sequences have.
-  description.config.set("positions", Config::Value(time));
-  return description.make();
-}
-
-Error Case::makeModel() {
-  json::Object config = *expected.getObject("config");
-  rows = config.getInteger("B").value_or(1);
-  time = config.getInteger("T").value_or(1);
-  sourceTime = config.getInteger("S").value_or(1);
-  std::string name = expected.getString("model")->str();
-  Result<Config> keys = Config::parse(formatv("{0}", json::Value(std::move(config))).str(), folder + "/expected.json");
-  if (!keys)
-    return makeError(keys.message());
-  description = {name, keys.take()};
-  return makeRecordedModel(description, time, report).moveInto(model);
+  if (Error error = description.make().moveInto(recorded.model))
+    return std::move(error);
+  if (!saysPositions && description.config.knows("positions")) {
+    description.config.set("positions", Config::Value(recorded.time));
+    if (Error error = description.make().moveInto(recorded.model))
+      return std::move(error);
+  }
+  return recorded;
 }
 
 /// The part of one step out of [steps, …]; zeros where there is none.
@@ -171,9 +162,13 @@ static HostTensor sliceOf(const HostTensor *all, int64_t step, Shape shape) {
 }
 
 std::vector<NamedTensor> Case::batch(int64_t step) const {
-  std::vector<std::pair<const char *, Shape>> inputs = {{"ids", {rows, time}}, {"targets", {rows, time}}};
-  if (!isLanguageModel())
-    inputs = {{"src", {rows, sourceTime}}, {"src_len", {rows}}, {"tgt_in", {rows, time}}, {"tgt_out", {rows, time}}};
+  std::vector<std::pair<const char *, Shape>> inputs = {{"ids", {recorded.rows, recorded.time}},
+                                                        {"targets", {recorded.rows, recorded.time}}};
+  if (!recorded.isLanguageModel())
+    inputs = {{"src", {recorded.rows, recorded.sourceTime}},
+              {"src_len", {recorded.rows}},
+              {"tgt_in", {recorded.rows, recorded.time}},
+              {"tgt_out", {recorded.rows, recorded.time}}};
   std::vector<NamedTensor> tensors;
   for (const auto &[name, shape] : inputs)
     tensors.push_back({name, sliceOf(find(batches, name), step, shape)});
@@ -223,11 +218,12 @@ static Tensor buildBatch(Function &function, const EncoderDecoder &model, const 
 Program Case::buildFirstBatch() const {
   Program program;
   program.function("first_batch", [&](Function &function) {
-    TensorType ids = i32({rows, time});
-    Tensor loss = isLanguageModel() ? buildBatch(function, languageModel(), ids)
-                                    : buildBatch(function, encoderDecoder(), i32({rows, sourceTime}), ids);
+    TensorType ids = i32({recorded.rows, recorded.time});
+    Tensor loss = recorded.isLanguageModel()
+                      ? buildBatch(function, recorded.languageModel(), ids)
+                      : buildBatch(function, recorded.encoderDecoder(), i32({recorded.rows, recorded.sourceTime}), ids);
     function.output("loss", loss);
-    std::vector<Tensor> parameters = model->parameters();
+    std::vector<Tensor> parameters = recorded.model->parameters();
     for (auto [parameter, gradient] : zip_equal(parameters, gradient(loss, parameters)))
       function.output("grad." + parameter.name(), gradient);
   });
@@ -373,12 +369,15 @@ void Case::compareParameters(StringRef run, const json::Object &bounds, bool ada
 
 Program Case::buildTrainStep(const optim::Optimizer &optimizer) const {
   std::vector<std::string> functions = {"train_step"};
-  if (isLanguageModel())
-    return buildLanguageModel(languageModel(),
-                              {.batch = rows, .time = time, .optimizer = optimizer, .functions = functions});
-  return buildEncoderDecoder(
-      encoderDecoder(),
-      {.batch = rows, .sourceTime = sourceTime, .time = time, .optimizer = optimizer, .functions = functions});
+  if (recorded.isLanguageModel())
+    return buildLanguageModel(
+        recorded.languageModel(),
+        {.batch = recorded.rows, .time = recorded.time, .optimizer = optimizer, .functions = functions});
+  return buildEncoderDecoder(recorded.encoderDecoder(), {.batch = recorded.rows,
+                                                         .sourceTime = recorded.sourceTime,
+                                                         .time = recorded.time,
+                                                         .optimizer = optimizer,
+                                                         .functions = functions});
 }
 
 Error Case::verifyRun(StringRef run, const json::Object &record) {
@@ -478,7 +477,7 @@ void Case::fail(StringRef what, Error error) {
 }
 
 void Case::verify() {
-  if (Error error = makeModel())
+  if (Error error = makeRecordedModel(expected, folder + "/expected.json", report).moveInto(recorded))
     return fail("model", std::move(error));
   if (Error error = verifyFirstBatch())
     return fail("first batch", std::move(error));
@@ -500,11 +499,11 @@ Expected<RecordedReport> verifyRecordedRun(StringRef folder, const CompileOption
     return verifyRecordedOperations(folder, options);
   if (sys::fs::exists(folder + "/params.safetensors"))
     return verifyRecordedDecoding(folder, options);
-  Case recorded(folder, options);
-  if (Error error = recorded.read())
+  Case one(folder, options);
+  if (Error error = one.read())
     return error;
-  recorded.verify();
-  return std::move(recorded.report);
+  one.verify();
+  return std::move(one.report);
 }
 
 } // namespace moru

@@ -40,10 +40,20 @@ struct RecordedReport {
   bool passed() const;
 };
 
-/// Makes the model of a recorded configuration: what says only the sizes of batches or how values were drawn is taken
-/// out, and positions that it does not name are `time`.
-llvm::Expected<std::unique_ptr<Model>> makeRecordedModel(ModelDescription &description, int64_t time,
-                                                         RecordedReport &report);
+/// What a recorded configuration says: the model, and the sizes of its batches.
+struct RecordedModel {
+  std::unique_ptr<Model> model;
+  int64_t rows = 0, time = 0, sourceTime = 0;
+
+  bool isLanguageModel() const { return model->kind() == ModelKind::LanguageModel; }
+  const LanguageModel &languageModel() const { return static_cast<const LanguageModel &>(*model); }
+  const EncoderDecoder &encoderDecoder() const { return static_cast<const EncoderDecoder &>(*model); }
+};
+
+/// Makes the model of a recording, of its "model" and "config": keys that only say how values were drawn are left out,
+/// and positions that are not named are as many as the sequences have. `path` is the file.
+llvm::Expected<RecordedModel> makeRecordedModel(const llvm::json::Object &expected, llvm::StringRef path,
+                                                RecordedReport &report);
 
 /// Repeats the case in a folder (`init`, `batch`, `expected`). What Moru cannot do is a failed row; an error is
 /// returned only where the folder itself cannot be read.
