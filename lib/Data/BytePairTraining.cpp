@@ -4,6 +4,7 @@
 #include "moru/Data/BytePairs.h"
 
 #include "moru/Data/Vocabulary.h"
+#include "moru/Support/Files.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/MapVector.h"
@@ -179,7 +180,13 @@ BytePairModel Trainer::run() {
   return std::move(model);
 }
 
-std::shared_ptr<Tokenizer> BytePairTokenizer::train(ArrayRef<StringRef> texts, const BytePairTraining &options) {
+Expected<std::shared_ptr<Tokenizer>> BytePairTokenizer::train(ArrayRef<StringRef> texts,
+                                                              const BytePairTraining &options) {
+  size_t least = 256 + (options.special ? size_t(kSpecialCount) : 0);
+  if (options.vocabularySize < least)
+    return makeError("expected a vocabulary of at least " + Twine(least) + " ids for byte pairs, one for each byte" +
+                     (options.special ? " and the 4 special ones" : "") + ", got " + Twine(options.vocabularySize) +
+                     "; make it larger (--set V=…)");
   Trainer trainer(options);
   for (StringRef text : texts)
     trainer.count(text);

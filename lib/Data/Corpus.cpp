@@ -104,7 +104,9 @@ static Expected<StreamCorpus> makeBytePairStream(StringRef text, StringRef sourc
   size_t cut = std::min(text.find('\n', splitPoint(text.size(), options.trainPart)), text.size() - 1) + 1;
   std::shared_ptr<Tokenizer> tokenizer = options.tokenizer;
   if (!tokenizer)
-    tokenizer = BytePairTokenizer::train({text.take_front(cut)}, {.vocabularySize = options.vocabularySize});
+    if (Error error = BytePairTokenizer::train({text.take_front(cut)}, {.vocabularySize = options.vocabularySize})
+                          .moveInto(tokenizer))
+      return std::move(error);
   Expected<std::vector<int32_t>> train = encodePart(*tokenizer, text.take_front(cut), source);
   Expected<std::vector<int32_t>> valid =
       cut < text.size() ? encodePart(*tokenizer, text.drop_front(cut), source) : std::vector<int32_t>();

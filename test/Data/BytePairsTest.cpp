@@ -20,7 +20,7 @@ static std::vector<std::string> pieces(StringRef text) {
 }
 
 static std::shared_ptr<Tokenizer> train(StringRef text, size_t size, bool special = false) {
-  return BytePairTokenizer::train({text}, {.vocabularySize = size, .minFrequency = 2, .special = special});
+  return cantFail(BytePairTokenizer::train({text}, {.vocabularySize = size, .minFrequency = 2, .special = special}));
 }
 
 static std::string fileOf(const Tokenizer &tokenizer) { return tokenizer.files().front().contents; }
@@ -98,9 +98,21 @@ TEST(BytePairs, LearnTheMostFrequentPairsFirst) {
 }
 
 TEST(BytePairs, DoNotDependOnTheOrderOfTexts) {
-  auto one = BytePairTokenizer::train({"low lower", "newest widest", "low"}, {.vocabularySize = 270});
-  auto other = BytePairTokenizer::train({"low", "newest widest", "low lower"}, {.vocabularySize = 270});
+  auto one = cantFail(BytePairTokenizer::train({"low lower", "newest widest", "low"}, {.vocabularySize = 270}));
+  auto other = cantFail(BytePairTokenizer::train({"low", "newest widest", "low lower"}, {.vocabularySize = 270}));
   EXPECT_EQ(fileOf(*one), fileOf(*other));
+}
+
+TEST(BytePairs, NeedAnIdForEachByte) {
+  auto messageOf = [](const BytePairTraining &options) {
+    return toString(BytePairTokenizer::train({"a text"}, options).takeError());
+  };
+  EXPECT_EQ(messageOf({.vocabularySize = 255}),
+            "expected a vocabulary of at least 256 ids for byte pairs, one for each "
+            "byte, got 255; make it larger (--set V=…)");
+  EXPECT_EQ(messageOf({.vocabularySize = 259, .special = true}),
+            "expected a vocabulary of at least 260 ids for byte pairs, one for each byte and the 4 special ones, got "
+            "259; make it larger (--set V=…)");
 }
 
 TEST(BytePairs, ComeBackFromAnyBytes) {

@@ -66,8 +66,9 @@ public:
   static llvm::Expected<std::shared_ptr<Tokenizer>> parseJson(llvm::StringRef contents, llvm::StringRef source);
 
   /// Learns merges from texts: at each step the most frequent pair of neighbors, ties by the lower ids. The same texts,
-  /// in any order, give the same tokenizer.
-  static std::shared_ptr<Tokenizer> train(llvm::ArrayRef<llvm::StringRef> texts, const BytePairTraining &options);
+  /// in any order, give the same tokenizer. Fails where there are fewer ids than bytes (and special ones).
+  static llvm::Expected<std::shared_ptr<Tokenizer>> train(llvm::ArrayRef<llvm::StringRef> texts,
+                                                          const BytePairTraining &options);
 
   TokenUnit unit() const override { return TokenUnit::BytePairs; }
   int64_t size() const override { return int64_t(model.spellings.size()); }
