@@ -129,6 +129,29 @@ TEST_P(EncoderDecoderTest, ABatchIsItsSentencesOneByOne) {
   }
 }
 
+/// What the last batch of an epoch has where pairs are missing.
+TEST_P(EncoderDecoderTest, RowsOfPaddingAloneChangeNothing) {
+  Executable two = compiled(gradients(2, 5, 4)), four = compiled(gradients(4, 5, 4));
+  std::vector<NamedTensor> expected = valuesOf(run(two, pairs(0)));
+  Pairs padded = {ids({4, 5}, {3, 4, 5, 6, 2, 0, 0, 0, 0, 0, 7, 2, 0, 0, 0, 0, 0, 0, 0, 0}), ids({4}, {5, 0, 2, 0}),
+                  ids({4, 4}, {1, 8, 9, 3, 0, 0, 0, 0, 1, 10, 4, 0, 0, 0, 0, 0}),
+                  ids({4, 4}, {8, 9, 3, 2, 0, 0, 0, 0, 10, 4, 2, 0, 0, 0, 0, 0})};
+  std::vector<NamedTensor> values = valuesOf(run(four, padded));
+  for (size_t k = 0; k < values.size(); ++k) {
+    double largest = 0;
+    for (int64_t i = 0; i < expected[k].tensor.numElements(); ++i)
+      largest = std::max(largest, std::abs(expected[k].tensor.at(i)));
+    for (int64_t i = 0; i < expected[k].tensor.numElements(); ++i)
+      ASSERT_NEAR(values[k].tensor.at(i), expected[k].tensor.at(i), 1e-5 * largest) << values[k].name;
+  }
+  // A batch without any pair at all has nothing to learn from.
+  for (const NamedTensor &value :
+       valuesOf(run(two, {ids({2, 5}, std::vector<int32_t>(10)), ids({2}, {0, 0}), ids({2, 4}, std::vector<int32_t>(8)),
+                          ids({2, 4}, std::vector<int32_t>(8))})))
+    for (int64_t i = 0; i < value.tensor.numElements(); ++i)
+      ASSERT_EQ(value.tensor.at(i), 0) << value.name;
+}
+
 TEST_P(EncoderDecoderTest, StepsAreTheWholeAtOnce) {
   Executable executable = compiled(buildEncoderDecoder(*model, {.batch = 2,
                                                                 .sourceTime = 5,
