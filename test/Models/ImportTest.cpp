@@ -58,8 +58,8 @@ TEST_F(ImportTest, ListsEverythingThatDoesNotFit) {
   EXPECT_NE(message.find("parameter \"l0.b\": expected [4] f32, got"), std::string::npos) << message;
   EXPECT_NE(message.find("tensor \"more\": charRNN (ml5, TensorFlow) has no use for it"), std::string::npos) << message;
   tensors.erase(tensors.begin());
-  EXPECT_EQ(importWeights(tensors, "small").message(),
-            "small: weights of no known kind; known: charRNN (ml5, TensorFlow)");
+  message = importWeights(tensors, "small").message();
+  EXPECT_EQ(message.find("small: weights of no known kind; known: charRNN (ml5, TensorFlow)"), 0u) << message;
 }
 
 /// Compiled code predicts a known text as well as an independent program found, from a state of zeros.
