@@ -4,6 +4,7 @@
 #include "moru/Decode/BeamSearch.h"
 
 #include "moru/Support/Files.h"
+#include "moru/Support/Format.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -13,6 +14,18 @@
 using namespace llvm;
 
 namespace moru {
+
+Error checkSearch(const SearchOptions &options) {
+  // Each row has a copy of the state.
+  constexpr int64_t kMaxBeam = 1024;
+  if (options.beam < 1 || options.beam > kMaxBeam)
+    return makeError("--beam: expected a number from 1 to " + Twine(kMaxBeam) + ", got " + Twine(options.beam));
+  if (options.maxTokens < 1)
+    return makeError("--max-tokens: expected a number from 1 on, got " + Twine(options.maxTokens));
+  if (!(options.lengthPenalty >= 0 && options.lengthPenalty < 100))
+    return makeError("--length-penalty: expected a number from 0 on, got " + formatNumber(options.lengthPenalty));
+  return Error::success();
+}
 
 /// log(sum(e^x)) of a row.
 static double logSumExp(ArrayRef<float> row) {

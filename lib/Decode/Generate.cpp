@@ -3,6 +3,7 @@
 #include "moru/Decode/Generate.h"
 
 #include "moru/DSL/Model.h"
+#include "moru/Decode/RowDecoder.h"
 #include "moru/Support/Files.h"
 #include "moru/Train/LoadedModel.h"
 
@@ -27,8 +28,8 @@ Expected<ArrayRef<float>> Decoder::feed(int32_t id) {
   return ArrayRef<float>(logits.data<float>(), size_t(logits.numElements()));
 }
 
-/// The ids that stand before the first generated one.
-static Expected<std::vector<int32_t>> firstIds(const Tokenizer &tokenizer, StringRef prompt) {
+/// The ids that stand before the first generated one, however many.
+static Expected<std::vector<int32_t>> idsOfPrompt(const Tokenizer &tokenizer, StringRef prompt) {
   Expected<std::vector<int32_t>> ids = tokenizer.encode(prompt, "--prompt");
   if (!ids)
     return ids.takeError();
@@ -43,6 +44,14 @@ static Expected<std::vector<int32_t>> firstIds(const Tokenizer &tokenizer, Strin
     return newline;
   consumeError(newline.takeError());
   return makeError("--prompt: expected a text to go on from; this tokenizer has no <SOS> to begin with");
+}
+
+static Expected<std::vector<int32_t>> firstIds(const Tokenizer &tokenizer, const GenerateOptions &options) {
+  Expected<std::vector<int32_t>> ids = idsOfPrompt(tokenizer, options.prompt);
+  if (ids && options.positions && int64_t(ids->size()) > options.positions)
+    return makeError("--prompt: expected at most the " + Twine(options.positions) +
+                     " tokens that the model can read, got " + Twine(ids->size()) + "; shorten it");
+  return ids;
 }
 
 namespace {
@@ -83,12 +92,9 @@ Error generate(Executable &executable, const Tokenizer &tokenizer, const Generat
                function_ref<void(const GeneratedToken &)> emit) {
   if (Error error = checkOptions(options))
     return error;
-  Expected<std::vector<int32_t>> first = firstIds(tokenizer, options.prompt);
+  Expected<std::vector<int32_t>> first = firstIds(tokenizer, options);
   if (!first)
     return first.takeError();
-  if (options.positions && int64_t(first->size()) > options.positions)
-    return makeError("--prompt: expected at most the " + Twine(options.positions) +
-                     " tokens that the model can read, got " + Twine(first->size()) + "; shorten it");
   Expected<Decoder> decoder = Decoder::create(executable);
   if (!decoder)
     return decoder.takeError();
@@ -122,6 +128,55 @@ Error generate(Executable &executable, const Tokenizer &tokenizer, const Generat
       return error;
   }
   return Error::success();
+}
+
+/// The prompt as it was given, and what the ids add to it.
+static Expected<std::string> textOf(const Tokenizer &tokenizer, const GenerateOptions &options, ArrayRef<int32_t> first,
+                                    const Hypothesis &hypothesis) {
+  TextStream stream(tokenizer);
+  for (int32_t id : first)
+    if (Expected<std::string> added = stream.add(id); !added)
+      return added.takeError();
+  std::string text = options.prompt;
+  for (int32_t id : ArrayRef(hypothesis.ids).drop_back(hypothesis.ended)) {
+    Expected<std::string> added = stream.add(id);
+    if (!added)
+      return added.takeError();
+    text += *added;
+  }
+  return text;
+}
+
+Expected<std::vector<GeneratedText>> generateLikeliest(Executable &executable, const Tokenizer &tokenizer,
+                                                       const GenerateOptions &options, SearchOptions search) {
+  if (Error error = checkOptions(options))
+    return std::move(error);
+  Expected<std::vector<int32_t>> first = firstIds(tokenizer, options);
+  if (!first)
+    return first.takeError();
+  Expected<RowDecoder> decoder = RowDecoder::create(executable);
+  if (!decoder)
+    return decoder.takeError();
+  assert(decoder->rows() == search.beam && "compiled for this beam");
+  if (Error error = decoder->begin())
+    return std::move(error);
+  search.endId = tokenizer.hasSpecial() ? int32_t(kEndId) : -1;
+  search.maxTokens = options.maxTokens;
+  // The last id is not read.
+  if (options.positions)
+    search.maxTokens = std::min(search.maxTokens, options.positions - int64_t(first->size()) + 1);
+  Expected<std::vector<Hypothesis>> found =
+      searchBeam(*first, search, [&](auto ids, auto parents) { return decoder->advance(ids, parents); });
+  if (!found)
+    return found.takeError();
+  std::vector<GeneratedText> texts;
+  for (Hypothesis &hypothesis : *found) {
+    Expected<std::string> text = textOf(tokenizer, options, *first, hypothesis);
+    if (!text)
+      return text.takeError();
+    texts.push_back({std::move(*text), std::move(hypothesis)});
+  }
+  return texts;
 }
 
 } // namespace moru

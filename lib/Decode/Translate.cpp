@@ -3,23 +3,10 @@
 #include "moru/Decode/Translate.h"
 
 #include "moru/Support/Files.h"
-#include "moru/Support/Format.h"
 
 using namespace llvm;
 
 namespace moru {
-
-Error checkSearch(const SearchOptions &options) {
-  // Each row has a copy of the state.
-  constexpr int64_t kMaxBeam = 1024;
-  if (options.beam < 1 || options.beam > kMaxBeam)
-    return makeError("--beam: expected a number from 1 to " + Twine(kMaxBeam) + ", got " + Twine(options.beam));
-  if (options.maxTokens < 1)
-    return makeError("--max-tokens: expected a number from 1 on, got " + Twine(options.maxTokens));
-  if (!(options.lengthPenalty >= 0 && options.lengthPenalty < 100))
-    return makeError("--length-penalty: expected a number from 0 on, got " + formatNumber(options.lengthPenalty));
-  return Error::success();
-}
 
 Expected<Translator> Translator::create(Executable &executable, PairTokenizers tokenizers, SearchOptions search) {
   if (Error error = checkSearch(search))

@@ -68,6 +68,30 @@ TEST_F(GenerateTest, NamesTheAlternatives) {
   EXPECT_GT(tokens.front().alternatives.front().probability, 0.99);
 }
 
+TEST_F(GenerateTest, FindsTheLikeliestTexts) {
+  std::optional<LoadedModel> rows = makeBigram(7, {"decode_step"}, /*decodeBatch=*/2);
+  HostTensor table(ElementType::F32, {7, 7});
+  // After a comes b, or less likely the end; all else is as good as impossible.
+  for (auto [from, to] : {std::pair(int(kStartId), 4), {4, 5}, {5, int(kEndId)}})
+    table.set(from * 7 + to, 40);
+  table.set(4 * 7 + int(kEndId), 39);
+  std::vector<NamedTensor> values;
+  values.push_back({"W", std::move(table)});
+  llvm::cantFail(setParameters(*rows->executable, values, "test"));
+  auto texts = [&](const GenerateOptions &options) {
+    std::vector<std::string> list;
+    for (const GeneratedText &one :
+         llvm::cantFail(generateLikeliest(*rows->executable, *tokenizer, options, {.beam = 2})))
+      list.push_back(one.text);
+    return list;
+  };
+  EXPECT_EQ(texts({}), (std::vector<std::string>{"a b", "a"}));
+  EXPECT_EQ(texts({.prompt = "a"}), (std::vector<std::string>{"a b", "a"}));
+  // Where the model can read no more, too.
+  EXPECT_EQ(texts({.prompt = "a", .positions = 2}).front(), "a b");
+  EXPECT_EQ(texts({.positions = 1}).front(), "a");
+}
+
 TEST_F(GenerateTest, RejectsWhatIsOutOfBounds) {
   auto failure = [&](const GenerateOptions &options) {
     return moru::test::messageOf(generate(*model->executable, *tokenizer, options, [](const GeneratedToken &) {}));

@@ -50,8 +50,9 @@ protected:
     return at(name);
   }
   /// The model with the given functions, all parameters zero.
-  static LoadedModel makeBigram(int64_t size, std::vector<std::string> functions) {
+  static LoadedModel makeBigram(int64_t size, std::vector<std::string> functions, int64_t decodeBatch = 1) {
     LanguageModelOptions build;
+    build.decodeBatch = decodeBatch;
     build.functions = std::move(functions);
     build.evalBatch = 1;
     build.evalTime = kEvalTime;

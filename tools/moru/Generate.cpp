@@ -24,6 +24,7 @@ EXAMPLES:
   moru generate out/first                                   a sentence, from <SOS> to <EOS>
   moru generate out/first --prompt="I love" --temperature=0.7 --seed=3
   moru generate out/first --prompt="I love" --top-probabilities=5
+  moru generate out/first --prompt="I love" --beam=4 --n-best=2 --length-penalty=0.6
 )";
 
 namespace {
@@ -35,7 +36,10 @@ public:
 
 private:
   GenerateOptions options() const;
+  SearchOptions search() const { return {.beam = beam, .lengthPenalty = lengthPenalty, .maxTokens = maxTokens}; }
+  Error checkBeam() const;
   Error write(Executable &executable, const Tokenizer &tokenizer, const GenerateOptions &options) const;
+  Error writeLikeliest(Executable &executable, const Tokenizer &tokenizer, const GenerateOptions &options) const;
 
   PluginOptions plugins;
   TargetOptions target;
@@ -50,6 +54,11 @@ private:
   cl::opt<unsigned long> seed{"seed", cl::desc("Key of the random numbers (default: 1)"), cl::init(1), cl::sub(sub)};
   cl::opt<long> topProbabilities{"top-probabilities", cl::init(0), cl::value_desc("n"), cl::sub(sub),
                                  cl::desc("Each token on a line with its n likeliest alternatives")};
+  cl::opt<long> beam{"beam", cl::init(0), cl::sub(sub),
+                     cl::desc("Instead of drawing tokens: the likeliest texts, of so many kept at each token")};
+  cl::opt<long> nBest{"n-best", cl::desc("Texts of a beam (default: 1)"), cl::init(1), cl::sub(sub)};
+  cl::opt<double> lengthPenalty{"length-penalty", cl::value_desc("alpha"), cl::init(0), cl::sub(sub),
+                                cl::desc("Of a beam: divide the score of n tokens by ((5 + n) / 6)^alpha")};
   cl::opt<bool> json{"json", cl::desc("Print the tokens as JSON"), cl::sub(sub)};
 };
 
@@ -106,13 +115,49 @@ Error GenerateCommand::write(Executable &executable, const Tokenizer &tokenizer,
   if (error)
     return error;
   if (json)
-    printJsonLine(outs(), json::Object{{"text", text}, {"tokens", std::move(tokens)}});
+    printJsonLine(outs(), json::Object{{"text", text},
+                                       {"tokens", std::move(tokens)},
+                                       {"arena_bytes", executable.signature().arenaBytes()}});
   else if (streams)
     outs() << "\n";
   return Error::success();
 }
 
+/// What is drawn and what is searched for do not go together.
+Error GenerateCommand::checkBeam() const {
+  if (!beam.getNumOccurrences()) {
+    if (nBest.getNumOccurrences() || lengthPenalty.getNumOccurrences())
+      return makeError("--n-best, --length-penalty: expected --beam with them");
+    return Error::success();
+  }
+  if (temperature.getNumOccurrences() || topK.getNumOccurrences() || topP.getNumOccurrences() ||
+      seed.getNumOccurrences() || topProbabilities.getNumOccurrences())
+    return makeError("--beam: takes the likeliest texts, expected it without --temperature, --top-k, --top-p, --seed "
+                     "and --top-probabilities");
+  if (Error error = checkSearch(search()))
+    return error;
+  return checkBestCount(nBest, search());
+}
+
+Error GenerateCommand::writeLikeliest(Executable &executable, const Tokenizer &tokenizer,
+                                      const GenerateOptions &options) const {
+  Expected<std::vector<GeneratedText>> texts = generateLikeliest(executable, tokenizer, options, search());
+  if (!texts)
+    return texts.takeError();
+  json::Array outputs;
+  for (const GeneratedText &one : ArrayRef(*texts).take_front(std::min(texts->size(), size_t(nBest))))
+    if (json)
+      outputs.push_back(toObject(one.text, one.hypothesis, tokenizer));
+    else
+      outs() << one.text << "\n";
+  if (json)
+    printJsonLine(outs(), json::Object{{"outputs", std::move(outputs)}});
+  return Error::success();
+}
+
 Error GenerateCommand::run() {
+  if (Error error = checkBeam())
+    return error;
   if (Error error = plugins.load())
     return error;
   Expected<CompileOptions> compileOptions = target.get();
@@ -123,11 +168,14 @@ Error GenerateCommand::run() {
     return loaded.takeError();
   LanguageModelOptions build;
   build.functions = {"decode_step"};
+  build.decodeBatch = std::max<int64_t>(beam, 1);
   Expected<LoadedModel> model = LoadedModel::load(*loaded, build, *compileOptions);
   if (!model)
     return model.takeError();
   GenerateOptions generation = options();
   generation.positions = model->model->positions();
+  if (beam.getNumOccurrences())
+    return writeLikeliest(*model->executable, *loaded->tokenizer, generation);
   return write(*model->executable, *loaded->tokenizer, generation);
 }
 

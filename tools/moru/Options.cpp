@@ -117,6 +117,23 @@ llvm::Expected<Checkpoint> loadForUse(const std::string &path) {
   return checkpoint;
 }
 
+json::Object toObject(StringRef text, const Hypothesis &hypothesis, const Tokenizer &tokenizer) {
+  json::Array tokens;
+  for (int32_t id : hypothesis.ids)
+    tokens.push_back(tokenizer.describe(id));
+  return json::Object{{"text", text},
+                      {"score", hypothesis.score},
+                      {"log_probability", hypothesis.logProbability},
+                      {"ended", hypothesis.ended},
+                      {"tokens", std::move(tokens)}};
+}
+
+Error checkBestCount(int64_t nBest, const SearchOptions &search) {
+  if (nBest >= 1 && nBest <= search.beam)
+    return Error::success();
+  return makeError("--n-best: expected a number from 1 to --beam=" + Twine(search.beam) + ", got " + Twine(nBest));
+}
+
 llvm::Expected<PairTokenizers> pairTokenizersOf(const Checkpoint &checkpoint) {
   Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint.config, checkpoint.path);
   if (!description)

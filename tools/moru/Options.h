@@ -6,6 +6,7 @@
 #include "moru/Compiler/CompileOptions.h"
 #include "moru/Data/Checkpoint.h"
 #include "moru/Data/PairCorpus.h"
+#include "moru/Decode/BeamSearch.h"
 #include "moru/Train/Optimizers.h"
 
 #include "llvm/Support/CommandLine.h"
@@ -48,6 +49,10 @@ struct OptimizerFlags {
 /// The model and tokenizer of a checkpoint, without the optimizer; prints its warnings. Fails where there is no
 /// tokenizer.
 llvm::Expected<Checkpoint> loadForUse(const std::string &path);
+/// What a search found, for --json.
+llvm::json::Object toObject(llvm::StringRef text, const Hypothesis &hypothesis, const Tokenizer &tokenizer);
+/// `--n-best` of a search.
+llvm::Error checkBestCount(int64_t nBest, const SearchOptions &search);
 /// The tokenizers of both sides; fails where the checkpoint is not one of an encoder and decoder.
 llvm::Expected<PairTokenizers> pairTokenizersOf(const Checkpoint &checkpoint);
 

@@ -63,16 +63,8 @@ void TranslateCommand::print(StringRef source, ArrayRef<Translation> translation
     return;
   }
   json::Array outputs;
-  for (const Translation &one : shown) {
-    json::Array tokens;
-    for (int32_t id : one.hypothesis.ids)
-      tokens.push_back(tokenizer.describe(id));
-    outputs.push_back(json::Object{{"text", one.text},
-                                   {"score", one.hypothesis.score},
-                                   {"log_probability", one.hypothesis.logProbability},
-                                   {"ended", one.hypothesis.ended},
-                                   {"tokens", std::move(tokens)}});
-  }
+  for (const Translation &one : shown)
+    outputs.push_back(toObject(one.text, one.hypothesis, tokenizer));
   printJsonLine(outs(), json::Object{{"source", source}, {"outputs", std::move(outputs)}});
 }
 
@@ -98,8 +90,8 @@ Error TranslateCommand::run() {
   SearchOptions options = search.get();
   if (Error error = checkSearch(options))
     return error;
-  if (nBest < 1 || nBest > options.beam)
-    return makeError("--n-best: expected a number from 1 to --beam=" + Twine(options.beam) + ", got " + Twine(nBest));
+  if (Error error = checkBestCount(nBest, options))
+    return error;
   if (Error error = plugins.load())
     return error;
   Expected<CompileOptions> compileOptions = target.get();

@@ -32,6 +32,9 @@ struct SearchOptions {
   int32_t endId = 0;
 };
 
+/// Fails for values out of bounds.
+llvm::Error checkSearch(const SearchOptions &options);
+
 /// Makes row i go on from what row `parents[i]` is, with `ids[i]`; there are as many rows as `parents`. Returns the
 /// logits of all rows, [rows, vocabulary], valid until the next call.
 using AdvanceRows = llvm::function_ref<llvm::Expected<llvm::ArrayRef<float>>(llvm::ArrayRef<int32_t> ids,

@@ -5,6 +5,7 @@
 
 #include "moru/Compiler/Executable.h"
 #include "moru/Data/Tokenizer.h"
+#include "moru/Decode/BeamSearch.h"
 #include "moru/Decode/Sampler.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -56,6 +57,17 @@ struct GeneratedToken {
 /// without special ids needs a prompt; without one it begins after a line break, if it knows that.
 llvm::Error generate(Executable &executable, const Tokenizer &tokenizer, const GenerateOptions &options,
                      llvm::function_ref<void(const GeneratedToken &)> emit);
+
+/// One of the likeliest texts, prompt included, and the ids that follow the prompt.
+struct GeneratedText {
+  std::string text;
+  Hypothesis hypothesis;
+};
+
+/// The likeliest texts, found by a beam that the executable's `decode_step` has rows for. Of `options` the prompt and
+/// the lengths count; `search` says the beam and its penalty.
+llvm::Expected<std::vector<GeneratedText>> generateLikeliest(Executable &executable, const Tokenizer &tokenizer,
+                                                             const GenerateOptions &options, SearchOptions search);
 
 } // namespace moru
 

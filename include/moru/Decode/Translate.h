@@ -38,9 +38,6 @@ private:
   SearchOptions options;
 };
 
-/// Fails for values out of bounds.
-llvm::Error checkSearch(const SearchOptions &options);
-
 } // namespace moru
 
 #endif // MORU_DECODE_TRANSLATE_H

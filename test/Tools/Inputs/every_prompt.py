@@ -1,0 +1,22 @@
+"""Generates from prompts of 1 to N characters, each by a run of its own, and says how many programs were compiled for that and how large their
+arenas are.
+
+usage: every_prompt.py MORU CHECKPOINT N CACHE
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+moru, checkpoint, count, cache = sys.argv[1], sys.argv[2], int(sys.argv[3]), pathlib.Path(sys.argv[4])
+arenas, texts = set(), []
+for length in range(1, count + 1):
+    prompt = "the sea is where the boats go"[:length]
+    output = subprocess.run([moru, "generate", checkpoint, f"--prompt={prompt}", "--max-tokens=1", "--temperature=0", "--json"],
+                            stdout=subprocess.PIPE, check=True, env=os.environ | {"XDG_CACHE_HOME": str(cache)}).stdout
+    result = json.loads(output)
+    assert result["text"].startswith(prompt) and len(result["tokens"]) == 1, result
+    arenas.add(result["arena_bytes"])
+compiled = [file for file in cache.rglob("*") if file.is_file()]
+print(f"{count} prompts, {len(compiled)} compilations, {len(arenas)} sizes of arenas")
