@@ -12,11 +12,11 @@ import sys
 moru, checkpoint, count, cache = sys.argv[1], sys.argv[2], int(sys.argv[3]), pathlib.Path(sys.argv[4])
 arenas, texts = set(), []
 for length in range(1, count + 1):
-    prompt = "the sea is where the boats go"[:length]
+    prompt = "the sea the sea the sea"[:length]
     output = subprocess.run([moru, "generate", checkpoint, f"--prompt={prompt}", "--max-tokens=1", "--temperature=0", "--json"],
                             stdout=subprocess.PIPE, check=True, env=os.environ | {"XDG_CACHE_HOME": str(cache)}).stdout
     result = json.loads(output)
     assert result["text"].startswith(prompt) and len(result["tokens"]) == 1, result
     arenas.add(result["arena_bytes"])
-compiled = [file for file in cache.rglob("*") if file.is_file()]
+compiled = [file for file in cache.rglob("*") if file.is_file() and file.stat().st_size]
 print(f"{count} prompts, {len(compiled)} compilations, {len(arenas)} sizes of arenas")
