@@ -4,7 +4,12 @@
 
 #include "moru/DSL/Model.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 namespace moru {
+
+/// What there is for each size of batches.
+static constexpr std::string_view kTrainingSteps[] = {"train_step", "accumulate_step"};
 
 namespace {
 
@@ -31,7 +36,7 @@ private:
   State declareState(Function &function, const State &pattern, std::string_view prefix) const;
   void replaceState(Function &function, const State &before, const State &after) const;
 
-  void buildTrain(Function &function, const PairSize &size) const;
+  void buildTrain(Function &function, const PairSize &size, bool updates) const;
   void buildEvaluation(Function &function) const;
   void buildEncode(Function &function) const;
   void buildDecode(Function &function) const;
@@ -67,10 +72,13 @@ void Builder::replaceState(Function &function, const State &before, const State 
     function.update(tensor, after[name], at);
 }
 
-void Builder::buildTrain(Function &function, const PairSize &size) const {
+void Builder::buildTrain(Function &function, const PairSize &size, bool updates) const {
   Pairs pairs = declarePairs(function, size, /*withTargets=*/true);
   Tensor loss = inTraining(function, options.dropout, [&] { return lossOf(pairs); }, at);
-  buildTrainStep(function, model, options.optimizer, loss, at);
+  if (updates)
+    buildTrainStep(function, model, options.optimizer, loss, at);
+  else
+    buildAccumulateStep(function, model, loss, at);
 }
 
 void Builder::buildEvaluation(Function &function) const {
@@ -107,10 +115,11 @@ void Builder::buildDecode(Function &function) const {
 
 void Builder::build(Function &function, std::string_view name) const {
   for (const PairSize &size : options.sizes)
-    if (name == trainStepName(size))
-      return buildTrain(function, size);
-  if (name == "train_step")
-    buildTrain(function, largest());
+    for (std::string_view step : kTrainingSteps)
+      if (name == std::string(step) + sizeSuffix(size))
+        return buildTrain(function, size, step == "train_step");
+  if (name == "train_step" || name == "accumulate_step")
+    buildTrain(function, largest(), name == "train_step");
   else if (name == "loss")
     function.output("loss", lossOf(declarePairs(function, largest(), true)), at);
   else if (name == "logits")
@@ -123,20 +132,22 @@ void Builder::build(Function &function, std::string_view name) const {
     buildDecode(function);
   else
     function.fail("unknown function \"" + std::string(name) +
-                      "\"; known: train_step, loss, logits, eval_step, encode, decode_step",
+                      "\"; known: train_step, accumulate_step, loss, logits, eval_step, encode, decode_step",
                   at);
 }
 
-std::string trainStepName(const PairSize &size) {
-  return "train_step_" + std::to_string(size.source) + "x" + std::to_string(size.target);
+std::string sizeSuffix(const PairSize &size) {
+  return "_" + std::to_string(size.source) + "x" + std::to_string(size.target);
 }
 
 Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options, Here at) {
   Program program;
   Builder builder(model, options, at);
   std::vector<std::string> names = options.functions;
-  for (const PairSize &size : options.sizes)
-    names.push_back(trainStepName(size));
+  for (std::string_view step : kTrainingSteps)
+    if (llvm::is_contained(options.functions, step))
+      for (const PairSize &size : options.sizes)
+        names.push_back(std::string(step) + sizeSuffix(size));
   for (const std::string &name : names)
     program.function(name, [&](Function &function) { builder.build(function, name); }, at);
   return program;

@@ -152,14 +152,18 @@ Tensor inTraining(Function &function, double dropout, const std::function<Tensor
   return build();
 }
 
-static void buildTrain(Function &function, const LanguageModel &model, const LanguageModelOptions &options, Here at) {
+static void buildTrain(Function &function, const LanguageModel &model, const LanguageModelOptions &options,
+                       bool updates, Here at) {
   Batch batch{options.batch, options.time};
   Tensor ids = function.input(batch.ids("ids"), at), targets = function.input(batch.ids("targets"), at);
   bool carried = model.carriesState();
   State before = carried ? declareState(function, model.start(batch.rows), kTrainState, at) : model.start(batch.rows);
   State after = before;
   Tensor loss = inTraining(function, options.dropout, [&] { return model.loss(ids, targets, after); }, at);
-  buildTrainStep(function, model, options.optimizer, loss, at);
+  if (updates)
+    buildTrainStep(function, model, options.optimizer, loss, at);
+  else
+    buildAccumulateStep(function, model, loss, at);
   if (carried)
     replaceState(function, before, after, at);
 }
@@ -219,8 +223,8 @@ Program buildLanguageModel(const LanguageModel &model, const LanguageModelOption
     program.function(
         name,
         [&](Function &function) {
-          if (name == "train_step")
-            buildTrain(function, model, options, at);
+          if (name == "train_step" || name == "accumulate_step")
+            buildTrain(function, model, options, name == "train_step", at);
           else if (name == "loss")
             buildLoss(function, model, options, at);
           else if (name == "logits")
@@ -230,7 +234,8 @@ Program buildLanguageModel(const LanguageModel &model, const LanguageModelOption
           else if (name == "decode_step")
             buildDecode(function, model, options, at);
           else
-            function.fail("unknown function \"" + name + "\"; known: train_step, loss, logits, decode_step, eval_step",
+            function.fail("unknown function \"" + name +
+                              "\"; known: train_step, accumulate_step, loss, logits, decode_step, eval_step",
                           at);
         },
         at);

@@ -123,11 +123,38 @@ Tensor globalNorm(const std::vector<Tensor> &tensors, Here at) {
 // The training step
 //===----------------------------------------------------------------------===//
 
+/// What batches before that of an update have added up, zero at first.
+static Tensor gradientSum(Function &function, const Tensor &parameter) {
+  return function.state("optimizer.sum." + parameter.name(), {parameter.type(), parameter.dims(), {}});
+}
+
+void buildAccumulateStep(Function &function, const nn::Module &model, const Tensor &loss, Here at) {
+  CallerScope scope(at);
+  std::vector<Tensor> parameters = model.trainableParameters(), gradients = gradient(loss, parameters);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor sum = gradientSum(function, parameters[i]);
+    function.update(sum, sum + gradients[i]);
+  }
+  function.output("loss", loss);
+}
+
+/// The means of the gradients of all batches of an update; the sums begin anew.
+static void takeSums(Function &function, const std::vector<Tensor> &parameters, std::vector<Tensor> &gradients,
+                     int64_t batches) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor sum = gradientSum(function, parameters[i]);
+    gradients[i] = ((sum + gradients[i]) / double(batches)).named("mean." + parameters[i].name());
+    function.update(sum, zerosLike(sum));
+  }
+}
+
 void buildTrainStep(Function &function, const nn::Module &model, const optim::Optimizer &optimizer, const Tensor &loss,
                     Here at) {
   CallerScope scope(at);
   std::vector<Tensor> parameters = model.trainableParameters();
   std::vector<Tensor> gradients = gradient(loss, parameters);
+  if (optimizer.accumulate > 1)
+    takeSums(function, parameters, gradients, optimizer.accumulate);
   Tensor norm = optim::globalNorm(gradients).named("grad_norm");
 
   Tensor count = function.state("optimizer.t", i32({}));

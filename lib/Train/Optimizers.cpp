@@ -5,6 +5,10 @@
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
 using namespace llvm;
 
 namespace moru {
@@ -45,14 +49,34 @@ static Expected<optim::Schedule> makeSchedule(const OptimizerOptions &options, d
                                       : optim::warmupCosine(rate, options.warmup, options.steps);
 }
 
+static bool isAdam(const OptimizerOptions &options) { return options.kind == "adam" || options.kind == "adamw"; }
+
+/// The greatest learning rate.
+static double rateOf(const OptimizerOptions &options) {
+  return options.learningRate > 0 ? options.learningRate : isAdam(options) ? 1e-3 : 0.1;
+}
+
+double learningRateAt(const OptimizerOptions &options, int64_t step) {
+  double rate = rateOf(options), t = double(step), warmup = double(options.warmup);
+  if (options.schedule == "inverse_sqrt") {
+    double w = std::max(warmup, 1.0);
+    return rate * std::min(1 / std::sqrt(t), t / (w * std::sqrt(w)));
+  }
+  if (t <= warmup)
+    return rate * t / warmup;
+  double progress = std::min((t - warmup) / std::max(double(options.steps) - warmup, 1.0), 1.0);
+  if (options.schedule == "linear")
+    return rate * (1 - progress);
+  return options.schedule == "cosine" ? rate * (1 + std::cos(std::numbers::pi * progress)) / 2 : rate;
+}
+
 Expected<optim::Optimizer> makeOptimizer(const OptimizerOptions &options) {
   if (Error error = checkNumbers(options))
     return error;
-  bool adam = options.kind == "adam" || options.kind == "adamw";
+  bool adam = isAdam(options);
   if (!adam && options.kind != "sgd" && options.kind != "momentum")
     return makeError("--optimizer: expected sgd, momentum, adam or adamw, got \"" + options.kind + "\"");
-  double rate = options.learningRate > 0 ? options.learningRate : adam ? 1e-3 : 0.1;
-  Expected<optim::Schedule> schedule = makeSchedule(options, rate);
+  Expected<optim::Schedule> schedule = makeSchedule(options, rateOf(options));
   if (!schedule)
     return schedule.takeError();
   if (options.kind == "adam")

@@ -22,6 +22,7 @@ json::Object TrainOptions::toObject() const {
                       {"dropout", dropout},
                       {"train_part", trainPart},
                       {"batch_size", batchSize},
+                      {"accumulate", accumulate},
                       {"seq_len", sequenceLength},
                       {"optimizer", moru::toObject(optimizer)},
                       {"seed", seed}};
@@ -35,7 +36,7 @@ bool fromJSON(const json::Value &value, TrainOptions &options, json::Path path) 
          map.map("seq_len", options.sequenceLength) && map.map("optimizer", options.optimizer) &&
          map.map("seed", options.seed) && map.mapOptional("reverse", options.reverse) &&
          map.mapOptional("held_out", options.heldOut) && map.mapOptional("sizes", options.sizes) &&
-         map.mapOptional("dropout", options.dropout);
+         map.mapOptional("dropout", options.dropout) && map.mapOptional("accumulate", options.accumulate);
 }
 
 Expected<TrainOptions> readRecordedOptions(const json::Object &extra, StringRef path) {

@@ -75,10 +75,12 @@ private:
   Error fillModel();
   void collectFacts();
   Error step();
+  Expected<Outputs> runBatch(StringRef function, StepReport &report);
   Error afterStep();
   Error validate();
   Error save();
   bool isSaveDue() const;
+  Error flush();
   Executable &executable() { return *model->executable; }
 
   TrainOptions options;
@@ -89,9 +91,12 @@ private:
   std::optional<Checkpoint> start;
   TrainingData data;
   std::optional<LoadedModel> model;
-  std::optional<MetricsFile> metrics;
+  /// What is a function of the options, and what is not.
+  std::optional<MetricsFile> metrics, times;
   TrainState state;
   int64_t steps = 0, savedStep = -1, validatedStep = -1;
+  /// Of the step that was done last.
+  int64_t epoch = 0;
   Clock::time_point savedAt;
   TrainResult result;
 };
@@ -159,6 +164,8 @@ Error Trainer::giveVocabulary(const DataNeeds &needs) {
 
 Expected<LoadedModel> Trainer::createModel(const optim::Optimizer &optimizer) {
   std::vector<std::string> functions = {"train_step"};
+  if (options.accumulate > 1)
+    functions.push_back("accumulate_step");
   if (data.canValidate())
     functions.push_back("eval_step");
   if (!data.pairs) {
@@ -188,13 +195,15 @@ Expected<LoadedModel> Trainer::createModel(const optim::Optimizer &optimizer) {
 }
 
 Error Trainer::compileModel() {
-  steps = options.maxSteps ? options.maxSteps : options.epochs * data.stepsPerEpoch();
+  int64_t batches = options.epochs * data.stepsPerEpoch();
+  steps = options.maxSteps ? options.maxSteps : (batches + options.accumulate - 1) / options.accumulate;
   // Only these schedules know an end.
   if (!start)
     options.optimizer.steps = is_contained({"linear", "cosine"}, StringRef(options.optimizer.schedule)) ? steps : 0;
   Expected<optim::Optimizer> optimizer = makeOptimizer(options.optimizer);
   if (!optimizer)
     return optimizer.takeError();
+  optimizer->accumulate = options.accumulate;
   Clock::time_point begin = Clock::now();
   Expected<LoadedModel> compiled = createModel(*optimizer);
   if (!compiled)
@@ -258,6 +267,8 @@ static Error checkCounts(const TrainOptions &options) {
     return error;
   if (Error error = check("--max-steps", options.maxSteps, 0))
     return error;
+  if (Error error = check("--accumulate", options.accumulate, 1))
+    return error;
   if (Error error = check("--save-every", options.saveEvery, 0))
     return error;
   if (Error error = check("--held-out", options.heldOut, 0))
@@ -296,6 +307,10 @@ Error Trainer::prepare() {
   if (!file)
     return file.takeError();
   metrics = std::move(*file);
+  Expected<MetricsFile> clock = MetricsFile::open(options.outputFolder + "/times.jsonl", state.step);
+  if (!clock)
+    return clock.takeError();
+  times = std::move(*clock);
   state.extra = json::Object{{"options", options.toObject()}, {"crc_train", data.trainChecksum}};
   collectFacts();
   start.reset();
@@ -306,24 +321,42 @@ Error Trainer::prepare() {
 // Steps
 //===----------------------------------------------------------------------===//
 
-Error Trainer::step() {
-  int64_t epoch = data.position().epoch;
+/// One batch through `train_step` or `accumulate_step`.
+Expected<Outputs> Trainer::runBatch(StringRef function, StepReport &report) {
   TrainingStep next = data.next();
   if (next.resetsState)
     clearState(executable(), kTrainState);
   Clock::time_point begin = Clock::now();
-  Outputs outputs = executable().run(next.function, next.inputs);
+  Outputs outputs = executable().run((function + next.size).str(), next.inputs);
   if (!outputs)
     return makeError(outputs.message());
   result.seconds += secondsSince(begin);
   result.trainedTokens += next.predictions;
-  StepReport report{++state.step, epoch + 1, outputs.scalar("loss"), outputs.scalar("grad_norm"), next.predictions};
+  report.predictions += next.predictions;
+  report.loss += outputs.scalar("loss") / double(options.accumulate);
+  return outputs;
+}
+
+Error Trainer::step() {
+  epoch = data.position().epoch;
+  double before = result.seconds;
+  StepReport report{.step = state.step + 1, .epoch = epoch + 1};
+  for (int64_t batch = 1; batch < options.accumulate; ++batch)
+    if (Error error = runBatch("accumulate_step", report).takeError())
+      return error;
+  Expected<Outputs> outputs = runBatch("train_step", report);
+  if (!outputs)
+    return outputs.takeError();
+  ++state.step;
+  report.gradientNorm = outputs->scalar("grad_norm");
   result.loss = report.loss;
   metrics->add(json::Object{{"step", report.step},
                             {"epoch", report.epoch},
                             {"loss", toJsonNumber(report.loss)},
                             {"grad_norm", toJsonNumber(report.gradientNorm)},
+                            {"learning_rate", learningRateAt(options.optimizer, report.step)},
                             {"predictions", report.predictions}});
+  times->add(json::Object{{"step", report.step}, {"seconds", result.seconds - before}});
   observer.stepDone(report);
   if (std::isfinite(report.loss))
     return Error::success();
@@ -348,9 +381,15 @@ Error Trainer::validate() {
   return Error::success();
 }
 
+Error Trainer::flush() {
+  if (Error error = metrics->flush())
+    return error;
+  return times->flush();
+}
+
 Error Trainer::save() {
   state.position = data.position();
-  if (Error error = metrics->flush())
+  if (Error error = flush())
     return error;
   json::Object config = model->description.toConfig();
   CheckpointRef checkpoint;
@@ -373,7 +412,7 @@ bool Trainer::isSaveDue() const {
 }
 
 Error Trainer::afterStep() {
-  bool epochEnds = data.position().step == 0;
+  bool epochEnds = data.position().epoch > epoch;
   // Before saving, so that the line of the validation is as durable as the checkpoint.
   if ((epochEnds || state.step == steps) && data.canValidate())
     if (Error error = validate())
@@ -397,7 +436,7 @@ Error Trainer::run() {
   if (result.finished && data.canValidate() && validatedStep != state.step)
     if (Error error = validate())
       return error;
-  return savedStep == state.step ? metrics->flush() : save();
+  return savedStep == state.step ? flush() : save();
 }
 
 Expected<TrainResult> train(const TrainOptions &options, const CompileOptions &compileOptions,

@@ -232,7 +232,7 @@ TrainingStep TrainingData::next() {
   pairs->next(pairBatch);
   const PairLengths &size = pairs->sizes()[pairBatch.size];
   bool isLargest = pairBatch.size + 1 == pairs->sizes().size();
-  return {.function = isLargest ? "train_step" : trainStepName({size.source, size.target}),
+  return {.size = isLargest ? "" : sizeSuffix({size.source, size.target}),
           .inputs = {{"src", pairBatch.source},
                      {"src_len", pairBatch.lengths},
                      {"tgt_in", pairBatch.inputs},

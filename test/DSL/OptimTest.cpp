@@ -62,6 +62,32 @@ std::vector<double> descend(const optim::Optimizer &optimizer) {
   return values;
 }
 
+/// An update of two batches takes the mean of their gradients, each time.
+TEST(AccumulateTest, TakesTheMeanOfBatches) {
+  nn::Module model;
+  Tensor w = model.parameter("w", {1}, init::zeros());
+  optim::Optimizer optimizer = optim::Sgd{.learningRate = 0.5};
+  optimizer.accumulate = 2;
+  Program program;
+  auto loss = [&](Function &f) { return sum(square(w - f.input("aim", f32({1})))) * 0.5; };
+  program.function("accumulate_step", [&](Function &f) { buildAccumulateStep(f, model, loss(f)); });
+  program.function("train_step", [&](Function &f) { buildTrainStep(f, model, optimizer, loss(f)); });
+  auto executable = compile(program, {.cache = false});
+  ASSERT_TRUE(executable) << executable.message() << program.errorText();
+  double expected = 0;
+  for (int step = 0; step < 3; ++step) {
+    float one = float(step), other = 3 - 2 * float(step);
+    ASSERT_TRUE(executable->run("accumulate_step", {{"aim", HostTensor::full<float>({1}, one)}}));
+    EXPECT_FLOAT_EQ(executable->find("w")->data<float>()[0], float(expected)) << "not before the update";
+    Outputs outputs = executable->run("train_step", {{"aim", HostTensor::full<float>({1}, other)}});
+    ASSERT_TRUE(outputs) << outputs.message();
+    double mean = ((expected - one) + (expected - other)) / 2;
+    EXPECT_NEAR(outputs.scalar("grad_norm"), std::abs(mean), 1e-6);
+    expected -= 0.5 * mean;
+    EXPECT_NEAR(executable->find("w")->data<float>()[0], expected, 1e-6);
+  }
+}
+
 void expectDescent(const optim::Optimizer &optimizer, const std::function<double(double w, int t)> &step) {
   double w = 0;
   std::vector<double> values = descend(optimizer);

@@ -2,6 +2,7 @@
 
 #include "Command.h"
 #include "Options.h"
+#include "TrainSamples.h"
 #include "TrainWatcher.h"
 
 #include "moru/Data/Checkpoint.h"
@@ -68,6 +69,8 @@ private:
   cl::list<std::string> settings{"set", cl::desc("Set a key of the model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
   cl::opt<long> batchSize{"batch-size", cl::desc("Sequences of a batch (default: 32)"), cl::sub(sub)};
+  cl::opt<long> accumulate{"accumulate", cl::desc("Batches of a step, which takes their mean gradient (default: 1)"),
+                           cl::sub(sub)};
   cl::opt<long> seqLen{"seq-len", cl::desc("Ids of a sequence (default: 10, or the longest sentence)"), cl::sub(sub)};
   cl::opt<long> epochs{"epochs", cl::desc("Times through the data (default: 1)"), cl::sub(sub)};
   cl::opt<long> maxSteps{"max-steps", cl::desc("Steps in all, instead of epochs"), cl::sub(sub)};
@@ -77,6 +80,7 @@ private:
   cl::opt<bool> resume{"resume", cl::desc("Go on from the newest checkpoint, if there is one"), cl::sub(sub)};
   cl::opt<long> saveEvery{"save-every", cl::desc("Steps between checkpoints (default: about 30 s)"), cl::sub(sub)};
   cl::opt<long> keep{"keep", cl::desc("Checkpoints to keep (default: 3)"), cl::sub(sub)};
+  cl::opt<long> samples{"samples", cl::desc("Texts of the trained model in report.html (default: 0)"), cl::sub(sub)};
   cl::opt<bool> verbose{"verbose", cl::desc("Print a line now and then even without a terminal"), cl::sub(sub)};
   cl::opt<bool> json{"json", cl::desc("Print the result as JSON"), cl::sub(sub)};
 };
@@ -98,6 +102,7 @@ void TrainCommand::apply(TrainOptions &options) const {
   applyIfGiven(tokenizer, options.tokenizer);
   applyIfGiven(trainPart, options.trainPart);
   applyIfGiven(batchSize, options.batchSize);
+  applyIfGiven(accumulate, options.accumulate);
   applyIfGiven(seqLen, options.sequenceLength);
   applyIfGiven(seed, options.seed);
   optimizer.apply(options.optimizer);
@@ -153,6 +158,11 @@ Error TrainCommand::run() {
   watcher.clear();
   if (!result)
     return result.takeError();
+  Expected<std::vector<ReportSample>> texts = drawSamples(result->checkpoint, *trainOptions, samples, *compileOptions);
+  if (!texts)
+    return texts.takeError();
+  if (Error error = writeTrainingReport(trainOptions->outputFolder, result->facts, *texts))
+    return error;
   print(*result, *trainOptions);
   return result->finished ? Error::success() : Error(make_error<SilentFailure>());
 }

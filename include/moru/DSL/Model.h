@@ -115,7 +115,7 @@ struct LanguageModelOptions {
   /// Of train_step, loss, logits and eval_step.
   int64_t batch = 32, time = 10;
   optim::Optimizer optimizer = optim::Adam{};
-  /// Of "train_step", "loss", "logits", "decode_step", "eval_step".
+  /// Of "train_step", "accumulate_step", "loss", "logits", "decode_step", "eval_step".
   std::vector<std::string> functions = {"train_step", "loss", "logits", "decode_step", "eval_step"};
   /// Sequences of eval_step (and ids per call); 0: as `batch` and `time`.
   int64_t evalBatch = 0, evalTime = 0;
@@ -135,7 +135,8 @@ inline constexpr std::string_view kOptimizerState = "optimizer.";
 /// State of train_step where it draws random numbers: the key ([] i64, to be set before the first step), and the step.
 inline constexpr std::string_view kRandomKey = "random.key", kRandomStep = "random.step";
 
-/// The functions that the tools use. All state is zero at first.
+/// The functions that the tools use. All state is zero at first. `accumulate_step` is `train_step` but for the update:
+/// it adds the gradients to `optimizer.sum.…`.
 ///
 /// | function | inputs | results |
 /// |---|---|---|
@@ -158,7 +159,7 @@ struct EncoderDecoderOptions {
   /// Of train_step, loss and logits: pairs, and ids of either side.
   int64_t batch = 32, sourceTime = 10, time = 10;
   optim::Optimizer optimizer = optim::Adam{};
-  /// Of "train_step", "loss", "logits", "eval_step", "encode", "decode_step".
+  /// Of "train_step", "accumulate_step", "loss", "logits", "eval_step", "encode", "decode_step".
   std::vector<std::string> functions = {"train_step", "loss", "logits", "eval_step", "encode", "decode_step"};
   /// Outputs that encode and decode_step make at once, and most ids of each.
   int64_t decodeBatch = 1, decodeTime = 100;
@@ -166,12 +167,12 @@ struct EncoderDecoderOptions {
   double dropout = 0;
   /// The size of eval_step; zeros: that of train_step.
   PairSize evalSize = {0, 0};
-  /// Smaller sizes for which there is a train_step too, called `trainStepName(size)`.
+  /// Smaller sizes for which there are steps of training too, their names followed by `sizeSuffix(size)`.
   std::vector<PairSize> sizes = {};
 };
 
-/// The function that trains on pairs of that size: "train_step_9x8".
-std::string trainStepName(const PairSize &size);
+/// What follows the names of functions of pairs of that size: "_9x8", as in train_step_9x8.
+std::string sizeSuffix(const PairSize &size);
 
 /// The loss of `build` in training, where `nn::dropout` leaves entries out. Declares what random numbers are a function
 /// of, if there are any.

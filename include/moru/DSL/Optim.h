@@ -87,6 +87,9 @@ struct Optimizer {
 
   Schedule learningRate = 0.1;
   double clip = 0;
+  /// Batches of an update, which takes the mean of their gradients: its own, and those before it that
+  /// `buildAccumulateStep` has added up.
+  int64_t accumulate = 1;
   /// State per parameter: becomes `optimizer.<slot>.<parameter>`.
   std::vector<std::string> slots;
   /// State in all: becomes `optimizer.<name>`.

@@ -105,6 +105,10 @@ private:
 void buildTrainStep(Function &function, const nn::Module &model, const optim::Optimizer &optimizer, const Tensor &loss,
                     Here at = Here::current());
 
+/// Builds a step that adds the gradient of one batch to the sums that an update of several batches takes (see
+/// `optim::Optimizer::accumulate`), and puts out `loss`.
+void buildAccumulateStep(Function &function, const nn::Module &model, const Tensor &loss, Here at = Here::current());
+
 /// A program of one function `train_step`: `loss` is called with one tensor per input and returns a scalar.
 template <typename Loss, size_t N>
 Program trainStep(const nn::Module &model, const optim::Optimizer &optimizer, Loss loss, const TensorType (&inputs)[N],

@@ -36,6 +36,9 @@ struct OptimizerOptions {
 /// The optimizer; fails for unknown names and for values that are out of bounds, and says which there are.
 llvm::Expected<optim::Optimizer> makeOptimizer(const OptimizerOptions &options);
 
+/// The learning rate of a step, which count from 1: what the schedule of `makeOptimizer` computes within the step.
+double learningRateAt(const OptimizerOptions &options, int64_t step);
+
 llvm::json::Object toObject(const OptimizerOptions &options);
 bool fromJSON(const llvm::json::Value &value, OptimizerOptions &options, llvm::json::Path path);
 

@@ -34,6 +34,8 @@ struct TrainOptions {
   /// The share of `data` that trains; the rest is for validation unless there is a text for that.
   double trainPart = 0.9;
   int64_t batchSize = 32;
+  /// Batches of a step: it takes the mean of their gradients.
+  int64_t accumulate = 1;
   /// 0: 10, or what the longest sentence needs.
   int64_t sequenceLength = 0;
   OptimizerOptions optimizer;

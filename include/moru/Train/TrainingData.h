@@ -18,7 +18,8 @@ namespace moru {
 
 /// One call of a training step. The inputs belong to the data and last until the next one.
 struct TrainingStep {
-  std::string function = "train_step";
+  /// Which size of batches: what follows the name of the function.
+  std::string size = {};
   std::vector<NamedInput> inputs;
   /// Targets that count.
   int64_t predictions = 0;

@@ -112,7 +112,7 @@ def full_disk():
         expect_failure(what, run(command), "No space left on device; free some space", disk)
     expect_failure("train --resume", run(train(disk + "/before", "--resume", "--max-steps=50")), "No space left on device", disk)
     for path, old in before.items():
-        if not path.endswith("metrics.jsonl"):
+        if not path.endswith(("metrics.jsonl", "times.jsonl", "report.html")):
             expect(open(path, "rb").read() == old, f"expected {path} as it was")
     expect_loadable("full disk", disk + "/before")
     # With room again the run goes on as if nothing had been.
@@ -129,7 +129,7 @@ def file_limit():
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
     for what, command in writers(folder).items():
         expect_failure(what, run(command, limit), "File too large; raise the limit", folder)
-    expect(all("/stages/" in path or path.endswith("metrics.jsonl") for path in contents(folder)), f"got {list(contents(folder))}")
+    expect(all("/stages/" in path or path.endswith(("metrics.jsonl", "times.jsonl", "report.html")) for path in contents(folder)), f"got {list(contents(folder))}")
     # Standard output: what cannot be written is an error, too.
     for command in (["compile", FOLDER + "/f.mlir"], ["doctor"], ["run", FOLDER + "/f.mlir", "--input=64x64xf32=1"],
                     ["eval", FOLDER + "/good", "--data=" + TEXT, "--json"], ["generate", FOLDER + "/good"]):
