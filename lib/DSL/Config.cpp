@@ -167,6 +167,15 @@ std::string Config::choice(std::string_view key, std::initializer_list<std::stri
   return preset;
 }
 
+Result<void> Config::answers() const {
+  std::string text;
+  for (const std::string &error : errors)
+    text += (text.empty() ? "" : "\n") + error;
+  if (text.empty())
+    return {};
+  return Failure{text};
+}
+
 Result<void> Config::finish(std::string_view model) const {
   std::string known, unknown;
   for (const Entry &entry : entries)

@@ -24,6 +24,26 @@ void registerImport(ImportTable table) {
   tables().push_back(std::move(table));
 }
 
+static std::vector<ExportTable> &exportTables() {
+  static std::vector<ExportTable> list;
+  return list;
+}
+
+void registerExport(ExportTable table) {
+  llvm::erase_if(exportTables(), [&](const ExportTable &known) { return known.model == table.model; });
+  exportTables().push_back(std::move(table));
+}
+
+Result<const ExportTable *> findExport(const std::string &model) {
+  std::string known;
+  for (const ExportTable &table : exportTables()) {
+    if (table.model == model)
+      return &table;
+    known += (known.empty() ? "" : ", ") + table.model + " (" + table.name + ")";
+  }
+  return Failure{"expected a model that other projects know, got " + model + "; known: " + known};
+}
+
 const HostTensor *findTensor(const std::vector<NamedTensor> &tensors, const std::string &name) {
   for (const NamedTensor &tensor : tensors)
     if (tensor.name == name)
@@ -193,9 +213,12 @@ static std::optional<HostTensor> makeParameter(const ExpandedRule &expanded, con
 }
 
 Result<ImportedModel> importWeights(const ImportTable &table, const std::vector<NamedTensor> &tensors,
-                                    const std::string &origin) {
+                                    const std::string &origin, Config foreign) {
   ImportedModel imported{table.model, {}, {}};
   table.configure(tensors, imported.config);
+  if (table.readConfig)
+    if (Result<void> read = table.readConfig(foreign, imported.config); !read)
+      return Failure{origin + ": " + read.message()};
   Result<std::unique_ptr<Model>> model = makeModel(table.model, imported.config);
   if (!model)
     return Failure{origin + ": " + model.message()};
@@ -230,11 +253,42 @@ Result<ImportedModel> importWeights(const ImportTable &table, const std::vector<
   return imported;
 }
 
+/// The names after a prefix, for looking up which there are.
+static std::vector<NamedTensor> namesAfter(const std::string &prefix, const std::vector<NamedTensor> &tensors) {
+  std::vector<NamedTensor> names;
+  for (const NamedTensor &tensor : tensors) {
+    llvm::StringRef name = tensor.name;
+    name.consume_front(prefix);
+    names.push_back({name.str(), HostTensor()});
+  }
+  return names;
+}
+
+static bool fits(const ImportTable &table, const std::vector<NamedTensor> &tensors) {
+  return llvm::all_of(expandRules(table, tensors),
+                      [&](const ExpandedRule &one) { return findTensor(tensors, one.rule.source); });
+}
+
+void prepareTensors(const ImportTable &table, std::vector<NamedTensor> &tensors) {
+  for (NamedTensor &tensor : tensors)
+    if (llvm::StringRef name = tensor.name; !table.prefix.empty() && name.consume_front(table.prefix))
+      tensor.name = name.str();
+  llvm::erase_if(tensors, [&](const NamedTensor &tensor) {
+    return llvm::any_of(table.useless, [&](llvm::StringRef pattern) {
+      auto [before, after] = pattern.split("{i}");
+      llvm::StringRef name = tensor.name;
+      if (!pattern.contains("{i}"))
+        return name == pattern;
+      return name.consume_front(before) && name.consume_back(after) && !name.empty() &&
+             name.find_first_not_of("0123456789") == llvm::StringRef::npos;
+    });
+  });
+}
+
 Result<const ImportTable *> findImport(const std::vector<NamedTensor> &tensors, const std::string &origin) {
   std::string known;
   for (const ImportTable &table : tables()) {
-    std::vector<ExpandedRule> rules = expandRules(table, tensors);
-    if (llvm::all_of(rules, [&](const ExpandedRule &one) { return findTensor(tensors, one.rule.source); }))
+    if (table.prefix.empty() ? fits(table, tensors) : fits(table, namesAfter(table.prefix, tensors)))
       return &table;
     known += (known.empty() ? "" : ", ") + table.name;
   }

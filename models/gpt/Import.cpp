@@ -101,7 +101,68 @@ static ImportTable cTranslate2Table() {
   return table;
 }
 
+/// GPT-2 of Hugging Face: the names are those of gpt. Heads and activation are in config.json alone; the masks of
+/// attention are stored as tensors, and the head once more beside the embedding that it is.
+static ImportTable gpt2Table() {
+  ImportTable table{.name = "GPT-2 (Hugging Face)", .model = "gpt", .configure = nullptr, .rules = {}};
+  table.prefix = "transformer.";
+  table.useless = {"h.{i}.attn.bias", "h.{i}.attn.masked_bias", "lm_head.weight"};
+  table.hasTokenizer = true;
+  for (std::string name : {"wte", "wpe"})
+    table.rules.push_back({.parameter = name + ".weight", .source = name + ".weight"});
+  for (std::string name : {"h.{i}.ln_1", "h.{i}.attn.c_attn", "h.{i}.attn.c_proj", "h.{i}.ln_2", "h.{i}.mlp.c_fc",
+                           "h.{i}.mlp.c_proj", "ln_f"})
+    for (const char *part : {".weight", ".bias"})
+      table.rules.push_back({.parameter = name + part, .source = name + part});
+  table.configure = [](const std::vector<NamedTensor> &tensors, Config &config) {
+    int64_t layers = 0;
+    while (findTensor(tensors, "h." + std::to_string(layers) + ".ln_1.weight"))
+      ++layers;
+    config.set("V", sizeOf(tensors, "wte.weight", 0));
+    config.set("positions", sizeOf(tensors, "wpe.weight", 0));
+    config.set("d", sizeOf(tensors, "wte.weight", 1));
+    config.set("layers", layers);
+  };
+  table.readConfig = [](Config &foreign, Config &config) -> Result<void> {
+    constexpr double kEpsilon = 1e-5;
+    auto isOn = [&](const char *key) { return foreign.has(key) && foreign.flag(key, false); };
+    if (foreign.number("layer_norm_epsilon", kEpsilon) != kEpsilon)
+      return Failure{"config.json: layer_norm_epsilon: expected 1e-5, which gpt has"};
+    if (isOn("scale_attn_by_inverse_layer_idx") || !foreign.flag("tie_word_embeddings", true))
+      return Failure{"config.json: expected no scale_attn_by_inverse_layer_idx, and the head to be the embedding"};
+    if (!foreign.has("n_head"))
+      return Failure{"config.json: expected n_head, the number of heads, which no weight tells"};
+    std::string activation = foreign.choice("activation_function", {"gelu_new", "gelu_pytorch_tanh", "relu"});
+    config.set("activation", std::string(activation == "relu" ? "relu" : "gelu"));
+    config.set("heads", foreign.integer("n_head", 1));
+    return foreign.answers();
+  };
+  return table;
+}
+
+static ExportTable gpt2Export() {
+  ExportTable table{.name = "GPT-2 (Hugging Face)", .model = "gpt", .prefix = "transformer.", .configuration = nullptr};
+  table.configuration = [](Config &config) -> Result<std::string> {
+    if (config.choice("block", {"gpt2", "llama"}) != "gpt2" || !config.flag("tied", true) ||
+        config.flag("embedding_scale", false))
+      return Failure{"expected block=gpt2, tied=true and embedding_scale=false"};
+    bool isRelu = config.choice("activation", {"gelu", "relu"}) == "relu";
+    auto line = [&](const char *key, const std::string &value) {
+      return std::string("  \"") + key + "\": " + value + ",\n";
+    };
+    auto number = [&](const char *key) { return std::to_string(config.integer(key, 1)); };
+    return "{\n" + line("architectures", "[\"GPT2LMHeadModel\"]") + line("model_type", "\"gpt2\"") +
+           line("activation_function", isRelu ? "\"relu\"" : "\"gelu_new\"") + line("vocab_size", number("V")) +
+           line("n_positions", number("positions")) + line("n_embd", number("d")) + line("n_head", number("heads")) +
+           line("n_layer", number("layers")) + line("n_inner", "null") + line("layer_norm_epsilon", "1e-05") +
+           line("bos_token_id", "null") + line("eos_token_id", "null") + "  \"tie_word_embeddings\": true\n}\n";
+  };
+  return table;
+}
+
 void moru::models::registerGptImports() {
+  registerImport(gpt2Table());
+  registerExport(gpt2Export());
   registerImport(llamaTable());
   registerImport(cTranslate2Table());
 }

@@ -34,6 +34,7 @@ std::unique_ptr<Command> makeEvalCommand();
 std::unique_ptr<Command> makeGenerateCommand();
 std::unique_ptr<Command> makeVerifyCommand();
 std::unique_ptr<Command> makeImportCommand();
+std::unique_ptr<Command> makeExportCommand();
 std::unique_ptr<Command> makeBenchCommand();
 std::unique_ptr<Command> makeDoctorCommand();
 std::unique_ptr<Command> makeTokenizeCommand();

@@ -41,6 +41,8 @@ public:
   /// One of the choices; the first is the default.
   std::string choice(std::string_view key, std::initializer_list<std::string_view> choices);
 
+  /// What was wrong with the keys that were asked for, one per line.
+  Result<void> answers() const;
   /// Everything that was wrong: errors of asking, and keys that nobody asked for.
   Result<void> finish(std::string_view model) const;
 

@@ -1,5 +1,6 @@
 // Weights of other projects. Beside a model lies a table that says which foreign tensor, or which part of one, becomes
-// which parameter, and where its tokens are; a folder of weights is recognized by the names in it.
+// which parameter, and where its tokens are; a folder of weights is recognized by the names in it. Another table says
+// how a model of ours is written for others.
 
 #ifndef MORU_DSL_IMPORT_H
 #define MORU_DSL_IMPORT_H
@@ -77,6 +78,15 @@ struct ImportTable {
   std::vector<ImportRule> rules;
   /// None; one; or one of the source and one of the target.
   std::vector<ImportVocabulary> vocabularies = {};
+  /// What the foreign names may begin with; rules leave it out.
+  std::string prefix = {};
+  /// Foreign tensors that have no use, {i} standing for any number.
+  std::vector<std::string> useless = {};
+  /// What shapes do not say, from the plain entries of the folder's config.json; fails for what the model lacks. Where
+  /// this is set there is to be such a file.
+  std::function<Result<void>(Config &foreign, Config &config)> readConfig = nullptr;
+  /// The folder may hold files of a tokenizer as they are read everywhere.
+  bool hasTokenizer = false;
 };
 
 /// The bias of an output that is never chosen: e to the power of it is 0.
@@ -93,20 +103,40 @@ struct ImportedModel {
 /// Makes a table known; one of the same name is replaced.
 void registerImport(ImportTable table);
 
+/// Takes from the names of tensors what they begin with by the table, and drops those that it has no use for.
+void prepareTensors(const ImportTable &table, std::vector<NamedTensor> &tensors);
+
 /// The table whose sources are all there; fails where none fits. `origin` names the file in messages.
 Result<const ImportTable *> findImport(const std::vector<NamedTensor> &tensors, const std::string &origin);
 
 /// Rows of a tensor in another order: row i of the result is row `order[i]`, or `missing` where that is negative.
 HostTensor reorderRows(const HostTensor &tensor, const std::vector<int32_t> &order, double missing);
 
-/// Applies a table. Fails where a tensor is left over, and where shapes do not fit the model.
+/// Applies a table to prepared tensors. Fails where one is left over, and where shapes do not fit the model. `foreign`
+/// has the plain entries of config.json.
 Result<ImportedModel> importWeights(const ImportTable &table, const std::vector<NamedTensor> &tensors,
-                                    const std::string &origin);
+                                    const std::string &origin, Config foreign = {});
 /// The same with the table that fits.
 Result<ImportedModel> importWeights(const std::vector<NamedTensor> &tensors, const std::string &origin);
 
 /// The tensor of that name, or null.
 const HostTensor *findTensor(const std::vector<NamedTensor> &tensors, const std::string &name);
+
+/// How a model is written for others: its tensors as they are, under their names after a prefix.
+struct ExportTable {
+  /// Whose format it is, for messages.
+  std::string name;
+  /// The registered model.
+  std::string model;
+  std::string prefix;
+  /// The text of config.json; fails where the format has no model of this configuration.
+  std::function<Result<std::string>(Config &config)> configuration;
+};
+
+/// Makes a format known; one of the same model is replaced.
+void registerExport(ExportTable table);
+/// The format of a model; fails with the models that have one.
+Result<const ExportTable *> findExport(const std::string &model);
 
 } // namespace moru
 

@@ -10,8 +10,7 @@
 
 namespace moru {
 
-/// Reads `model.safetensors` of a folder by a table of the models (DSL/Import.h) and, if it is there, `vocab.json`: an
-/// object from character to id.
+/// Reads `model.safetensors` of a folder, its tokens and what else the table of the model (DSL/Import.h) asks for.
 llvm::Expected<Checkpoint> importCheckpoint(llvm::StringRef folder);
 
 } // namespace moru
