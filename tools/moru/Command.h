@@ -35,6 +35,8 @@ std::unique_ptr<Command> makeGenerateCommand();
 std::unique_ptr<Command> makeVerifyCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeExportCommand();
+std::unique_ptr<Command> makeNeighborsCommand();
+std::unique_ptr<Command> makeCompareCommand();
 std::unique_ptr<Command> makeBenchCommand();
 std::unique_ptr<Command> makeDoctorCommand();
 std::unique_ptr<Command> makeTokenizeCommand();
