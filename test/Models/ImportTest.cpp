@@ -59,7 +59,8 @@ TEST_F(ImportTest, ListsEverythingThatDoesNotFit) {
   EXPECT_NE(message.find("tensor \"more\": charRNN (ml5, TensorFlow) has no use for it"), std::string::npos) << message;
   tensors.erase(tensors.begin());
   message = importWeights(tensors, "small").message();
-  EXPECT_EQ(message.find("small: weights of no known kind; known: charRNN (ml5, TensorFlow)"), 0u) << message;
+  EXPECT_EQ(message.find("small: weights of no known kind; known: "), 0u) << message;
+  EXPECT_NE(message.find("charRNN (ml5, TensorFlow)"), std::string::npos) << message;
 }
 
 /// Compiled code predicts a known text as well as an independent program found, from a state of zeros.
