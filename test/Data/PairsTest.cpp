@@ -16,8 +16,8 @@ namespace {
 std::vector<IdPair> somePairs(int32_t count) {
   std::vector<IdPair> pairs;
   for (int32_t i = 0; i < count; ++i)
-    pairs.push_back({std::vector<int32_t>(size_t(1 + i * 5 % 7), 100 + i),
-                     std::vector<int32_t>(size_t(2 + i * 3 % 5), 500 + i)});
+    pairs.push_back(
+        {std::vector<int32_t>(size_t(1 + i * 5 % 7), 100 + i), std::vector<int32_t>(size_t(2 + i * 3 % 5), 500 + i)});
   return pairs;
 }
 
