@@ -59,11 +59,11 @@ BufferImage::BufferImage(SharedMemory &memory, kernel::BufferType type)
   assert(bytes && "shared memory of the size that was asked for");
 }
 
-/// Writes a NaN of which only the last bit of the significand says that it is none of the infinities: what cuts
-/// significands must not make it one.
+/// Writes a quiet NaN with all bits of the significand: where it is rounded like a number, it becomes one. (Functions
+/// may take a signaling one for something else, such as pow(1, NaN) for NaN.)
 static void writeNaN(uint8_t *place, const llvm::fltSemantics &semantics, bool isNegative) {
-  APInt payload(64, 1);
-  uint64_t bits = APFloat::getSNaN(semantics, isNegative, &payload).bitcastToAPInt().getZExtValue();
+  APInt payload = APInt::getAllOnes(64);
+  uint64_t bits = APFloat::getQNaN(semantics, isNegative, &payload).bitcastToAPInt().getZExtValue();
   std::memcpy(place, &bits, APFloat::getSizeInBits(semantics) / 8);
 }
 
