@@ -221,12 +221,21 @@ static Value inlineInto(OpBuilder &body, Value value, IRMapping &mapping) {
   return body.clone(*op, mapping)->getResult(0);
 }
 
-void BlockLowering::saveBeforehand(Value value) {
-  if (saved.count(value))
-    return;
-  Value buffer = createAlloc(typeOf(value), value.getLoc());
-  emitCopy(value, buffer);
-  saved[value] = buffer;
+/// Copies arguments that `value` is copied from at the end, or views of them, to buffers of their own where another
+/// value takes the argument's place before that.
+void BlockLowering::saveOverwritten(Value value, ArrayRef<Destination> destinations) {
+  SetVector<Value> sources;
+  collectSources(value, sources);
+  for (Value source : sources) {
+    bool isOverwritten = llvm::any_of(destinations, [&](const Destination &destination) {
+      return destination.overwritten && destination.overwritten == getSourceOfViews(source);
+    });
+    if (!isOverwritten || saved.count(source))
+      continue;
+    Value buffer = createAlloc(typeOf(source), source.getLoc());
+    emitCopy(source, buffer);
+    saved[source] = buffer;
+  }
 }
 
 void BlockLowering::emitCopy(Value value, Value buffer) {
@@ -254,7 +263,21 @@ void BlockLowering::emitCopy(Value value, Value buffer) {
 // Nodes
 //===----------------------------------------------------------------------===//
 
-void BlockLowering::run() {
+void BlockLowering::run(ArrayRef<Destination> destinations) {
+  SmallVector<Destination> copies;
+  for (const Destination &destination : destinations)
+    if (forceHome(destination.value, destination.buffer, destination.overwritten))
+      forceHomeOfUpdates(destination.value, destination.buffer, destination.overwritten);
+    else
+      copies.push_back(destination);
+  for (const Destination &copy : copies)
+    saveOverwritten(copy.value, destinations);
+  emitNodes();
+  for (const Destination &copy : copies)
+    emitCopy(copy.value, copy.buffer);
+}
+
+void BlockLowering::emitNodes() {
   prepareScans();
   prepareWhiles();
   prepareConcats();

@@ -34,21 +34,25 @@ public:
   BlockLowering(mlir::Block &source, mlir::OpBuilder builder, FunctionState &state)
       : source(source), builder(builder), state(state), clusters(source, state.wanted.lookup(&source), state.updates) {}
 
+  /// A value that the block returns, the buffer where it is wanted, and the argument whose buffer that is, if any.
+  struct Destination {
+    mlir::Value value, buffer, overwritten = {};
+  };
+  /// Emits everything.
+  void run(llvm::ArrayRef<Destination> destinations);
+
+private:
   /// Wants `value` in `buffer`; false if somebody must copy it there once it is made. If the buffer is an argument's,
   /// readers of the argument go first.
   bool forceHome(mlir::Value value, mlir::Value buffer, mlir::Value overwritten = {});
   /// After `forceHome`: where `value` is the last of several updates of `overwritten` (of any tensor, if there is
   /// none), those before it are made in the same place.
   void forceHomeOfUpdates(mlir::Value value, mlir::Value buffer, mlir::Value overwritten);
-  /// Emits everything.
-  void run();
   /// The buffer that holds `value`, made on the spot if it has none.
   mlir::Value getBuffer(mlir::Value value);
   void emitCopy(mlir::Value value, mlir::Value buffer);
-  /// Copies an argument, or a view of one, to a buffer from which it is copied again at the end.
-  void saveBeforehand(mlir::Value value);
-
-private:
+  void saveOverwritten(mlir::Value value, llvm::ArrayRef<Destination> destinations);
+  void emitNodes();
   bool runReadersBefore(mlir::Value value, Node *node);
   void prepareConcats();
   void writeAlso(mlir::Value value, mlir::Value part, bool isOverwritten);
@@ -89,10 +93,6 @@ private:
   ScanPlan planScan(graph::ScanOp op);
   void placeInits(mlir::ValueRange inits, llvm::ArrayRef<Carry> carries);
   void copyInits(mlir::ValueRange inits, llvm::ArrayRef<Carry> carries);
-  /// A value that a region yields, the buffer where it is wanted, and the argument whose buffer that is, if any.
-  struct Destination {
-    mlir::Value value, buffer, overwritten = {};
-  };
   /// Lowers `block` at the end of `into`.
   void emitBlock(mlir::Block &block, mlir::Block *into, llvm::ArrayRef<Destination> destinations);
   /// The slot of a carried value at a fixed index, outside the loop.

@@ -36,8 +36,7 @@ void moru::collectSources(Value value, SetVector<Value> &sources) {
     collectSources(operand, sources);
 }
 
-/// What lies in a buffer of its own: `value` behind its views.
-static Value getRoot(Value value) {
+Value moru::getSourceOfViews(Value value) {
   while (isView(value.getDefiningOp()))
     value = value.getDefiningOp()->getOperand(0);
   return value;
@@ -132,14 +131,14 @@ static void addEdges(Value value, bool fusible, SmallVectorImpl<Edge> &edges) {
     auto broadcast = value.getDefiningOp<BroadcastOp>();
     if (fusible && broadcast && isRowBroadcast(broadcast) && !isInlined(broadcast.getOperand())) {
       Value row = broadcast.getOperand();
-      edges.push_back({getRoot(row), !isView(row.getDefiningOp()), true});
+      edges.push_back({getSourceOfViews(row), !isView(row.getDefiningOp()), true});
       return;
     }
     for (Value operand : value.getDefiningOp()->getOperands())
       addEdges(operand, false, edges);
     return;
   }
-  edges.push_back({getRoot(value), fusible && !isView(value.getDefiningOp()), false});
+  edges.push_back({getSourceOfViews(value), fusible && !isView(value.getDefiningOp()), false});
 }
 
 static SmallVector<Edge> getEdges(Operation *op) {
@@ -384,7 +383,7 @@ void Clusters::remarkApart(Operation *producer, Operation *consumer) const {
 //===----------------------------------------------------------------------===//
 
 Node *Clusters::getProducer(Value value) const {
-  Operation *op = getRoot(value).getDefiningOp();
+  Operation *op = getSourceOfViews(value).getDefiningOp();
   return op && op->getBlock() == &block ? getOwner(op) : nullptr;
 }
 
@@ -485,7 +484,7 @@ bool Clusters::reads(Node *node, Value value) const {
   if (node->kind == Node::Kind::Pack)
     collectSources(node->packing.source, sources);
   for (Value source : sources)
-    if (getRoot(source) == value)
+    if (getSourceOfViews(source) == value)
       return true;
   return llvm::any_of(node->ops, [&](Operation *op) {
     return llvm::any_of(getEdges(op), [&](const Edge &edge) { return edge.source == value; });

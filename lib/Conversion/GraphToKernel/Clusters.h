@@ -27,6 +27,8 @@ bool isInlined(mlir::Value value);
 
 /// Other strides of the operand's buffer.
 bool isView(mlir::Operation *op);
+/// What lies in a buffer of its own: `value` behind its views.
+mlir::Value getSourceOfViews(mlir::Value value);
 
 /// The values in buffers that computing `value` reads: itself, or what inlined operations lead to.
 void collectSources(mlir::Value value, llvm::SetVector<mlir::Value> &sources);

@@ -126,18 +126,6 @@ func::FuncOp GraphToKernel::createHostFunction(func::FuncOp func, SmallVectorImp
   return host;
 }
 
-/// `value` is an argument that a result replaces, or a view of one.
-static bool isOverwrittenArgument(func::FuncOp func, Value value) {
-  while (isView(value.getDefiningOp()))
-    value = value.getDefiningOp()->getOperand(0);
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument && llvm::any_of(llvm::seq<unsigned>(0, func.getNumResults()), [&](unsigned result) {
-           auto donated = func.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr);
-           return donated && donated.getInt() == argument.getArgNumber() &&
-                  func.getBody().front().getTerminator()->getOperand(result) != argument;
-         });
-}
-
 /// A step of arithmetic on one value that lies in a buffer anyway, since somebody else reads it: to compute it again
 /// costs its reader nothing. Not in bf16: what a kernel keeps in a register has more digits than what another stores.
 static bool isCheapToRecompute(Operation *op) {
@@ -189,30 +177,15 @@ void GraphToKernel::lowerFunction(func::FuncOp func) {
 
   Block &source = func.getBody().front();
   OpBuilder builder = OpBuilder::atBlockEnd(&host.getBody().front());
-  BlockLowering lowering(source, builder, state);
-  SmallVector<std::pair<Value, Value>> copies;
+  SmallVector<BlockLowering::Destination> results;
   for (auto [result, value, destination] : llvm::enumerate(source.getTerminator()->getOperands(), destinations)) {
     Value argument;
     if (auto donated = func.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr))
       argument = func.getArgument(donated.getInt());
-    if (value == argument)
-      continue;
-    if (lowering.forceHome(value, destination, argument))
-      lowering.forceHomeOfUpdates(value, destination, argument);
-    else
-      copies.push_back({value, destination});
+    if (value != argument)
+      results.push_back({value, destination, argument});
   }
-  // What is returned of an argument is saved before another result overwrites it.
-  for (auto &[value, destination] : copies) {
-    SetVector<Value> sources;
-    collectSources(value, sources);
-    for (Value source : sources)
-      if (isOverwrittenArgument(func, source))
-        lowering.saveBeforehand(source);
-  }
-  lowering.run();
-  for (auto [value, destination] : copies)
-    lowering.emitCopy(value, destination);
+  BlockLowering(source, builder, state).run(results);
   builder.setInsertionPointToEnd(&host.getBody().front());
   func::ReturnOp::create(builder, func.getLoc());
   func.erase();

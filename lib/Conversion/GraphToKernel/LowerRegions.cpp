@@ -16,16 +16,7 @@ static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(valu
 static constexpr int64_t kTurns = 2;
 
 void BlockLowering::emitBlock(Block &block, Block *into, ArrayRef<Destination> destinations) {
-  BlockLowering inner(block, OpBuilder::atBlockEnd(into), state);
-  SmallVector<std::pair<Value, Value>> copies;
-  for (auto [value, buffer, overwritten] : destinations)
-    if (inner.forceHome(value, buffer, overwritten))
-      inner.forceHomeOfUpdates(value, buffer, overwritten);
-    else
-      copies.push_back({value, buffer});
-  inner.run();
-  for (auto [value, buffer] : copies)
-    inner.emitCopy(value, buffer);
+  BlockLowering(block, OpBuilder::atBlockEnd(into), state).run(destinations);
 }
 
 void BlockLowering::emitCond(graph::CondOp op) {
