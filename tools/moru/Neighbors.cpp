@@ -8,6 +8,8 @@
 #include "moru/Report/Page.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
+#include "moru/Train/Embeddings.h"
+#include "moru/Train/LoadedModel.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -30,15 +32,17 @@ namespace {
 
 class NeighborsCommand : public Command {
 public:
-  NeighborsCommand() : Command("neighbors", "List the words whose embeddings are nearest", kExamples) {}
+  NeighborsCommand() : Command("neighbors", "List the words whose embeddings are nearest", kExamples), plugins(sub) {}
   Error run() override;
 
 private:
   Expected<int32_t> idOfWord(const Tokenizer &tokenizer) const;
+  Expected<std::string> findParameter(const Checkpoint &checkpoint) const;
   Expected<const NamedTensor *> findTable(const Checkpoint &checkpoint, const Tokenizer &tokenizer) const;
   void print(const Tokenizer &tokenizer, ArrayRef<Neighbor> found) const;
   Error writeMap(const Tokenizer &tokenizer, const NamedTensor &table, int64_t id, ArrayRef<Neighbor> found) const;
 
+  PluginOptions plugins;
   cl::opt<std::string> checkpoint{cl::Positional, cl::Required, cl::desc("<checkpoint>"), cl::sub(sub)};
   cl::opt<std::string> word{cl::Positional, cl::Required, cl::desc("<word>"), cl::sub(sub)};
   cl::opt<std::string> side{"side", cl::desc("Of pairs: source (default) or target"), cl::value_desc("name"),
@@ -69,25 +73,48 @@ Expected<int32_t> NeighborsCommand::idOfWord(const Tokenizer &tokenizer) const {
   return ids->front();
 }
 
-/// The first table with a row for each id; of the target the first that is not that of the source.
+/// The parameter in which the model looks up the ids of the chosen side.
+Expected<std::string> NeighborsCommand::findParameter(const Checkpoint &checkpoint) const {
+  Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint.config, checkpoint.path);
+  if (!description)
+    return description.takeError();
+  Expected<std::unique_ptr<Model>> model = description->make();
+  if (!model)
+    return model.takeError();
+  Program program;
+  std::string input = "ids";
+  if ((*model)->kind() == ModelKind::LanguageModel) {
+    LanguageModelOptions build{.batch = 1, .time = 2};
+    build.functions = {"logits"};
+    program = buildLanguageModel(static_cast<const LanguageModel &>(**model), build);
+  } else {
+    EncoderDecoderOptions build{.batch = 1, .sourceTime = 2, .time = 2};
+    build.functions = {"logits"};
+    program = buildEncoderDecoder(static_cast<const EncoderDecoder &>(**model), build);
+    input = side == "target" ? "tgt_in" : "src";
+  }
+  if (!program.ok())
+    return makeError(StringRef(program.errorText()).rtrim());
+  for (const EmbeddingUse &use : findEmbeddings(program, "logits"))
+    if (use.input == input)
+      return use.parameter;
+  return makeError(checkpoint.path + ": expected a model that gathers rows of a parameter by '" + input + "', " +
+                   description->name + " does not");
+}
+
+/// The embedding: a row for each id.
 Expected<const NamedTensor *> NeighborsCommand::findTable(const Checkpoint &checkpoint,
                                                           const Tokenizer &tokenizer) const {
-  auto isTable = [&](const NamedTensor &tensor, const Tokenizer &of) {
-    return tensor.tensor.rank() == 2 && tensor.tensor.dim(0) == of.size();
-  };
-  const NamedTensor *source = nullptr;
-  for (const NamedTensor &tensor : checkpoint.model) {
-    if (!source && isTable(tensor, *checkpoint.tokenizer)) {
-      source = &tensor;
-      if (&tokenizer == checkpoint.tokenizer.get() && side == "source")
-        return source;
-      continue;
-    }
-    if (isTable(tensor, tokenizer))
-      return &tensor;
-  }
-  return makeError(checkpoint.path + ": expected a parameter with a row for each of the " + Twine(tokenizer.size()) +
-                   " ids, there is none");
+  Expected<std::string> name = findParameter(checkpoint);
+  if (!name)
+    return name.takeError();
+  auto found = find_if(checkpoint.model, [&](const NamedTensor &tensor) { return tensor.name == *name; });
+  if (found == checkpoint.model.end())
+    return makeError(checkpoint.path + ": expected parameter '" + *name + "', there is none");
+  if (found->tensor.rank() != 2 || found->tensor.dim(0) != tokenizer.size())
+    return makeError(checkpoint.path + ": parameter '" + *name + "': expected a row for each of the " +
+                     Twine(tokenizer.size()) + " ids, got " + found->tensor.toString());
+  return &*found;
 }
 
 void NeighborsCommand::print(const Tokenizer &tokenizer, ArrayRef<Neighbor> found) const {
@@ -128,6 +155,8 @@ Error NeighborsCommand::run() {
     return makeError("--count: expected a number from 1 on, got " + Twine(count));
   if (side != "source" && side != "target")
     return makeError("--side: expected source or target, got \"" + side + "\"");
+  if (Error error = plugins.load())
+    return error;
   Expected<Checkpoint> loaded = loadForUse(checkpoint);
   if (!loaded)
     return loaded.takeError();
