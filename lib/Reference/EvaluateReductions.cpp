@@ -338,6 +338,25 @@ static double boundOfShare(double share, double logShare, double error, double r
   return std::min(grown, std::max(share, 1 - share) + kDivisionRoundoffs * roundoff);
 }
 
+/// How far log(sum of e^x) may be off where the entries may be by `errors`: log(sum of p e^error), which by Jensen's
+/// inequality is no less than how far it may sink, -log(sum of p e^-error). An entry that seems to have no share may
+/// have the largest.
+static double boundOfLogSum(ArrayRef<double> logShares, ArrayRef<double> errors) {
+  constexpr double kMostExponent = 700;
+  double growth = 0, most = 0;
+  for (auto [logShare, error] : llvm::zip_equal(logShares, errors)) {
+    if (std::isnan(error))
+      return error;
+    // What is infinitely far below the largest stays there.
+    if (std::isinf(logShare))
+      continue;
+    double share = std::exp(logShare);
+    most = std::max(most, logShare + error);
+    growth += error < 1 ? share * std::expm1(error) : std::exp(std::min(logShare + error, kMostExponent)) - share;
+  }
+  return most < kMostExponent ? std::log1p(growth) : most + std::log(static_cast<double>(errors.size()));
+}
+
 SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double roundoff) {
   if (x.empty())
     return;
@@ -350,12 +369,13 @@ SoftmaxLine::SoftmaxLine(ArrayRef<double> x, ArrayRef<double> errors, double rou
   }
   if (errors.empty())
     return;
-  // Errors of the entries, weighted by their shares: how far log(sum) moves with them and with the rounding of x - max.
-  // The largest entry itself cancels: it is subtracted on both sides.
-  double weighted = 0, size = static_cast<double>(x.size());
-  for (auto [value, error, share] : llvm::zip_equal(x, errors, shares))
-    weighted += share == 0 && !std::isnan(error) ? 0 : share * (error + roundoff * (largest - value));
-  double sumError = weighted + (inRoundoffs(kExpUlps) + size) * roundoff;
+  // How far log(sum) moves with the errors of the entries and with the rounding of x - max. The largest entry itself
+  // cancels: it is subtracted on both sides.
+  std::vector<double> moved;
+  for (auto [value, error] : llvm::zip_equal(x, errors))
+    moved.push_back(error + roundoff * (largest - value));
+  double sumError =
+      boundOfLogSum(logShares, moved) + (inRoundoffs(kExpUlps) + static_cast<double>(x.size())) * roundoff;
   for (auto [value, error, logShare] : llvm::zip_equal(x, errors, logShares)) {
     // What is infinitely far below the largest has the share 0, however it is computed.
     if (std::isinf(value - largest) && !std::isnan(sumError)) {
