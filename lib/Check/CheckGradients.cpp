@@ -108,6 +108,13 @@ public:
     auto results = reference::evaluate(copy.function, inOrder(copy.function, inputs), options);
     return succeeded(results) ? results->front().floats.front() : NAN;
   }
+  /// How far what `at` returns may be off by its own rounding.
+  double rounding() {
+    reference::EvaluateOptions options;
+    options.bounds = reference::Bounds::Double;
+    auto results = reference::evaluate(copy.function, inOrder(copy.function, inputs), options);
+    return succeeded(results) ? results->front().bound(0) : NAN;
+  }
 
 private:
   FunctionCopy copy;
@@ -144,7 +151,7 @@ static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, co
     scale += std::abs(value.floats[i] * direction.floats[i]);
     bound += value.bound(i) * std::abs(direction.floats[i]);
   }
-  double here = loss.at(0), measured = 0;
+  double here = loss.at(0), rounding = loss.rounding(), measured = 0;
   // The kinks of many entries can pass for a slope at one step, but hardly at steps of every size: the smaller, the
   // fewer of them lie within.
   for (double step = kStep; step > kLeastStep / 2; step /= 10) {
@@ -152,8 +159,9 @@ static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, co
     measured = (4 * fine.central - coarse.central) / 3;
     // Where halving the step changes much, the loss has a kink nearby or a high curvature, and the quotient says less.
     // Where it does not halve the turn, the kink is here, and any slope between the two is a gradient.
+    // The finer quotient is off by twice the rounding of a loss over half a step, and counts 4/3 times.
     double tolerance = std::abs(fine.central - coarse.central) + std::abs(2 * fine.turn - coarse.turn) +
-                       kQuotientAccuracy * scale + bound + 1e-12 / step;
+                       kQuotientAccuracy * scale + bound + 8 * rounding / step;
     // At a pole, or beyond the numbers, differences say nothing.
     if (!std::isfinite(measured) || !std::isfinite(expected) || !(std::abs(measured - expected) > tolerance))
       return success();

@@ -1,4 +1,4 @@
-// Where differences of the loss say less than they seem to: constants of rules in few digits, and kinks.
+// Where differences of the loss say less than they seem to: constants of rules in few digits, kinks, rounding.
 // RUN: moru-opt %s --check=each --graph-expand-gradients | FileCheck %s
 
 // 2 / sqrt(pi) is 1.125 in bf16.
@@ -16,4 +16,15 @@ func.func @kink(%x: tensor<3xf32> {graph.check = dense<0.0> : tensor<3xf32>}) ->
   %loss = graph.reduce_sum %y over [0] : tensor<3xf32> -> tensor<f32>
   %dx = graph.gradient %loss wrt(%x) : tensor<f32>, (tensor<3xf32>)
   return %dx : tensor<3xf32>
+}
+
+// Beside terms of 1e30, what y adds is rounding.
+// CHECK-LABEL: @large
+func.func @large(%x: tensor<3xf32>, %y: tensor<3xf32>) -> tensor<3xf32> {
+  %factor = graph.constant dense<1.0e30> : tensor<3xf32>
+  %products = graph.mul %x, %factor : tensor<3xf32>
+  %terms = graph.add %products, %y : tensor<3xf32>
+  %loss = graph.reduce_sum %terms over [0] : tensor<3xf32> -> tensor<f32>
+  %dy = graph.gradient %loss wrt(%y) : tensor<f32>, (tensor<3xf32>)
+  return %dy : tensor<3xf32>
 }
