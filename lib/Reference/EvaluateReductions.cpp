@@ -100,6 +100,9 @@ static EvaluatorResult evaluateContract(const Evaluation &e) {
   ContractSizes sizes{productOf(lhsShape, contract.getLhsBatch()), productOf(lhsShape, lhsFree),
                       productOf(rhsShape, rhsFree), productOf(lhsShape, contract.getLhsOver())};
   Tensor result(e.resultType());
+  // Over no axes there is one product for each entry, which stays what it is: 0 + -0 would not.
+  if (contract.getLhsOver().empty())
+    std::fill(result.floats.begin(), result.floats.end(), -0.0);
   multiply(sizes, lhs.floats.data(), rhs.floats.data(), result.floats.data(), false);
   if (e.withBounds())
     addContractBounds(e, sizes, lhs, rhs, result);
