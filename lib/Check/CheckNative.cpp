@@ -59,13 +59,26 @@ FailureOr<KernelCases> check::collectCases(func::FuncOp kernels, const NamedValu
   return cases;
 }
 
+/// Kernels of few entries are run on more operands, so that some numbers meet each part of a function.
+static int64_t countDraws(kernel::ComputeOp kernel, InputKind kind) {
+  constexpr int64_t kEntries = 32, kMostDraws = 4;
+  if (kind != InputKind::Ordinary && kind != InputKind::Signed)
+    return 1;
+  int64_t entries = 1;
+  for (Value buffer : kernel.getWrites())
+    entries = std::max(entries, cast<kernel::BufferType>(buffer.getType()).getTensorType().getNumElements());
+  return std::clamp<int64_t>(kEntries / entries, 1, kMostDraws);
+}
+
 LogicalResult check::addDrawnCases(KernelCases &cases, uint64_t seed, InputKind kind) {
   for (auto &[op, cases] : cases) {
     auto kernel = cast<kernel::ComputeOp>(op);
-    FailureOr<KernelCase> made = makeCase(kernel, drawOperands(kernel, seed, kind));
-    if (failed(made))
-      return failure();
-    cases.push_back(std::move(*made));
+    for (int64_t draw = 0, draws = countDraws(kernel, kind); draw < draws; ++draw) {
+      FailureOr<KernelCase> made = makeCase(kernel, drawOperands(kernel, seed + draw, kind));
+      if (failed(made))
+        return failure();
+      cases.push_back(std::move(*made));
+    }
   }
   return success();
 }
@@ -262,7 +275,10 @@ LogicalResult check::checkWholeProgram(StringRef what, const NativeCode &code, f
   }
   auto arena = kernels->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kArenaAttr);
   ContextOwner owner(arena ? arena.getInt() : 0);
-  ChildResult child = runInChild([&](int64_t &) { entry(owner.context, pointers.data()); });
+  ChildResult child = runInChild([&](int64_t &status) { status = entry(owner.context, pointers.data()); });
+  if (child.finished && child.progress != 0)
+    return emitError(kernels.getLoc()) << what << " has made '" << kernels.getName()
+                                       << "' return another status: expected 0, got " << child.progress;
   if (!child.finished)
     return emitError(kernels.getLoc()) << what << " has made a function that does not run, '" << kernels.getName()
                                        << "': " << child.reason;

@@ -317,7 +317,7 @@ LogicalResult Checker::Implementation::checkKernelsOn(const PassRun &pass, const
         runDeclared(kernels, run.inputs, /*sharply=*/run.kind == InputKind::Ordinary && !record.isNarrow);
     if (failed(cases) || failed(declared))
       return failure();
-    if (run.kind != InputKind::Ordinary && failed(addDrawnCases(*cases, run.seed, run.kind)))
+    if (failed(addDrawnCases(*cases, run.seed, run.kind)))
       return failure();
     run.cases = std::move(*cases);
     run.declared = std::move(*declared);
