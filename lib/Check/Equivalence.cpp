@@ -5,9 +5,11 @@
 #include "Equivalence.h"
 
 #include "Native.h"
+#include "ScalarCode.h"
 #include "Symbolic.h"
 
 #include "moru/Compiler/Codegen.h"
+#include "moru/Support/Files.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
@@ -52,19 +54,32 @@ static void ignoreSignOfZero(ModuleOp module) {
   });
 }
 
-/// The optimized machine code of a module of the LLVM dialect, or of the kernels of one of loops; empty where there is
-/// none.
-static std::string emitOptimized(ModuleOp module) {
+/// Code of a module of the LLVM dialect, or of the kernels of one of loops.
+static llvm::Expected<Codegen> createCodegen(ModuleOp module, CodeQuality quality) {
   bool isLowered = module.getOps<func::FuncOp>().empty();
   OwningOpRef<ModuleOp> copy = isLowered ? module.clone() : lowerKernelsPlainly(module);
   if (!copy)
-    return {};
+    return makeError("expected kernels that upstream's passes can lower");
   ignoreSignOfZero(*copy);
-  llvm::Expected<Codegen> codegen = Codegen::create(*copy, Target::host(), CodeQuality::Optimized, /*cache=*/false);
+  return Codegen::create(*copy, Target::host(), quality, /*cache=*/false);
+}
+
+/// Optimized machine code; empty where there is none.
+static std::string emitOptimized(ModuleOp module) {
+  llvm::Expected<Codegen> codegen = createCodegen(module, CodeQuality::Optimized);
   llvm::Expected<std::string> assembly = codegen ? codegen->emitAssembly() : codegen.takeError();
   if (assembly)
     return *assembly;
   llvm::consumeError(assembly.takeError());
+  return {};
+}
+
+/// Code without vectors; empty where there is none.
+static std::string emitScalars(ModuleOp module) {
+  llvm::Expected<Codegen> codegen = createCodegen(module, CodeQuality::Plain);
+  if (codegen)
+    return toScalarCode(codegen->emitLLVM());
+  llvm::consumeError(codegen.takeError());
   return {};
 }
 
@@ -73,7 +88,10 @@ static bool giveSameCode(Operation *program, Operation *other) {
   if (!module || !otherModule)
     return false;
   std::string code = emitOptimized(module);
-  return !code.empty() && code == emitOptimized(otherModule);
+  if (!code.empty() && code == emitOptimized(otherModule))
+    return true;
+  std::string scalars = emitScalars(module);
+  return !scalars.empty() && scalars == emitScalars(otherModule);
 }
 
 bool check::areEquivalent(Operation *program, Operation *other, FindMeanings findMeanings, bool finite) {

@@ -5,6 +5,8 @@
 #include "moru/Check/Checker.h"
 #include "moru/Dialect/Kernel/Kernel.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
 using namespace moru;
 using namespace moru::check;
 
@@ -12,7 +14,7 @@ namespace {
 
 class EquivalenceTest : public reference::ProgramTest {
 protected:
-  EquivalenceTest() { context.loadDialect<kernel::KernelDialect>(); }
+  EquivalenceTest() { context.loadDialect<kernel::KernelDialect, mlir::LLVM::LLVMDialect>(); }
 
   bool areEquivalent(const std::string &text, const std::string &other) {
     auto first = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
@@ -156,6 +158,32 @@ TEST_F(EquivalenceTest, LoopsOfUnknownLengthInLoops) {
   EXPECT_TRUE(computeSame(kFloats, nested("%i, %h"), nested("%h, %i")));
   EXPECT_FALSE(computeSame(kFloats, nested("%i, %h"), nested("%i, %i")));
   EXPECT_FALSE(computeSame(kFloats, nested("%i, %h"), nested("%h, %h")));
+}
+
+/// Of four numbers two are read, zeros stand for the others; each of the two and what `from` chooses are added.
+std::string lowered(const std::string &mask, const std::string &from, int shift = 31) {
+  return "llvm.func @f(%x: !llvm.ptr, %y: !llvm.ptr) {\n%m = llvm.mlir.constant(dense<" + mask +
+         "> : vector<4xi1>) : vector<4xi1>\n%z = llvm.mlir.constant(dense<0.0> : vector<4xf32>) : vector<4xf32>\n"
+         "%v = llvm.intr.masked.load %x, %m, %z {alignment = 4 : i32} : (!llvm.ptr, vector<4xi1>, vector<4xf32>) -> "
+         "vector<4xf32>\n%t = llvm.shufflevector %v, %z " +
+         from +
+         " : vector<4xf32>\n%s = llvm.fadd %v, %t : vector<4xf32>\n%c0 = llvm.mlir.constant(0 : i64) : i64\n"
+         "%c1 = llvm.mlir.constant(1 : i64) : i64\n%a = llvm.extractelement %s[%c0 : i64] : vector<4xf32>\n"
+         "%b = llvm.extractelement %s[%c1 : i64] : vector<4xf32>\nllvm.store %a, %y : f32, !llvm.ptr\n"
+         "%i = llvm.bitcast %b : f32 to i32\n%n = llvm.mlir.constant(" +
+         std::to_string(shift) +
+         " : i32) : i32\n%h = llvm.lshr %i, %n : i32\n%p = llvm.getelementptr %y[4] : (!llvm.ptr) -> !llvm.ptr, i8\n"
+         "llvm.store %h, %p : i32, !llvm.ptr\nllvm.return\n}";
+}
+
+TEST_F(EquivalenceTest, UnreadEntriesOfVectors) {
+  std::string mask = "[true, true, false, false]";
+  // What is added to what is read is zero, and what is added to the rest is not looked at.
+  EXPECT_TRUE(areEquivalent(lowered(mask, "[2, 3, 2, 3]"), lowered(mask, "[3, 4, 0, 1]")));
+  EXPECT_FALSE(areEquivalent(lowered(mask, "[2, 3, 2, 3]"), lowered(mask, "[2, 1, 2, 3]")));
+  // More is read, or a number is shifted by its whole width.
+  EXPECT_FALSE(areEquivalent(lowered(mask, "[4, 4, 4, 4]"), lowered("[true, true, true, false]", "[4, 4, 4, 4]")));
+  EXPECT_FALSE(areEquivalent(lowered(mask, "[4, 4, 4, 4]"), lowered(mask, "[4, 4, 4, 4]", 32)));
 }
 
 /// A chain of three kernels whose buffers lie at 0, 64 and `offset`.
