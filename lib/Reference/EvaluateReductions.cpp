@@ -68,7 +68,24 @@ static std::vector<double> magnitudes(const std::vector<double> &values) {
   return result;
 }
 
-/// sum |a||b| (n + 1) u + sum (|a| eb + (|b| + eb) ea).
+/// 1 for each entry whose sign is in doubt.
+static std::vector<double> doubtfulSigns(const Tensor &tensor) {
+  std::vector<double> result;
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    result.push_back(tensor.bound(i) > 0 && tensor.bound(i) >= std::abs(tensor.floats[i]) ? 1 : 0);
+  return result;
+}
+
+/// The absolute values of infinite entries, 0 for others.
+static std::vector<double> infinities(const Tensor &tensor) {
+  std::vector<double> result;
+  for (double value : tensor.floats)
+    result.push_back(std::isinf(value) ? std::abs(value) : 0);
+  return result;
+}
+
+/// sum |a||b| (n + 1) u + sum (|a| eb + (|b| + eb) ea). Beside an infinite factor, a sign in doubt is all there is to
+/// the other one.
 static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, const Tensor &lhs, const Tensor &rhs,
                               Tensor &result) {
   std::vector<double> a = magnitudes(lhs.floats), b = magnitudes(rhs.floats);
@@ -81,6 +98,11 @@ static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, c
       b[i] += rhs.bound(i);
     multiply(sizes, lhs.bounds.data(), b.data(), inherited.data(), true);
   }
+  auto isInfinite = [](double value) { return std::isinf(value); };
+  if (llvm::any_of(rhs.floats, isInfinite))
+    multiply(sizes, doubtfulSigns(lhs).data(), infinities(rhs).data(), inherited.data(), true);
+  if (llvm::any_of(lhs.floats, isInfinite))
+    multiply(sizes, infinities(lhs).data(), doubtfulSigns(rhs).data(), inherited.data(), true);
   result.addBounds();
   // As many products as sums round, and the result may once more; each product may underflow.
   Type element = result.type.getElementType();

@@ -35,11 +35,12 @@ double Evaluation::roundoff(Type element) const {
 
 double Evaluation::bound(Type element, double value, double inherited, double roundoffs, double underflow) const {
   bool isNarrow = options.bounds == Bounds::Declared && isNarrowFloat(element);
+  double largest = element.isBF16() ? kLargestBF16 : kLargestF32;
   if (std::isinf(inherited) && std::isfinite(value))
-    return isNarrow && std::abs(value) > kLargestF32 ? unknown() : undecided();
+    return isNarrow && std::abs(value) > largest ? unknown() : undecided();
   if (!std::isfinite(value))
     return std::isinf(inherited) ? unknown() : inherited; // Infinite and NaN stay what they are.
-  if (std::isnan(inherited) || (isNarrow && std::abs(value) + inherited > kLargestF32))
+  if (std::isnan(inherited) || (isNarrow && std::abs(value) + inherited > largest))
     return unknown();
   if (roundoffs == 0)
     return inherited;

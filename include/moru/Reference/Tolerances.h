@@ -43,7 +43,8 @@ constexpr double kUnderflowBF16 = 0x1p-133;
 constexpr double kSmallestNormalF32 = 0x1p-126;
 constexpr double kSmallestNormalF64 = 0x1p-1022;
 
-/// Largest finite f32 (bf16 reaches as far): what lies beyond is infinite in f32 and finite in f64.
+/// Largest finite numbers: what lies beyond that of f32 is infinite there and finite in f64.
+constexpr double kLargestBF16 = 0x1.fep127;
 constexpr double kLargestF32 = 0x1.fffffep127;
 constexpr double kLargestF64 = 0x1.fffffffffffffp1023;
 
