@@ -21,8 +21,8 @@ using namespace llvm;
 namespace moru {
 
 static constexpr StringLiteral kConfigName("config.json"), kModelName("model.safetensors"),
-    kOptimizerName("optimizer.safetensors"), kStateName("state.json"), kLatestName("latest"), kStepPrefix("step-"),
-    kTargetPrefix("target.");
+    kOptimizerName("optimizer.safetensors"), kStateName("state.json"), kLatestName("latest"), kBestName("best"),
+    kStepPrefix("step-"), kTargetPrefix("target.");
 
 static std::string join(StringRef folder, const Twine &name) { return (folder + "/" + name).str(); }
 
@@ -326,10 +326,10 @@ static std::vector<std::string> listCheckpoints(StringRef root) {
   return paths;
 }
 
-/// The folder that `latest` names; nothing if there is no such link.
-static std::optional<std::string> latestOf(StringRef root) {
+/// The folder that a link names; nothing if there is no such link.
+static std::optional<std::string> targetOf(StringRef root, StringRef link) {
   char target[PATH_MAX];
-  ssize_t length = readlink(join(root, kLatestName).c_str(), target, sizeof target);
+  ssize_t length = readlink(join(root, link).c_str(), target, sizeof target);
   if (length <= 0)
     return std::nullopt;
   StringRef name(target, size_t(length));
@@ -339,7 +339,7 @@ static std::optional<std::string> latestOf(StringRef root) {
 /// The checkpoints of a folder in the order in which to try them.
 static std::vector<std::string> candidatesOf(StringRef root) {
   std::vector<std::string> candidates = listCheckpoints(root);
-  if (std::optional<std::string> latest = latestOf(root)) {
+  if (std::optional<std::string> latest = targetOf(root, kLatestName)) {
     candidates.erase(std::remove(candidates.begin(), candidates.end(), *latest), candidates.end());
     candidates.insert(candidates.begin(), *latest);
   }
@@ -396,12 +396,22 @@ Expected<Checkpoint> loadCheckpoint(StringRef path, bool withOptimizer) {
                    "; give the folder above instead of step-N to take the newest complete checkpoint");
 }
 
+Error markBestCheckpoint(StringRef root, int64_t step) {
+  return replaceLink(join(root, kBestName), (kStepPrefix + Twine(step)).str());
+}
+
+std::optional<int64_t> bestCheckpointStep(StringRef root) {
+  std::optional<std::string> target = targetOf(root, kBestName);
+  return target ? stepOf(sys::path::filename(*target)) : std::nullopt;
+}
+
 Error removeOldCheckpoints(StringRef root, size_t keep) {
-  std::optional<std::string> latest = latestOf(root);
+  std::optional<std::string> latest = targetOf(root, kLatestName);
+  std::optional<std::string> best = targetOf(root, kBestName);
   std::vector<std::string> checkpoints = listCheckpoints(root);
   removeAllLeftovers(root);
   for (size_t i = keep; i < checkpoints.size(); ++i) {
-    if (checkpoints[i] == latest)
+    if (checkpoints[i] == latest || checkpoints[i] == best)
       continue;
     if (Error error = removeFolder(checkpoints[i]))
       return error;

@@ -9,6 +9,7 @@
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Metrics.h"
 #include "moru/Train/TrainingData.h"
+#include "moru/Train/TrainingReport.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -16,6 +17,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 using namespace llvm;
 
@@ -77,7 +79,9 @@ private:
   Error step();
   Expected<Outputs> runBatch(StringRef function, StepReport &report);
   Error afterStep();
+  Error findBest();
   Error validate();
+  Error keepBest();
   Error save();
   bool isSaveDue() const;
   Error flush();
@@ -97,6 +101,9 @@ private:
   int64_t steps = 0, savedStep = -1, validatedStep = -1;
   /// Of the step that was done last.
   int64_t epoch = 0;
+  /// The least loss on held-out text so far, and whether that is the last one.
+  double bestNats = INFINITY;
+  bool isBest = false;
   Clock::time_point savedAt;
   TrainResult result;
 };
@@ -311,6 +318,9 @@ Error Trainer::prepare() {
   if (!clock)
     return clock.takeError();
   times = std::move(*clock);
+  if (start)
+    if (Error error = findBest())
+      return error;
   state.extra = json::Object{{"options", options.toObject()}, {"crc_train", data.trainChecksum}};
   collectFacts();
   start.reset();
@@ -371,6 +381,8 @@ Error Trainer::validate() {
     return evaluation.takeError();
   result.validation = *evaluation;
   observer.validated(state.step, *evaluation);
+  isBest = evaluation->natsPerToken() < bestNats;
+  bestNats = std::min(bestNats, evaluation->natsPerToken());
   // A checkpoint of this step has the line already.
   if (savedStep == state.step)
     return Error::success();
@@ -379,6 +391,30 @@ Error Trainer::validate() {
     line["valid_" + key.str()] = std::move(value);
   metrics->add(std::move(line));
   return Error::success();
+}
+
+/// Of a run that goes on: how good the best checkpoint is.
+Error Trainer::findBest() {
+  std::optional<int64_t> step = bestCheckpointStep(options.outputFolder);
+  if (!step)
+    return Error::success();
+  Expected<RunHistory> history = RunHistory::read(options.outputFolder);
+  if (!history)
+    return history.takeError();
+  for (const RunHistory::Validation &one : history->validations)
+    if (int64_t(one.step) == *step)
+      bestNats = one.nats;
+  return Error::success();
+}
+
+/// A checkpoint for the best state so far, and the link to it.
+Error Trainer::keepBest() {
+  if (!std::exchange(isBest, false))
+    return Error::success();
+  if (savedStep != state.step)
+    if (Error error = save())
+      return error;
+  return markBestCheckpoint(options.outputFolder, state.step);
 }
 
 Error Trainer::flush() {
@@ -417,7 +453,9 @@ Error Trainer::afterStep() {
   if ((epochEnds || state.step == steps) && data.canValidate())
     if (Error error = validate())
       return error;
-  return isSaveDue() ? save() : Error::success();
+  if (Error error = keepBest())
+    return error;
+  return isSaveDue() && savedStep != state.step ? save() : Error::success();
 }
 
 Error Trainer::run() {
@@ -436,6 +474,8 @@ Error Trainer::run() {
   if (result.finished && data.canValidate() && validatedStep != state.step)
     if (Error error = validate())
       return error;
+  if (Error error = keepBest())
+    return error;
   return savedStep == state.step ? flush() : save();
 }
 

@@ -3,6 +3,9 @@
 #include "moru/Train/Trainer.h"
 #include "TrainTestUtils.h"
 #include "moru/Data/Checkpoint.h"
+#include "moru/Train/TrainingReport.h"
+
+#include <algorithm>
 
 using namespace moru;
 using moru::test::messageOf;
@@ -89,6 +92,28 @@ TEST_F(TrainerTest, EndsTheSameAfterAnInterruption) {
   Counter nothing;
   EXPECT_EQ(run(options, nothing).validation.nats, alone.validation.nats);
   EXPECT_EQ(filesOf("alone"), filesOf("stopped"));
+}
+
+/// `best` names the least of all validations, before and after an interruption, though only one checkpoint is kept.
+TEST_F(TrainerTest, KeepsTheBestCheckpoint) {
+  TrainOptions options = makeOptions("run");
+  // Too fast to get better each time.
+  options.optimizer.learningRate = 2;
+  options.epochs = 6;
+  options.keep = 1;
+  Counter counter(4);
+  EXPECT_FALSE(run(options, counter).finished);
+  options.resume = true;
+  Counter rest;
+  TrainResult result = run(options, rest);
+  RunHistory history = llvm::cantFail(RunHistory::read(options.outputFolder));
+  ASSERT_GT(history.validations.size(), 3u);
+  auto less = [](const auto &a, const auto &b) { return a.nats < b.nats; };
+  auto least = std::min_element(history.validations.begin(), history.validations.end(), less);
+  ASSERT_LT(int64_t(least->step), result.step) << "a run that ends at its best shows nothing";
+  EXPECT_EQ(bestCheckpointStep(options.outputFolder), int64_t(least->step));
+  EXPECT_EQ(llvm::cantFail(loadCheckpoint(at("run/best"))).state.step, int64_t(least->step));
+  EXPECT_EQ(llvm::cantFail(loadCheckpoint(options.outputFolder)).state.step, result.step);
 }
 
 TEST_F(TrainerTest, NeedsToBeToldToGoOn) {

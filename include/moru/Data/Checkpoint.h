@@ -1,6 +1,6 @@
 // Checkpoints: a folder `step-N` with `config.json`, `model.safetensors`, `optimizer.safetensors`, `state.json` and the
-// files of tokenizers, beside a link `latest`. A checkpoint appears whole or not at all, and is verified when it is
-// read: `state.json` holds the size and the hash of every other file, and a hash of itself.
+// files of tokenizers, beside links `latest` and `best`. A checkpoint appears whole or not at all, and is verified when
+// it is read: `state.json` holds the size and the hash of every other file, and a hash of itself.
 
 #ifndef MORU_DATA_CHECKPOINT_H
 #define MORU_DATA_CHECKPOINT_H
@@ -14,6 +14,7 @@
 #include "llvm/Support/JSON.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,12 @@ llvm::Expected<std::string> saveCheckpoint(llvm::StringRef root, const Checkpoin
 /// `optimizer.safetensors`.
 llvm::Expected<Checkpoint> loadCheckpoint(llvm::StringRef path, bool withOptimizer = true);
 
-/// Removes all but the newest `keep` checkpoints of a folder and the one that `latest` names.
+/// Points `<root>/best` to the checkpoint of a step, which is there.
+llvm::Error markBestCheckpoint(llvm::StringRef root, int64_t step);
+/// The step that `<root>/best` names, if it names one.
+std::optional<int64_t> bestCheckpointStep(llvm::StringRef root);
+
+/// Removes all but the newest `keep` checkpoints of a folder and those that `latest` and `best` name.
 llvm::Error removeOldCheckpoints(llvm::StringRef root, size_t keep);
 
 } // namespace moru
