@@ -94,7 +94,9 @@ void Builder::buildEvaluation(Function &function) const {
 void Builder::buildEncode(Function &function) const {
   Dim batch = dim("batch", options.decodeBatch);
   Tensor source = function.input("src", i32({batch, dim("source", options.sourceTime)}), at);
-  State memory = model.encode(source, function.input("src_len", i32({batch}), at));
+  Tensor lengths = function.input("src_len", i32({batch}), at);
+  State memory;
+  withAttention(function, options.attention, [&] { memory = model.encode(source, lengths); }, at);
   State state = model.start(memory, options.decodeTime);
   replaceState(function, declareState(function, memory, kMemory), memory);
   replaceState(function, declareState(function, state, kDecodeState), state);
@@ -109,7 +111,8 @@ void Builder::buildDecode(Function &function) const {
   State memory = declareState(function, pattern, kMemory);
   State before = declareState(function, model.start(memory, options.decodeTime), kDecodeState);
   State after = reordered(before, parent);
-  function.output("logits", model.step(token, after, memory), at);
+  withAttention(
+      function, options.attention, [&] { function.output("logits", model.step(token, after, memory), at); }, at);
   replaceState(function, before, after);
 }
 

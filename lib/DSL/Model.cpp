@@ -195,6 +195,15 @@ static void buildEvaluation(Function &function, const LanguageModel &model, cons
   replaceState(function, before, after, at);
 }
 
+void withAttention(Function &function, bool notes, const std::function<void()> &build, Here at) {
+  if (!notes)
+    return build();
+  nn::AttentionScope scope;
+  build();
+  for (size_t i = 0; i < scope.weights.size(); ++i)
+    function.output("attention." + std::to_string(i), scope.weights[i], at);
+}
+
 State reordered(const State &state, const Tensor &parent) {
   State result = state;
   for (auto &[name, tensor] : result.entries())
@@ -213,7 +222,7 @@ static void buildDecode(Function &function, const LanguageModel &model, const La
   Tensor token = function.input(i32({batch}).named("token"), at);
   State before = declareState(function, model.startDecoding(options.decodeBatch, positions), kDecodeState, at);
   State after = options.decodeBatch > 1 ? reordered(before, function.input("parent", i32({batch}), at)) : before;
-  function.output("logits", model.step(token, after), at);
+  withAttention(function, options.attention, [&] { function.output("logits", model.step(token, after), at); }, at);
   replaceState(function, before, after, at);
 }
 

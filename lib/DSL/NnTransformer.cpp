@@ -57,6 +57,32 @@ Tensor FeedForward::operator()(const Tensor &x, Here at) const {
 //===----------------------------------------------------------------------===//
 
 /// [batch, time, dim] -> [batch, heads, time, dim / heads].
+static thread_local AttentionScope *currentAttention = nullptr;
+
+AttentionScope::AttentionScope() : previous(currentAttention) { currentAttention = this; }
+AttentionScope::~AttentionScope() { currentAttention = previous; }
+
+void noteAttention(const Tensor &weights) {
+  if (currentAttention)
+    currentAttention->weights.push_back(weights);
+}
+
+/// Notes what queries look at: the weights are what comes out where each key's value is a unit vector of its own.
+static void noteWeights(const Tensor &q, const Tensor &k, const Mask &mask) {
+  if (!currentAttention)
+    return;
+  int64_t keys = k.size(-2);
+  Tensor units = convert(iota(i32({keys, keys}), 0) == iota(i32({keys, keys}), 1), ElementType::F32);
+  Dims dims = k.dims();
+  dims.back() = keys;
+  Tensor values = broadcastTo(units, dims);
+  Tensor weights = std::visit([&](const auto &kind) { return attention(q, k, values, kind); }, mask);
+  // Heads in groups are heads, too.
+  if (Dims all = weights.dims(); all.size() == 5)
+    weights = reshape(weights, {all[0], all[1].size * all[2].size, all[3], all[4]});
+  noteAttention(weights);
+}
+
 static Tensor splitHeads(const Tensor &x, int64_t heads) {
   Dims dims = x.dims();
   return transpose(reshape(x, {dims[0], dims[1], heads, x.size(2) / heads}), {0, 2, 1, 3});
@@ -77,6 +103,7 @@ static Tensor attendInGroups(const Tensor &queries, const Tensor &keys, const Te
   Dims dims = split.dims(), grouped{dims[0], groups, heads / groups, dims[2], dims[3]};
   Tensor q = reshape(split, grouped), k = splitGroups(keys, groups, heads / groups),
          v = splitGroups(values, groups, heads / groups);
+  noteWeights(q, k, mask);
   Tensor mixed = std::visit([&](const auto &kind) { return attention(q, k, v, kind); }, mask);
   return reshape(transpose(reshape(mixed, dims), {0, 2, 1, 3}), queries.dims());
 }
@@ -88,6 +115,7 @@ Tensor attend(const Tensor &queries, const Tensor &keys, const Tensor &values, i
   if (groups < heads)
     return attendInGroups(queries, keys, values, heads, groups, mask);
   Tensor q = splitHeads(queries, heads), k = splitHeads(keys, heads), v = splitHeads(values, heads);
+  noteWeights(q, k, mask);
   Tensor mixed = std::visit([&](const auto &kind) { return attention(q, k, v, kind); }, mask);
   return reshape(transpose(mixed, {0, 2, 1, 3}), queries.dims());
 }

@@ -89,6 +89,7 @@ private:
     // Not infinite: a source without any word, a row of a batch that is padding alone, gets no NaN but the mean of its
     // states, which are 0.
     Tensor alpha = softmax(where(expandDims(memory["mask"], 1), e, -1e30)).named("alpha");
+    nn::noteAttention(alpha);
     Tensor context = matmul(alpha, H).named("context");
     return tanh(combine(concat({context, s}, -1))).named("s_tilde");
   }

@@ -36,6 +36,7 @@ std::unique_ptr<Command> makeVerifyCommand();
 std::unique_ptr<Command> makeImportCommand();
 std::unique_ptr<Command> makeExportCommand();
 std::unique_ptr<Command> makeNeighborsCommand();
+std::unique_ptr<Command> makeAttentionCommand();
 std::unique_ptr<Command> makeCompareCommand();
 std::unique_ptr<Command> makeBenchCommand();
 std::unique_ptr<Command> makeDoctorCommand();

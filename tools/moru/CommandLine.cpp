@@ -22,9 +22,10 @@ static constexpr StringLiteral kOverview =
 
 std::vector<std::unique_ptr<Command>> makeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
-  for (auto *make : {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand,
-                     makeVerifyCommand, makeImportCommand, makeExportCommand, makeNeighborsCommand, makeCompareCommand,
-                     makeBenchCommand, makeDoctorCommand, makeTokenizeCommand, makeTranslateCommand})
+  for (auto *make :
+       {makeCompileCommand, makeRunCommand, makeTrainCommand, makeEvalCommand, makeGenerateCommand, makeVerifyCommand,
+        makeImportCommand, makeExportCommand, makeNeighborsCommand, makeAttentionCommand, makeCompareCommand,
+        makeBenchCommand, makeDoctorCommand, makeTokenizeCommand, makeTranslateCommand})
     commands.push_back(make());
   return commands;
 }

@@ -125,6 +125,8 @@ struct LanguageModelOptions {
   int64_t decodeBatch = 1;
   /// The rate of `nn::dropout` in train_step.
   double dropout = 0;
+  /// decode_step also puts out what attention looks at: `attention.0`, …
+  bool attention = false;
 };
 
 /// Prefixes of the names of state: the same tree is kept apart in training, evaluation and decoding.
@@ -165,6 +167,8 @@ struct EncoderDecoderOptions {
   int64_t decodeBatch = 1, decodeTime = 100;
   /// The rate of `nn::dropout` in train_step.
   double dropout = 0;
+  /// encode and decode_step also put out what attention looks at: `attention.0`, …
+  bool attention = false;
   /// The size of eval_step; zeros: that of train_step.
   PairSize evalSize = {0, 0};
   /// Smaller sizes for which there are steps of training too, their names followed by `sizeSuffix(size)`.
@@ -177,6 +181,9 @@ std::string sizeSuffix(const PairSize &size);
 /// The loss of `build` in training, where `nn::dropout` leaves entries out. Declares what random numbers are a function
 /// of, if there are any.
 Tensor inTraining(Function &function, double dropout, const std::function<Tensor()> &build, Here at = Here::current());
+
+/// What `build` makes; with `notes` the function also puts out what attention looks at in it.
+void withAttention(Function &function, bool notes, const std::function<void()> &build, Here at = Here::current());
 
 /// Row i of each tensor becomes what row `parent[i]` is; scalars stay. parent [rows] i32.
 State reordered(const State &state, const Tensor &parent);

@@ -171,6 +171,24 @@ private:
   Activation activation;
 };
 
+/// While it lives, attention is noted: for each that is computed, the weights of every query on every key, [batch,
+/// heads, time, memory time] or without heads, in their order. Of two the inner one counts.
+class AttentionScope {
+public:
+  AttentionScope();
+  ~AttentionScope();
+  AttentionScope(const AttentionScope &) = delete;
+  AttentionScope &operator=(const AttentionScope &) = delete;
+
+  std::vector<Tensor> weights;
+
+private:
+  AttentionScope *previous;
+};
+
+/// Notes weights that were not computed by `attend`.
+void noteAttention(const Tensor &weights);
+
 /// Which keys a query sees; see `attention`.
 using Mask = std::variant<AttentionMask, KeyMask, PairMask>;
 
