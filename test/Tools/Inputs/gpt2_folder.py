@@ -2,6 +2,7 @@
 
 usage: gpt2_folder.py check FOLDER V POSITIONS D HEADS LAYERS    what a reader there relies on
        gpt2_folder.py old FOLDER NEW                            the same weights as older files have them
+       gpt2_folder.py nan FOLDER TENSOR                         makes its first element no number
        gpt2_folder.py set FOLDER KEY JSON [KEY JSON …]          changes entries of config.json
 """
 import json
@@ -64,6 +65,11 @@ elif verb == "old":
     write(new / "model.safetensors", dict(sorted(tensors.items(), reverse=True)))
     (new / "config.json").write_text(json.dumps(config))
     (new / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+elif verb == "nan":
+    tensors = read(folder / "model.safetensors")[0]
+    dtype, shape, data = tensors[sys.argv[3]]
+    tensors[sys.argv[3]] = (dtype, shape, struct.pack("<f", float("nan")) + data[4:])
+    write(folder / "model.safetensors", tensors)
 else:
     config |= dict(zip(sys.argv[3::2], map(json.loads, sys.argv[4::2])))
     (folder / "config.json").write_text(json.dumps(config))
