@@ -175,6 +175,41 @@ static Expected<std::vector<int32_t>> outputOf(Executable &executable, const Pai
   return found->front().ids;
 }
 
+/// What is read of the source, by all attention of the encoder.
+static Error addEncoder(Executable &executable, ArrayRef<int32_t> source, std::vector<Layer> &layers) {
+  auto length = int64_t(source.size());
+  HostTensor ids = HostTensor::fromBytes(ElementType::I32, {1, length}, source.data());
+  Outputs encoded =
+      executable.run("encode", {{"src", ids}, {"src_len", HostTensor::full<int32_t>({1}, int32_t(length))}});
+  if (!encoded)
+    return makeError(encoded.message());
+  addRows(encoded, "source", layers);
+  return Error::success();
+}
+
+/// The maps of a source and what is written for it, its end included.
+static Expected<std::vector<HeatMap>> mapsOfPair(Executable &executable, const PairTokenizers &tokenizers,
+                                                 ArrayRef<int32_t> source, ArrayRef<int32_t> written) {
+  std::vector<Layer> encoder, decoder;
+  if (Error error = addEncoder(executable, source, encoder))
+    return std::move(error);
+  std::vector<int32_t> read = {kStartId};
+  read.insert(read.end(), written.begin(), written.end() - 1);
+  if (Error error = addSteps(executable, read, "output", decoder))
+    return std::move(error);
+  std::vector<std::string> sources = namesOf(*tokenizers.source, source), reads = namesOf(*tokenizers.target, read),
+                           writes = namesOf(*tokenizers.target, written);
+  std::vector<HeatMap> maps;
+  for (const Layer &layer : encoder)
+    addMaps(layer, sources, sources, maps);
+  for (Layer &layer : decoder) {
+    bool toSource = layer.rows.front().front().size() == source.size();
+    layer.where += toSource ? " to source" : "";
+    addMaps(layer, toSource ? writes : reads, toSource ? sources : reads, maps);
+  }
+  return maps;
+}
+
 Expected<std::vector<HeatMap>> AttentionCommand::lookAtPair(const Checkpoint &checkpoint,
                                                             const CompileOptions &options) const {
   Expected<PairTokenizers> tokenizers = pairTokenizersOf(checkpoint);
@@ -193,37 +228,13 @@ Expected<std::vector<HeatMap>> AttentionCommand::lookAtPair(const Checkpoint &ch
   Expected<LoadedModel> model = LoadedModel::load(checkpoint, build, options);
   if (!model)
     return model.takeError();
-  Executable &executable = *model->executable;
-  Expected<std::vector<int32_t>> written = outputOf(executable, *tokenizers, *source, targetText);
+  Expected<std::vector<int32_t>> written = outputOf(*model->executable, *tokenizers, *source, targetText);
   if (!written)
     return written.takeError();
-  if (int64_t(written->size()) >= positions)
-    return makeError("--target: expected at most " + Twine(positions - 2) + " tokens, got " +
+  if (int64_t(written->size()) > positions)
+    return makeError("--target: expected at most " + Twine(positions - 1) + " tokens, got " +
                      Twine(written->size() - 1));
-  Outputs encoded =
-      executable.run("encode", {{"src", HostTensor::fromBytes(ElementType::I32, {1, sourceTime}, source->data())},
-                                {"src_len", HostTensor::full<int32_t>({1}, int32_t(sourceTime))}});
-  if (!encoded)
-    return makeError(encoded.message());
-  std::vector<Layer> encoder, decoder;
-  addRows(encoded, "source", encoder);
-  std::vector<int32_t> read = *written;
-  read.insert(read.begin(), int32_t(kStartId));
-  read.pop_back();
-  if (Error error = addSteps(executable, read, "output", decoder))
-    return std::move(error);
-  std::vector<std::string> sourceNames = namesOf(*tokenizers->source, *source),
-                           readNames = namesOf(*tokenizers->target, read),
-                           writtenNames = namesOf(*tokenizers->target, *written);
-  std::vector<HeatMap> maps;
-  for (const Layer &layer : encoder)
-    addMaps(layer, sourceNames, sourceNames, maps);
-  for (Layer &layer : decoder) {
-    bool toSource = int64_t(layer.rows.front().front().size()) == sourceTime;
-    layer.where += toSource ? " to source" : "";
-    addMaps(layer, toSource ? writtenNames : readNames, toSource ? sourceNames : readNames, maps);
-  }
-  return maps;
+  return mapsOfPair(*model->executable, *tokenizers, *source, *written);
 }
 
 //===----------------------------------------------------------------------===//
