@@ -56,7 +56,6 @@ Tensor FeedForward::operator()(const Tensor &x, Here at) const {
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// [batch, time, dim] -> [batch, heads, time, dim / heads].
 static thread_local AttentionScope *currentAttention = nullptr;
 
 AttentionScope::AttentionScope() : previous(currentAttention) { currentAttention = this; }
@@ -83,6 +82,7 @@ static void noteWeights(const Tensor &q, const Tensor &k, const Mask &mask) {
   noteAttention(weights);
 }
 
+/// [batch, time, dim] -> [batch, heads, time, dim / heads].
 static Tensor splitHeads(const Tensor &x, int64_t heads) {
   Dims dims = x.dims();
   return transpose(reshape(x, {dims[0], dims[1], heads, x.size(2) / heads}), {0, 2, 1, 3});
