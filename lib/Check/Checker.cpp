@@ -116,17 +116,32 @@ static bool canRun(func::FuncOp function) {
   return stage == FunctionStage::Graph || stage == FunctionStage::Kernels;
 }
 
-/// Kinds of arguments and seeds to draw them from: those with numbers as programs meet them several times.
-static SmallVector<std::pair<InputKind, uint64_t>> listDraws(ArrayRef<InputKind> kinds, int64_t draws, uint64_t seed) {
+/// Whether a function has few arguments of few entries: then what an argument happens to be decides what is seen.
+static bool isSmall(func::FuncOp function) {
+  // A run on so many takes little time beside the translation of the kernels.
+  constexpr int64_t kFewEntries = 4096;
+  int64_t entries = 0;
+  for (Type type : function.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.hasStaticShape())
+      entries += tensor.getNumElements();
+    else
+      return false;
+  return entries <= kFewEntries;
+}
+
+/// Kinds of arguments and seeds to draw them from: those with numbers as programs meet them several times, and all of
+/// them twice as often for small functions.
+static SmallVector<std::pair<InputKind, uint64_t>> listDraws(func::FuncOp function, const CheckOptions &options) {
   // Odd, so that all seeds differ; far from the seeds that a campaign takes in order.
   constexpr uint64_t kNextSeed = 0x9E3779B97F4A7C15;
+  if (hasFixedInputs(function))
+    return {{InputKind::Ordinary, options.seed}};
   SmallVector<std::pair<InputKind, uint64_t>> list;
-  for (InputKind kind : kinds)
-    list.push_back({kind, seed});
-  for (int64_t draw = 1; draw < draws; ++draw)
-    for (InputKind kind : kinds)
-      if (kind == InputKind::Ordinary || kind == InputKind::Signed)
-        list.push_back({kind, seed + static_cast<uint64_t>(draw) * kNextSeed});
+  bool isRepeated = options.draws > 1 && isSmall(function);
+  for (int64_t draw = 0, draws = options.draws * (isRepeated ? 2 : 1); draw < draws; ++draw)
+    for (InputKind kind : options.kinds)
+      if (draw == 0 || isRepeated || kind == InputKind::Ordinary || kind == InputKind::Signed)
+        list.push_back({kind, options.seed + static_cast<uint64_t>(draw) * kNextSeed});
   return list;
 }
 
@@ -136,10 +151,7 @@ LogicalResult Checker::Implementation::begin(func::FuncOp function) {
   FunctionRecord record;
   record.constants = collectConstants(function);
   record.isNarrow = hasNarrowNumbers(function);
-  SmallVector<InputKind> kinds = options.kinds;
-  if (hasFixedInputs(function))
-    kinds = {InputKind::Ordinary};
-  for (auto [kind, seed] : listDraws(kinds, hasFixedInputs(function) ? 1 : options.draws, options.seed)) {
+  for (auto [kind, seed] : listDraws(function, options)) {
     RunRecord run{kind, seed, drawNamedInputs(function, seed, kind), {}, {}, {}, {}, {}};
     FailureOr<NamedValues> results = check::run(function, run.inputs);
     if (failed(results))

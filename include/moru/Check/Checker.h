@@ -28,7 +28,8 @@ struct CheckOptions {
   bool native = true;
   /// A program is run on arguments of each of these kinds; fixed ones (`graph.check`) are run alone.
   llvm::SmallVector<InputKind> kinds{inputKinds()};
-  /// How often ordinary and signed ones are drawn.
+  /// How often ordinary and signed ones are drawn; if more than once, twice as often, and the others too, for functions
+  /// of few entries.
   int64_t draws = 2;
 };
 
