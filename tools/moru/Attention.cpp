@@ -262,20 +262,15 @@ Error AttentionCommand::write(ArrayRef<HeatMap> maps) const {
 }
 
 Error AttentionCommand::run() {
-  if (Error error = plugins.load())
-    return error;
-  Expected<CompileOptions> options = target.get();
-  if (!options)
-    return options.takeError();
-  Expected<Checkpoint> loaded = loadForUse(checkpoint);
-  if (!loaded)
-    return loaded.takeError();
-  Expected<std::vector<HeatMap>> maps =
-      loaded->targetTokenizer ? lookAtPair(*loaded, *options) : lookAtText(*loaded, *options);
+  Expected<CheckpointInUse> used = CheckpointInUse::open(plugins, target, checkpoint);
+  if (!used)
+    return used.takeError();
+  Expected<std::vector<HeatMap>> maps = used->checkpoint.targetTokenizer ? lookAtPair(used->checkpoint, used->options)
+                                                                         : lookAtText(used->checkpoint, used->options);
   if (!maps)
     return maps.takeError();
   if (maps->empty())
-    return makeError(loaded->path + ": expected a model with attention, this one has none");
+    return makeError(used->checkpoint.path + ": expected a model with attention, this one has none");
   return write(*maps);
 }
 

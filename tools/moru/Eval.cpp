@@ -239,15 +239,11 @@ Error EvalCommand::run() {
   if (skip < 0 || limit < 0 || heldOut < 0)
     return makeError("--skip, --limit, --held-out: expected numbers from 0 on, got " + Twine(skip) + ", " +
                      Twine(limit) + " and " + Twine(heldOut));
-  if (Error error = plugins.load())
-    return error;
-  Expected<CompileOptions> options = target.get();
-  if (!options)
-    return options.takeError();
-  Expected<Checkpoint> loaded = loadForUse(checkpoint);
-  if (!loaded)
-    return loaded.takeError();
-  return loaded->targetTokenizer ? evaluatePairModel(*loaded, *options) : evaluateLanguageModel(*loaded, *options);
+  Expected<CheckpointInUse> used = CheckpointInUse::open(plugins, target, checkpoint);
+  if (!used)
+    return used.takeError();
+  return used->checkpoint.targetTokenizer ? evaluatePairModel(used->checkpoint, used->options)
+                                          : evaluateLanguageModel(used->checkpoint, used->options);
 }
 
 std::unique_ptr<Command> makeEvalCommand() { return std::make_unique<EvalCommand>(); }

@@ -158,25 +158,20 @@ Error GenerateCommand::writeLikeliest(Executable &executable, const Tokenizer &t
 Error GenerateCommand::run() {
   if (Error error = checkBeam())
     return error;
-  if (Error error = plugins.load())
-    return error;
-  Expected<CompileOptions> compileOptions = target.get();
-  if (!compileOptions)
-    return compileOptions.takeError();
-  Expected<Checkpoint> loaded = loadForUse(checkpoint);
-  if (!loaded)
-    return loaded.takeError();
+  Expected<CheckpointInUse> used = CheckpointInUse::open(plugins, target, checkpoint);
+  if (!used)
+    return used.takeError();
   LanguageModelOptions build;
   build.functions = {"decode_step"};
   build.decodeBatch = std::max<int64_t>(beam, 1);
-  Expected<LoadedModel> model = LoadedModel::load(*loaded, build, *compileOptions);
+  Expected<LoadedModel> model = LoadedModel::load(used->checkpoint, build, used->options);
   if (!model)
     return model.takeError();
   GenerateOptions generation = options();
   generation.positions = model->model->positions();
   if (beam.getNumOccurrences())
-    return writeLikeliest(*model->executable, *loaded->tokenizer, generation);
-  return write(*model->executable, *loaded->tokenizer, generation);
+    return writeLikeliest(*model->executable, *used->checkpoint.tokenizer, generation);
+  return write(*model->executable, *used->checkpoint.tokenizer, generation);
 }
 
 std::unique_ptr<Command> makeGenerateCommand() { return std::make_unique<GenerateCommand>(); }

@@ -117,6 +117,19 @@ llvm::Expected<Checkpoint> loadForUse(const std::string &path) {
   return checkpoint;
 }
 
+llvm::Expected<CheckpointInUse> CheckpointInUse::open(const PluginOptions &plugins, const TargetOptions &target,
+                                                      const std::string &path) {
+  if (llvm::Error error = plugins.load())
+    return error;
+  llvm::Expected<CompileOptions> options = target.get();
+  if (!options)
+    return options.takeError();
+  llvm::Expected<Checkpoint> checkpoint = loadForUse(path);
+  if (!checkpoint)
+    return checkpoint.takeError();
+  return CheckpointInUse{std::move(*options), std::move(*checkpoint)};
+}
+
 json::Object toObject(StringRef text, const Hypothesis &hypothesis, const Tokenizer &tokenizer) {
   json::Array tokens;
   for (int32_t id : hypothesis.ids)

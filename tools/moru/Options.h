@@ -49,6 +49,15 @@ struct OptimizerFlags {
 /// The model and tokenizer of a checkpoint, without the optimizer; prints its warnings. Fails where there is no
 /// tokenizer.
 llvm::Expected<Checkpoint> loadForUse(const std::string &path);
+/// What every command begins with that runs a checkpoint: how to compile its model, and the checkpoint itself.
+struct CheckpointInUse {
+  CompileOptions options;
+  Checkpoint checkpoint;
+
+  /// Loads the plug-ins first, whose model it may be.
+  static llvm::Expected<CheckpointInUse> open(const PluginOptions &plugins, const TargetOptions &target,
+                                              const std::string &path);
+};
 /// What a search found, for --json.
 llvm::json::Object toObject(llvm::StringRef text, const Hypothesis &hypothesis, const Tokenizer &tokenizer);
 /// `--n-best` of a search.

@@ -92,24 +92,19 @@ Error TranslateCommand::run() {
     return error;
   if (Error error = checkBestCount(nBest, options))
     return error;
-  if (Error error = plugins.load())
-    return error;
-  Expected<CompileOptions> compileOptions = target.get();
-  if (!compileOptions)
-    return compileOptions.takeError();
-  Expected<Checkpoint> loaded = loadForUse(checkpoint);
-  if (!loaded)
-    return loaded.takeError();
-  Expected<PairTokenizers> tokenizers = pairTokenizersOf(*loaded);
+  Expected<CheckpointInUse> used = CheckpointInUse::open(plugins, target, checkpoint);
+  if (!used)
+    return used.takeError();
+  Expected<PairTokenizers> tokenizers = pairTokenizersOf(used->checkpoint);
   if (!tokenizers)
     return tokenizers.takeError();
-  Expected<LoadedModel> model = LoadedModel::load(*loaded, search.build(), *compileOptions);
+  Expected<LoadedModel> model = LoadedModel::load(used->checkpoint, search.build(), used->options);
   if (!model)
     return model.takeError();
   Expected<Translator> translator = Translator::create(*model->executable, *tokenizers, options);
   if (!translator)
     return translator.takeError();
-  return translateLines(*translator, *loaded->targetTokenizer);
+  return translateLines(*translator, *used->checkpoint.targetTokenizer);
 }
 
 std::unique_ptr<Command> makeTranslateCommand() { return std::make_unique<TranslateCommand>(); }
