@@ -108,12 +108,14 @@ public:
     auto results = reference::evaluate(copy.function, inOrder(copy.function, inputs), options);
     return succeeded(results) ? results->front().floats.front() : NAN;
   }
-  /// How far what `at` returns may be off by its own rounding.
-  double rounding() {
+  /// The loss where nothing is moved; its bound is how far it may be off by its own rounding.
+  FailureOr<Tensor> here() {
     reference::EvaluateOptions options;
     options.bounds = reference::Bounds::Double;
     auto results = reference::evaluate(copy.function, inOrder(copy.function, inputs), options);
-    return succeeded(results) ? results->front().bound(0) : NAN;
+    if (failed(results))
+      return failure();
+    return results->front();
   }
 
 private:
@@ -122,9 +124,7 @@ private:
   const Tensor &direction;
   Value moved;
 };
-} // namespace
 
-namespace {
 /// What differences over ±step say about the derivative where the loss is `here`.
 struct Quotients {
   double central;
@@ -151,7 +151,10 @@ static LogicalResult checkTarget(graph::GradientOp gradient, unsigned target, co
     scale += std::abs(value.floats[i] * direction.floats[i]);
     bound += value.bound(i) * std::abs(direction.floats[i]);
   }
-  double here = loss.at(0), rounding = loss.rounding(), measured = 0;
+  FailureOr<Tensor> unmoved = loss.here();
+  if (failed(unmoved))
+    return success();
+  double here = unmoved->floats.front(), rounding = unmoved->bound(0), measured = 0;
   // The kinks of many entries can pass for a slope at one step, but hardly at steps of every size: the smaller, the
   // fewer of them lie within.
   for (double step = kStep; step > kLeastStep / 2; step /= 10) {
