@@ -3,6 +3,7 @@
 #include "moru/Train/Benchmark.h"
 
 #include "moru/Data/Safetensors.h"
+#include "moru/Support/Clock.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Philox.h"
 #include "moru/Train/CountFlops.h"
@@ -11,7 +12,6 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <sys/resource.h>
 #include <tuple>
@@ -22,11 +22,6 @@ namespace moru {
 
 /// Steps after the first ones that are not counted, as the peers do.
 static constexpr int64_t kWarmupSteps = 3;
-
-using Clock = std::chrono::steady_clock;
-static double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 static double peakMegabytes() {
   rusage usage = {};

@@ -3,6 +3,7 @@
 #include "moru/Train/Trainer.h"
 
 #include "moru/Data/Checkpoint.h"
+#include "moru/Support/Clock.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/FolderLock.h"
 #include "moru/Support/Format.h"
@@ -15,7 +16,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
-#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -28,11 +28,6 @@ TrainObserver::~TrainObserver() = default;
 /// From one checkpoint to the next where no number of steps is given: little is lost, and writing takes no time worth
 /// mentioning.
 static constexpr double kSaveSeconds = 30;
-
-using Clock = std::chrono::steady_clock;
-static double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 json::Object TrainResult::toObject() const {
   json::Object object{{"model", facts.model},

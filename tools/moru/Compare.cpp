@@ -5,6 +5,7 @@
 
 #include "moru/Report/Charts.h"
 #include "moru/Report/Page.h"
+#include "moru/Support/Clock.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
 #include "moru/Train/LoadedModel.h"
@@ -15,8 +16,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
-
-#include <chrono>
 
 using namespace llvm;
 
@@ -76,11 +75,11 @@ static Expected<double> secondsOf(Executable &executable, const HostTensor &ids)
   constexpr int kCalls = 7;
   double least = INFINITY;
   for (int call = 0; call < kCalls; ++call) {
-    auto begin = std::chrono::steady_clock::now();
+    Clock::time_point begin = Clock::now();
     Outputs outputs = executable.run("logits", {{"ids", ids}});
     if (!outputs)
       return makeError(outputs.message());
-    least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    least = std::min(least, secondsSince(begin));
   }
   return least;
 }

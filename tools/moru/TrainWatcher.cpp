@@ -2,6 +2,7 @@
 
 #include "TrainWatcher.h"
 
+#include "moru/Support/Clock.h"
 #include "moru/Support/Format.h"
 #include "moru/Support/Interrupt.h"
 
@@ -35,7 +36,7 @@ void TrainWatcher::began(const TrainFacts &newFacts) {
 }
 
 std::string TrainWatcher::describe(const StepReport &report) const {
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = secondsSince(start);
   double done = double(report.step - facts.firstStep), left = double(facts.steps - report.step);
   double mean = loss / weight;
   // All of the line fits into 80 columns.
