@@ -34,6 +34,13 @@ private:
   }
   Tensor lossOf(const Pairs &pairs) const { return model.loss(logitsOf(pairs), pairs.targets); }
   State declareState(Function &function, const State &pattern, std::string_view prefix) const;
+  /// The state before the first id of each output.
+  State startState(const State &memory) const {
+    State state = model.start(memory, options.decodeTime);
+    return branches() ? withRows(std::move(state)) : state;
+  }
+  /// Outputs are chosen from one another.
+  bool branches() const { return options.decodeBatch > 1; }
   void replaceState(Function &function, const State &before, const State &after) const;
 
   void buildTrain(Function &function, const PairSize &size, bool updates) const;
@@ -97,20 +104,20 @@ void Builder::buildEncode(Function &function) const {
   Tensor lengths = function.input("src_len", i32({batch}), at);
   State memory;
   withAttention(function, options.attention, [&] { memory = model.encode(source, lengths); }, at);
-  State state = model.start(memory, options.decodeTime);
+  State state = startState(memory);
   replaceState(function, declareState(function, memory, kMemory), memory);
   replaceState(function, declareState(function, state, kDecodeState), state);
 }
 
 void Builder::buildDecode(Function &function) const {
   Dim batch = dim("batch", options.decodeBatch);
-  Tensor token = function.input("token", i32({batch}), at), parent = function.input("parent", i32({batch}), at);
+  Tensor token = function.input("token", i32({batch}), at);
   // What is encoded here is only the pattern of the memory.
   State pattern = model.encode(zeros({batch, dim("source", options.sourceTime)}, ElementType::I32),
                                zeros({batch}, ElementType::I32));
   State memory = declareState(function, pattern, kMemory);
-  State before = declareState(function, model.start(memory, options.decodeTime), kDecodeState);
-  State after = reordered(before, parent);
+  State before = declareState(function, startState(memory), kDecodeState);
+  State after = branches() ? reordered(before, function.input("parent", i32({batch}), at)) : before;
   withAttention(
       function, options.attention, [&] { function.output("logits", model.step(token, after, memory), at); }, at);
   replaceState(function, before, after);

@@ -29,6 +29,8 @@ Tensor State::operator[](std::string_view name) const {
   return {};
 }
 
+bool State::isCache(std::string_view name) const { return llvm::is_contained(caches, name); }
+
 Tensor LanguageModel::loss(const Tensor &ids, const Tensor &targets, State &state) const {
   return crossEntropy(logits(ids, state), targets);
 }
@@ -204,10 +206,20 @@ void withAttention(Function &function, bool notes, const std::function<void()> &
     function.output("attention." + std::to_string(i), scope.weights[i], at);
 }
 
+State withRows(State state) {
+  for (const auto &[name, tensor] : state.entries())
+    if (state.isCache(name)) {
+      Dims dims = tensor.dims();
+      state[State::kRows] = zeros({dims[0], dims[1]}, ElementType::I32);
+      break;
+    }
+  return state;
+}
+
 State reordered(const State &state, const Tensor &parent) {
   State result = state;
   for (auto &[name, tensor] : result.entries())
-    if (tensor.rank() > 0)
+    if (tensor.rank() > 0 && !state.isCache(name))
       tensor = gather(tensor, parent);
   return result;
 }
@@ -220,8 +232,10 @@ static void buildDecode(Function &function, const LanguageModel &model, const La
   positions = positions ? positions : kDefaultPositions;
   Dim batch = dim("batch", options.decodeBatch);
   Tensor token = function.input(i32({batch}).named("token"), at);
-  State before = declareState(function, model.startDecoding(options.decodeBatch, positions), kDecodeState, at);
-  State after = options.decodeBatch > 1 ? reordered(before, function.input("parent", i32({batch}), at)) : before;
+  bool branches = options.decodeBatch > 1;
+  State pattern = model.startDecoding(options.decodeBatch, positions);
+  State before = declareState(function, branches ? withRows(pattern) : pattern, kDecodeState, at);
+  State after = branches ? reordered(before, function.input("parent", i32({batch}), at)) : before;
   withAttention(function, options.attention, [&] { function.output("logits", model.step(token, after), at); }, at);
   replaceState(function, before, after, at);
 }

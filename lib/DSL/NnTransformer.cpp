@@ -108,9 +108,55 @@ static Tensor attendInGroups(const Tensor &queries, const Tensor &keys, const Te
   return reshape(transpose(reshape(mixed, dims), {0, 2, 1, 3}), queries.dims());
 }
 
-Tensor attend(const Tensor &queries, const Tensor &keys, const Tensor &values, int64_t heads, const Mask &mask,
-              Here at) {
+namespace {
+/// Which keys one query sees, [1 or batch, 1, positions]; an empty tensor where it sees all.
+struct SeenByOne {
+  int64_t positions;
+  Tensor operator()(AttentionMask mask) const {
+    return mask == AttentionMask::Causal ? iota(i32({1, 1, positions}), 2) == 0 : Tensor();
+  }
+  Tensor operator()(const KeyMask &mask) const { return expandDims(mask.isReal, 1); }
+  Tensor operator()(const PairMask &mask) const { return expandDims(mask.isVisible, 0); }
+};
+} // namespace
+
+/// Keys or values as heads see them: [batch, positions, groups * width] -> [positions, batch, heads, width].
+static Tensor readByHeads(const Tensor &all, const Tensor &rows, int64_t heads, int64_t width) {
+  int64_t batch = all.size(0), positions = all.size(1), groups = all.size(2) / width;
+  if (rows) {
+    // The vectors of `width` entries by their numbers.
+    Tensor place = expandDims(transpose(rows), 2) * positions + iota(i32({positions, 1, 1}), 0);
+    Tensor head = iota(i32({1, 1, heads}), 2) / (heads / groups);
+    return gather(reshape(all, {batch * positions * groups, width}), place * groups + head);
+  }
+  Tensor split = transpose(reshape(all, {batch, positions, groups, width}), {1, 0, 2, 3});
+  if (groups == heads)
+    return split;
+  Tensor repeated = broadcastTo(expandDims(split, 3), {positions, batch, groups, heads / groups, width});
+  return reshape(repeated, {positions, batch, heads, width});
+}
+
+/// `attend` of one query: products and sums that read every key and value once, where it lies. A matrix product would
+/// have them moved first.
+static Tensor attendByOne(const Tensor &query, const KeyValues &memory, int64_t heads, const Mask &mask) {
+  int64_t batch = query.size(0), width = query.size(2) / heads;
+  Tensor keys = readByHeads(memory.keys, memory.rows, heads, width);
+  Tensor products = sum(keys * reshape(query, {1, batch, heads, width}), -1);
+  Tensor scores = transpose(products * (1 / std::sqrt(double(width))), {1, 2, 0});
+  Tensor seen = std::visit(SeenByOne{memory.keys.size(1)}, mask);
+  Tensor weights = softmax(seen ? where(seen, scores, -1e30) : scores);
+  // A query that sees no key gives zeros.
+  weights = seen ? where(seen, weights, 0) : weights;
+  noteAttention(expandDims(weights, 2));
+  Tensor values = readByHeads(memory.values, memory.rows, heads, width);
+  return reshape(sum(values * expandDims(transpose(weights, {2, 0, 1}), 3), 0), query.dims());
+}
+
+Tensor attend(const Tensor &queries, const KeyValues &memory, int64_t heads, const Mask &mask, Here at) {
   CallerScope scope(at);
+  if (queries.rank() == 3 && queries.size(1) == 1)
+    return attendByOne(queries, memory, heads, mask);
+  const Tensor &keys = memory.keys, &values = memory.values;
   int64_t groups = queries.size(2) > keys.size(2) ? heads * keys.size(2) / queries.size(2) : heads;
   if (groups < heads)
     return attendInGroups(queries, keys, values, heads, groups, mask);
@@ -127,19 +173,26 @@ KeyValues emptyKeyValues(int64_t batch, int64_t positions, int64_t dim, Here at)
 }
 
 KeyValues KeyValues::load(const State &state, const std::string &name) {
-  return {state[name + ".keys"], state[name + ".values"]};
+  return {state[name + ".keys"], state[name + ".values"], state[State::kRows]};
 }
 
 void KeyValues::store(State &state, const std::string &name) const {
-  state[name + ".keys"] = keys;
-  state[name + ".values"] = values;
+  for (const auto &[entry, tensor] : {std::pair(name + ".keys", keys), std::pair(name + ".values", values)}) {
+    state[entry] = tensor;
+    state.markCache(entry);
+  }
+  if (rows)
+    state[State::kRows] = rows;
 }
 
 KeyValues append(const KeyValues &cache, const KeyValues &entry, const Tensor &position, Here at) {
   CallerScope scope(at);
   Tensor zero = zeros({}, ElementType::I32);
   auto put = [&](const Tensor &all, const Tensor &one) { return dynamicUpdateSlice(all, one, {zero, position, zero}); };
-  return {put(cache.keys, entry.keys), put(cache.values, entry.values)};
+  Tensor rows = cache.rows;
+  if (rows)
+    rows = where(iota(i32({1, rows.size(1)}), 1) == position, iota(i32({rows.size(0), 1}), 0), rows);
+  return {put(cache.keys, entry.keys), put(cache.values, entry.values), rows};
 }
 
 Mask pastMask(int64_t positions, const Tensor &position, Here at) {
@@ -167,7 +220,7 @@ KeyValues MultiHeadAttention::project(const Tensor &memory, Here at) const {
 
 Tensor MultiHeadAttention::operator()(const Tensor &x, const KeyValues &memory, const Mask &mask, Here at) const {
   CallerScope scope(at);
-  return output(attend(query(x), memory.keys, memory.values, heads, mask));
+  return output(attend(query(x), memory, heads, mask));
 }
 
 Tensor MultiHeadAttention::operator()(const Tensor &x, const Tensor &memory, const Mask &mask, Here at) const {

@@ -86,7 +86,7 @@ private:
     template <typename Memory> Tensor operator()(const Tensor &x, Memory memory) const {
       auto [q, k, v] = split<3>(attention(norm1(x)), -1);
       auto [seen, mask] = memory(nn::KeyValues{k, v});
-      Tensor z = x + nn::dropout(output(nn::attend(q, seen.keys, seen.values, heads, mask)));
+      Tensor z = x + nn::dropout(output(nn::attend(q, seen, heads, mask)));
       return z + nn::dropout(feed(norm2(z)));
     }
 

@@ -73,7 +73,7 @@ private:
     template <typename Memory> Tensor operator()(const Tensor &x, const Tensor &rotation, Memory memory) const {
       Tensor y = norm1(x);
       auto [seen, mask] = memory(nn::KeyValues{nn::rotate(key(y), rotation), value(y)});
-      Tensor mixed = nn::attend(nn::rotate(query(y), rotation), seen.keys, seen.values, heads, mask);
+      Tensor mixed = nn::attend(nn::rotate(query(y), rotation), seen, heads, mask);
       Tensor z = x + nn::dropout(output(mixed));
       Tensor w = norm2(z);
       return z + nn::dropout(down(silu(gate(w)) * up(w)));

@@ -114,12 +114,10 @@ static std::vector<std::string> namesOf(const Tokenizer &tokenizer, ArrayRef<int
 
 /// Feeds ids to decode_step, one after the other.
 static Error addSteps(Executable &executable, ArrayRef<int32_t> ids, StringRef where, std::vector<Layer> &layers) {
-  bool isPair = executable.signature().find("encode");
-  HostTensor token(ElementType::I32, {1}), parent = HostTensor::zeros(ElementType::I32, {1});
+  HostTensor token(ElementType::I32, {1});
   for (int32_t id : ids) {
     token.data<int32_t>()[0] = id;
-    Outputs outputs = isPair ? executable.run("decode_step", {{"token", token}, {"parent", parent}})
-                             : executable.run("decode_step", {{"token", token}});
+    Outputs outputs = executable.run("decode_step", {{"token", token}});
     if (!outputs)
       return makeError(outputs.message());
     addRows(outputs, where, layers);

@@ -185,7 +185,10 @@ Tensor inTraining(Function &function, double dropout, const std::function<Tensor
 /// What `build` makes; with `notes` the function also puts out what attention looks at in it.
 void withAttention(Function &function, bool notes, const std::function<void()> &build, Here at = Here::current());
 
-/// Row i of each tensor becomes what row `parent[i]` is; scalars stay. parent [rows] i32.
+/// A state whose sequences go on from one another: with `State::kRows` if it has caches, all of which have the same
+/// rows and positions.
+State withRows(State state);
+/// Row i of each tensor becomes what row `parent[i]` is; scalars and caches stay. parent [rows] i32.
 State reordered(const State &state, const Tensor &parent);
 
 /// Prefix of what `encode` leaves for `decode_step`.
@@ -198,8 +201,8 @@ inline constexpr std::string_view kMemory = "decode.memory.";
 /// | `train_step` | `src` [B, S], `src_len` [B], `tgt_in`, `tgt_out` [B, T] i32 | parameters, `optimizer.…` replaced;
 /// `loss`, `grad_norm` | | `loss` | the same | `loss` | | `logits` | `src`, `src_len`, `tgt_in` | `logits` [B, T, V] |
 /// | `eval_step` | as `loss` | `nll`: the sum of -log p over the targets that count, `count` (f32) | | `encode` | `src`
-/// [N, S], `src_len` [N] | `decode.memory.…` and `decode.state.…` replaced | | `decode_step` | `token`, `parent` [N] |
-/// `logits` [N, V]: output i goes on from what was output `parent[i]`, with `token[i]` |
+/// [N, S], `src_len` [N] | `decode.memory.…` and `decode.state.…` replaced | | `decode_step` | `token` [N] | `logits`
+/// [N, V]; with N > 1 also takes `parent` [N]: output i goes on from what was output `parent[i]`, with `token[i]` |
 Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options,
                             Here at = Here::current());
 

@@ -192,25 +192,31 @@ void noteAttention(const Tensor &weights);
 /// Which keys a query sees; see `attention`.
 using Mask = std::variant<AttentionMask, KeyMask, PairMask>;
 
+/// Keys and values of a sequence that queries look at; of the ids so far, for decoding one id at a time.
+struct KeyValues {
+  /// [batch, positions, dim]
+  Tensor keys, values;
+  /// [batch, positions] i32: in which row of the keys and values each position of a sequence lies. Empty: in its own.
+  Tensor rows = {};
+
+  /// In a model's state, as `<name>.keys` and `<name>.values`; there they are caches, whose rows come from the state.
+  static KeyValues load(const State &state, const std::string &name);
+  void store(State &state, const std::string &name) const;
+};
+
 /// Attention with `heads` heads. Queries [batch, time, dim], keys and values [batch, memory time, dim]; the last axis
 /// is cut into heads of dim / heads, each gives softmax(Q K^T / sqrt(dim / heads)) V over the keys that a query sees,
 /// and what they give stands side by side: [batch, time, dim]. Keys and values may have fewer heads, by which their
 /// last axis is shorter: then each is looked at by as many heads of the queries in turn.
-Tensor attend(const Tensor &queries, const Tensor &keys, const Tensor &values, int64_t heads,
-              const Mask &mask = AttentionMask::None, Here at = Here::current());
+///
+/// One query of each sequence (time 1) looks each key and value up where it lies, in other sequences' rows too; nothing
+/// of the size of the memory is written.
+Tensor attend(const Tensor &queries, const KeyValues &memory, int64_t heads, const Mask &mask = AttentionMask::None,
+              Here at = Here::current());
 
-/// Keys and values of the ids so far, for decoding one id at a time: room for `positions` of them.
-struct KeyValues {
-  /// [batch, positions, dim]
-  Tensor keys, values;
-
-  /// In a model's state, as `<name>.keys` and `<name>.values`.
-  static KeyValues load(const State &state, const std::string &name);
-  void store(State &state, const std::string &name) const;
-};
-/// No keys and values yet: zeros.
+/// No keys and values yet, room for `positions` of them: zeros.
 KeyValues emptyKeyValues(int64_t batch, int64_t positions, int64_t dim, Here at = Here::current());
-/// With those of one more id [batch, 1, dim] at `position` [] i32.
+/// With those of one more id [batch, 1, dim] at `position` [] i32, each in its own row.
 KeyValues append(const KeyValues &cache, const KeyValues &entry, const Tensor &position, Here at = Here::current());
 /// One query sees what stands up to `position`.
 Mask pastMask(int64_t positions, const Tensor &position, Here at = Here::current());

@@ -23,8 +23,17 @@ public:
   std::vector<std::pair<std::string, Tensor>> &entries() { return list; }
   bool empty() const { return list.empty(); }
 
+  /// Keys and values, [rows, positions, …]: each step of decoding writes one position and changes no other. Where a
+  /// sequence goes on from what another one was, such an entry stays as it is; the entry `kRows` says in which of its
+  /// rows a sequence finds each position.
+  void markCache(std::string_view name) { caches.emplace_back(name); }
+  bool isCache(std::string_view name) const;
+  /// [rows, positions] i32, of a state whose sequences go on from one another.
+  static constexpr std::string_view kRows = "cache.rows";
+
 private:
   std::vector<std::pair<std::string, Tensor>> list;
+  std::vector<std::string> caches;
 };
 
 } // namespace moru
