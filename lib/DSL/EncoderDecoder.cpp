@@ -163,4 +163,11 @@ Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOpt
   return program;
 }
 
+Program buildProgram(const Model &model, const LanguageModelOptions &language, const EncoderDecoderOptions &pairs,
+                     Here at) {
+  if (model.kind() == ModelKind::LanguageModel)
+    return buildLanguageModel(static_cast<const LanguageModel &>(model), language, at);
+  return buildEncoderDecoder(static_cast<const EncoderDecoder &>(model), pairs, at);
+}
+
 } // namespace moru

@@ -85,10 +85,10 @@ int64_t evalTimeOf(ModelDescription description, int64_t window) {
   return (*model)->positions() > 0 ? std::min(window, (*model)->positions()) : kEvalTime;
 }
 
-static Program buildProgram(const Model &model, const LanguageModelOptions &build) {
+static Program buildFor(const Model &model, const LanguageModelOptions &build) {
   return buildLanguageModel(static_cast<const LanguageModel &>(model), build);
 }
-static Program buildProgram(const Model &model, const EncoderDecoderOptions &build) {
+static Program buildFor(const Model &model, const EncoderDecoderOptions &build) {
   return buildEncoderDecoder(static_cast<const EncoderDecoder &>(model), build);
 }
 static constexpr ModelKind kindOf(const LanguageModelOptions &) { return ModelKind::LanguageModel; }
@@ -100,7 +100,7 @@ static Expected<LoadedModel> createModel(ModelDescription description, const Opt
   Expected<std::unique_ptr<Model>> model = description.make(kindOf(build));
   if (!model)
     return model.takeError();
-  Result<Executable> executable = compile(buildProgram(**model, build), options);
+  Result<Executable> executable = compile(buildFor(**model, build), options);
   if (!executable)
     return makeError(executable.message());
   return LoadedModel{std::move(description), std::move(*model), executable.take()};
@@ -138,6 +138,17 @@ Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, const Lang
 Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, const EncoderDecoderOptions &build,
                                         const CompileOptions &options) {
   return loadModel(checkpoint, build, options);
+}
+
+Expected<LoadedModel> LoadedModel::load(const Checkpoint &checkpoint, const LanguageModelOptions &language,
+                                        const EncoderDecoderOptions &pairs, const CompileOptions &options) {
+  Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint.config, checkpoint.path);
+  if (!description)
+    return description.takeError();
+  Expected<ModelKind> kind = description->kind();
+  if (!kind)
+    return kind.takeError();
+  return *kind == ModelKind::LanguageModel ? load(checkpoint, language, options) : load(checkpoint, pairs, options);
 }
 
 //===----------------------------------------------------------------------===//

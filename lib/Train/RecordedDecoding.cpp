@@ -39,7 +39,7 @@ public:
   RecordedReport report;
 
 private:
-  Program buildProgram(int64_t rows) const;
+  Program buildRows(int64_t rows) const;
   Expected<CompiledRows *> compiledFor(int64_t rows);
   /// Decoders that begin with the source of a recorded row.
   Expected<RowDecoder *> begin(int64_t rows, int64_t row);
@@ -79,20 +79,18 @@ Error Decoding::read() {
   return Error::success();
 }
 
-Program Decoding::buildProgram(int64_t rows) const {
-  if (recorded.isLanguageModel())
-    return buildLanguageModel(recorded.languageModel(),
-                              {.functions = {"decode_step"}, .decodeTime = recorded.time, .decodeBatch = rows});
-  return buildEncoderDecoder(recorded.encoderDecoder(), {.sourceTime = recorded.sourceTime,
-                                                         .functions = {"encode", "decode_step"},
-                                                         .decodeBatch = rows,
-                                                         .decodeTime = searchOptions().maxTokens + 1});
+Program Decoding::buildRows(int64_t rows) const {
+  return buildProgram(*recorded.model, {.functions = {"decode_step"}, .decodeTime = recorded.time, .decodeBatch = rows},
+                      {.sourceTime = recorded.sourceTime,
+                       .functions = {"encode", "decode_step"},
+                       .decodeBatch = rows,
+                       .decodeTime = searchOptions().maxTokens + 1});
 }
 
 Expected<CompiledRows *> Decoding::compiledFor(int64_t rows) {
   if (auto found = compiled.find(rows); found != compiled.end())
     return &found->second;
-  Result<Executable> executable = compile(buildProgram(rows), options);
+  Result<Executable> executable = compile(buildRows(rows), options);
   if (!executable)
     return makeError(executable.message());
   auto owned = std::make_unique<Executable>(executable.take());

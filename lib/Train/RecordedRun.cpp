@@ -410,15 +410,13 @@ RecordedRow SeriesErrors::worst(std::string what) const {
 
 Program Case::buildTrainStep(const optim::Optimizer &optimizer) const {
   std::vector<std::string> functions = {"train_step"};
-  if (recorded.isLanguageModel())
-    return buildLanguageModel(
-        recorded.languageModel(),
-        {.batch = recorded.rows, .time = recorded.time, .optimizer = optimizer, .functions = functions});
-  return buildEncoderDecoder(recorded.encoderDecoder(), {.batch = recorded.rows,
-                                                         .sourceTime = recorded.sourceTime,
-                                                         .time = recorded.time,
-                                                         .optimizer = optimizer,
-                                                         .functions = functions});
+  return buildProgram(*recorded.model,
+                      {.batch = recorded.rows, .time = recorded.time, .optimizer = optimizer, .functions = functions},
+                      {.batch = recorded.rows,
+                       .sourceTime = recorded.sourceTime,
+                       .time = recorded.time,
+                       .optimizer = optimizer,
+                       .functions = functions});
 }
 
 Error Case::verifyRun(StringRef run, const json::Object &record) {

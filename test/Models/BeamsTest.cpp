@@ -41,20 +41,18 @@ protected:
 
   /// decode_step for `rows` sequences, and what it needs or is compared with.
   Executable compiled(int64_t rows, int64_t positions, int64_t time) {
-    Program program =
-        model->kind() == ModelKind::LanguageModel
-            ? buildLanguageModel(static_cast<const LanguageModel &>(*model), {.batch = kRows,
-                                                                              .time = time,
-                                                                              .functions = {"logits", "decode_step"},
-                                                                              .decodeTime = positions,
-                                                                              .decodeBatch = rows})
-            : buildEncoderDecoder(static_cast<const EncoderDecoder &>(*model),
-                                  {.batch = kRows,
-                                   .sourceTime = positions,
-                                   .time = time,
-                                   .functions = {"logits", "encode", "decode_step"},
-                                   .decodeBatch = rows,
-                                   .decodeTime = positions});
+    Program program = buildProgram(*model,
+                                   {.batch = kRows,
+                                    .time = time,
+                                    .functions = {"logits", "decode_step"},
+                                    .decodeTime = positions,
+                                    .decodeBatch = rows},
+                                   {.batch = kRows,
+                                    .sourceTime = positions,
+                                    .time = time,
+                                    .functions = {"logits", "encode", "decode_step"},
+                                    .decodeBatch = rows,
+                                    .decodeTime = positions});
     Result<Executable> executable = compile(program, {.cache = false});
     EXPECT_TRUE(executable) << executable.message();
     Result<void> loaded = executable->load(model->initialValues(5), Role::Parameter);

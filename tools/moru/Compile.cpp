@@ -36,8 +36,7 @@ public:
 private:
   /// The options that both kinds of model have.
   template <typename Options> Error fill(Options &build);
-  Expected<Program> build(const LanguageModel &model);
-  Expected<Program> build(const EncoderDecoder &model);
+  Expected<Program> build(const Model &model);
   Expected<std::string> compileModel(Emit emit, const CompileOptions &options);
   Expected<std::string> compileFile(Emit emit, const CompileOptions &options);
 
@@ -90,20 +89,14 @@ template <typename Options> Error CompileCommand::fill(Options &build) {
   return makeOptimizer(words).moveInto(build.optimizer);
 }
 
-Expected<Program> CompileCommand::build(const LanguageModel &model) {
-  LanguageModelOptions build;
-  if (Error error = fill(build))
+Expected<Program> CompileCommand::build(const Model &model) {
+  LanguageModelOptions language;
+  EncoderDecoderOptions pairs;
+  if (Error error = model.kind() == ModelKind::LanguageModel ? fill(language) : fill(pairs))
     return std::move(error);
-  return buildLanguageModel(model, build);
-}
-
-Expected<Program> CompileCommand::build(const EncoderDecoder &model) {
-  EncoderDecoderOptions build;
-  if (Error error = fill(build))
-    return std::move(error);
-  build.sourceTime = build.decodeTime = seqLen;
-  build.decodeBatch = batchSize;
-  return buildEncoderDecoder(model, build);
+  pairs.sourceTime = pairs.decodeTime = seqLen;
+  pairs.decodeBatch = batchSize;
+  return buildProgram(model, language, pairs);
 }
 
 Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOptions &options) {
@@ -116,9 +109,7 @@ Expected<std::string> CompileCommand::compileModel(Emit stage, const CompileOpti
   Expected<std::unique_ptr<Model>> made = description->make();
   if (!made)
     return made.takeError();
-  Expected<Program> built = (*made)->kind() == ModelKind::LanguageModel
-                                ? build(static_cast<const LanguageModel &>(**made))
-                                : build(static_cast<const EncoderDecoder &>(**made));
+  Expected<Program> built = build(**made);
   if (!built)
     return built.takeError();
   Program program = std::move(*built);

@@ -81,18 +81,11 @@ Expected<std::string> NeighborsCommand::findParameter(const Checkpoint &checkpoi
   Expected<std::unique_ptr<Model>> model = description->make();
   if (!model)
     return model.takeError();
-  Program program;
+  Program program = buildProgram(**model, {.batch = 1, .time = 2, .functions = {"logits"}},
+                                 {.batch = 1, .sourceTime = 2, .time = 2, .functions = {"logits"}});
   std::string input = "ids";
-  if ((*model)->kind() == ModelKind::LanguageModel) {
-    LanguageModelOptions build{.batch = 1, .time = 2};
-    build.functions = {"logits"};
-    program = buildLanguageModel(static_cast<const LanguageModel &>(**model), build);
-  } else {
-    EncoderDecoderOptions build{.batch = 1, .sourceTime = 2, .time = 2};
-    build.functions = {"logits"};
-    program = buildEncoderDecoder(static_cast<const EncoderDecoder &>(**model), build);
+  if ((*model)->kind() == ModelKind::EncoderDecoder)
     input = side == "target" ? "tgt_in" : "src";
-  }
   if (!program.ok())
     return makeError(StringRef(program.errorText()).rtrim());
   for (const EmbeddingUse &use : findEmbeddings(program, "logits"))

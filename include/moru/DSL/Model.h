@@ -206,6 +206,10 @@ inline constexpr std::string_view kMemory = "decode.memory.";
 Program buildEncoderDecoder(const EncoderDecoder &model, const EncoderDecoderOptions &options,
                             Here at = Here::current());
 
+/// The functions of a model of either kind, by the options for its kind.
+Program buildProgram(const Model &model, const LanguageModelOptions &language, const EncoderDecoderOptions &pairs,
+                     Here at = Here::current());
+
 } // namespace moru
 
 #endif // MORU_DSL_MODEL_H

@@ -62,6 +62,9 @@ struct LoadedModel {
                                           const CompileOptions &options);
   static llvm::Expected<LoadedModel> load(const Checkpoint &checkpoint, const EncoderDecoderOptions &build,
                                           const CompileOptions &options);
+  /// The same by the options for the kind that the model is of.
+  static llvm::Expected<LoadedModel> load(const Checkpoint &checkpoint, const LanguageModelOptions &language,
+                                          const EncoderDecoderOptions &pairs, const CompileOptions &options);
 };
 
 /// The values of a checkpoint's `model.safetensors` (parameters) or `optimizer.safetensors` (what else a training step
