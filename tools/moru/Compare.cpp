@@ -23,11 +23,12 @@ namespace moru {
 
 static constexpr StringLiteral kExamples = R"(
 Loss against steps and seconds as the runs wrote them down; time of a token and memory of the program for texts of several lengths, measured
-now. Lengths that a model cannot read are left out.
+now. Lengths that a model cannot read are left out. Models of pairs read as many ids as they write, and what is written counts.
 
 EXAMPLES:
 
   moru compare out/lstm out/transformer -o out/compare.html
+  moru compare out/seq2seq out/transformer -o out/pairs.html
   moru compare out/lstm out/transformer --lengths=32,64,128,256,512 --json
 )";
 
@@ -42,6 +43,7 @@ struct Cost {
 
 struct Contestant {
   std::string name;
+  ModelKind kind = ModelKind::LanguageModel;
   int64_t parameters = 0;
   RunHistory history;
   std::vector<Cost> costs;
@@ -49,8 +51,7 @@ struct Contestant {
 
 class CompareCommand : public Command {
 public:
-  CompareCommand()
-      : Command("compare", "Compare language models: loss, time, memory", kExamples), plugins(sub), target(sub) {}
+  CompareCommand() : Command("compare", "Compare models: loss, time, memory", kExamples), plugins(sub), target(sub) {}
   Error run() override;
 
 private:
@@ -70,13 +71,20 @@ private:
 
 } // namespace
 
+static HostTensor someIds(int64_t length, int64_t vocabulary) {
+  HostTensor ids(ElementType::I32, {1, length});
+  for (int64_t i = 0; i < length; ++i)
+    ids.data<int32_t>()[i] = int32_t(i % vocabulary);
+  return ids;
+}
+
 /// The least time of several calls: what is above it is other work of the machine.
-static Expected<double> secondsOf(Executable &executable, const HostTensor &ids) {
+static Expected<double> secondsOf(Executable &executable, std::initializer_list<NamedInput> inputs) {
   constexpr int kCalls = 7;
   double least = INFINITY;
   for (int call = 0; call < kCalls; ++call) {
     Clock::time_point begin = Clock::now();
-    Outputs outputs = executable.run("logits", {{"ids", ids}});
+    Outputs outputs = executable.run("logits", inputs);
     if (!outputs)
       return makeError(outputs.message());
     least = std::min(least, secondsSince(begin));
@@ -86,14 +94,19 @@ static Expected<double> secondsOf(Executable &executable, const HostTensor &ids)
 
 Expected<Cost> CompareCommand::measureAt(int64_t length, const Checkpoint &checkpoint,
                                          const CompileOptions &options) const {
-  LanguageModelOptions build{.batch = 1, .time = length, .functions = {"logits"}};
-  Expected<LoadedModel> model = LoadedModel::load(checkpoint, build, options);
+  Expected<LoadedModel> model =
+      LoadedModel::load(checkpoint, {.batch = 1, .time = length, .functions = {"logits"}},
+                        {.batch = 1, .sourceTime = length, .time = length, .functions = {"logits"}}, options);
   if (!model)
     return model.takeError();
-  HostTensor ids(ElementType::I32, {1, length});
-  for (int64_t i = 0; i < length; ++i)
-    ids.data<int32_t>()[i] = int32_t(i % model->model->vocabulary());
-  Expected<double> seconds = secondsOf(*model->executable, ids);
+  HostTensor ids = someIds(length, model->model->vocabulary()), source;
+  HostTensor lengths = HostTensor::full<int32_t>({1}, int32_t(length));
+  bool isPair = model->model->kind() == ModelKind::EncoderDecoder;
+  if (isPair)
+    source = someIds(length, static_cast<const EncoderDecoder &>(*model->model).sourceVocabulary());
+  Expected<double> seconds =
+      isPair ? secondsOf(*model->executable, {{"src", source}, {"src_len", lengths}, {"tgt_in", ids}})
+             : secondsOf(*model->executable, {{"ids", ids}});
   if (!seconds)
     return seconds.takeError();
   return Cost{length, *seconds * 1e6 / double(length), model->executable->signature().arenaBytes()};
@@ -106,10 +119,11 @@ Expected<Contestant> CompareCommand::measure(const std::string &path, const Comp
   Expected<ModelDescription> description = ModelDescription::fromCheckpoint(checkpoint->config, checkpoint->path);
   if (!description)
     return description.takeError();
-  Expected<std::unique_ptr<Model>> model = description->make(ModelKind::LanguageModel);
+  Expected<std::unique_ptr<Model>> model = description->make();
   if (!model)
     return makeError(checkpoint->path + ": " + toString(model.takeError()));
   Contestant contestant;
+  contestant.kind = (*model)->kind();
   StringRef folder = StringRef(checkpoint->path).rtrim('/');
   contestant.name = sys::path::filename(sys::path::parent_path(folder)).str() + " (" + description->name + ")";
   for (const NamedTensor &parameter : checkpoint->model)
@@ -145,7 +159,8 @@ static std::vector<std::pair<double, double>> lossesBy(const Contestant &one, do
 }
 
 std::string CompareCommand::pageOf(ArrayRef<Contestant> contestants) const {
-  Page page("Comparison of language models");
+  bool arePairs = contestants.front().kind == ModelKind::EncoderDecoder;
+  Page page(arePairs ? "Comparison of models of pairs" : "Comparison of language models");
   std::vector<std::vector<std::string>> facts = {
       {"model", "parameters", "steps", "training, s", "held-out nats per token"}};
   for (const Contestant &one : contestants) {
@@ -169,9 +184,10 @@ std::string CompareCommand::pageOf(ArrayRef<Contestant> contestants) const {
       return points;
     });
   };
-  page.add(lineChart({"Time of a token", "ids of the text", "µs"},
-                     costs([](const Cost &cost) { return cost.microsecondsPerToken; })));
-  page.add(lineChart({"Memory beside the parameters", "ids of the text", "KiB"},
+  const char *length = arePairs ? "ids of source and target, each" : "ids of the text";
+  page.add(
+      lineChart({"Time of a token", length, "µs"}, costs([](const Cost &cost) { return cost.microsecondsPerToken; })));
+  page.add(lineChart({"Memory beside the parameters", length, "KiB"},
                      costs([](const Cost &cost) { return double(cost.arenaBytes) / 1024; })));
   return page.text();
 }
@@ -204,6 +220,10 @@ Error CompareCommand::run() {
     Expected<Contestant> one = measure(path, *options);
     if (!one)
       return one.takeError();
+    if (!contestants.empty() && one->kind != contestants.front().kind)
+      return makeError(path + ": expected a model of the kind " + std::string(toString(contestants.front().kind)) +
+                       " beside " + contestants.front().name + ", got " + one->name + ", which is of the kind " +
+                       std::string(toString(one->kind)) + "; what the two learn is not the same");
     contestants.push_back(std::move(*one));
   }
   if (!json) {
