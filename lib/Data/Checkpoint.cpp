@@ -22,7 +22,7 @@ namespace moru {
 
 static constexpr StringLiteral kConfigName("config.json"), kModelName("model.safetensors"),
     kOptimizerName("optimizer.safetensors"), kStateName("state.json"), kLatestName("latest"), kBestName("best"),
-    kStepPrefix("step-"), kTargetPrefix("target.");
+    kStepPrefix("step-");
 
 static std::string join(StringRef folder, const Twine &name) { return (folder + "/" + name).str(); }
 

@@ -34,21 +34,27 @@ static Error importTokenizers(StringRef folder, const ImportTable &table, std::v
   return Error::success();
 }
 
-/// A tokenizer in files that are read everywhere, if there are any.
-static Error loadOwnTokenizer(StringRef folder, Checkpoint &checkpoint) {
+/// A tokenizer in files that are read everywhere, their names after `prefix`, if there are any.
+static Error loadOwnTokenizer(StringRef folder, StringRef prefix, std::shared_ptr<Tokenizer> &tokenizer) {
   for (StringRef name : {"tokenizer.json", "vocab.json", "encoder.json", "vocabulary.txt"})
-    if (sys::fs::exists(folder + "/" + name))
-      return loadTokenizer(folder).moveInto(checkpoint.tokenizer);
+    if (sys::fs::exists(folder + "/" + prefix + name))
+      return loadTokenizer(folder, prefix).moveInto(tokenizer);
   return Error::success();
+}
+
+static std::string configPath(StringRef folder) { return (folder + "/config.json").str(); }
+
+static Expected<json::Object> readConfigFile(StringRef folder) {
+  Expected<std::string> text = readFile(configPath(folder));
+  if (!text)
+    return text.takeError();
+  return parseJsonObject(*text, configPath(folder));
 }
 
 /// The entries of config.json that are numbers, strings and truth values.
 static Expected<Config> readForeignConfig(StringRef folder) {
-  std::string path = (folder + "/config.json").str();
-  Expected<std::string> text = readFile(path);
-  if (!text)
-    return text.takeError();
-  Expected<json::Object> object = parseJsonObject(*text, path);
+  std::string path = configPath(folder);
+  Expected<json::Object> object = readConfigFile(folder);
   if (!object)
     return object.takeError();
   json::Object plain;
@@ -61,11 +67,60 @@ static Expected<Config> readForeignConfig(StringRef folder) {
   return config.take();
 }
 
+/// The model of config.json, if that names one as a checkpoint does.
+static Expected<std::optional<ModelDescription>> readOwnDescription(StringRef folder) {
+  if (!sys::fs::exists(configPath(folder)))
+    return std::nullopt;
+  Expected<json::Object> object = readConfigFile(folder);
+  if (!object)
+    return object.takeError();
+  if (!object->getString("model") || !object->getObject("config"))
+    return std::nullopt;
+  Expected<ModelDescription> description = ModelDescription::fromCheckpoint(*object, folder);
+  if (!description)
+    return description.takeError();
+  return std::move(*description);
+}
+
+/// Parameters under their names.
+static Expected<Checkpoint> importOwn(StringRef folder, ModelDescription description,
+                                      const std::vector<NamedTensor> &tensors, const std::string &weights) {
+  Expected<std::unique_ptr<Model>> model = description.make();
+  if (!model)
+    return makeError(configPath(folder) + ": " + toString(model.takeError()));
+  ImportTable table{.name = "config.json", .model = description.name, .configure = nullptr, .rules = {}};
+  table.configure = [&](const std::vector<NamedTensor> &, Config &config) { config = description.config; };
+  std::string missing;
+  for (const Tensor &parameter : (*model)->parameters()) {
+    table.rules.push_back({.parameter = parameter.name(), .source = parameter.name()});
+    if (!findTensor(tensors, parameter.name()))
+      missing += "\n  " + parameter.name() + ": expected " + toString(ElementType::F32, parameter.shape());
+  }
+  if (!missing.empty())
+    return makeError(weights + ": parameters of " + description.name + " are missing:" + missing);
+  Result<ImportedModel> imported = importWeights(table, tensors, weights);
+  if (!imported)
+    return makeError(imported.message());
+  Checkpoint checkpoint;
+  checkpoint.config = description.toConfig();
+  checkpoint.model = std::move(imported->parameters);
+  if (Error error = loadOwnTokenizer(folder, "", checkpoint.tokenizer))
+    return std::move(error);
+  if (Error error = loadOwnTokenizer(folder, kTargetPrefix, checkpoint.targetTokenizer))
+    return std::move(error);
+  return checkpoint;
+}
+
 Expected<Checkpoint> importCheckpoint(StringRef folder) {
   std::string weights = (folder + "/model.safetensors").str();
   Expected<std::vector<NamedTensor>> tensors = readSafetensors(weights);
   if (!tensors)
     return tensors.takeError();
+  Expected<std::optional<ModelDescription>> own = readOwnDescription(folder);
+  if (!own)
+    return own.takeError();
+  if (*own)
+    return importOwn(folder, std::move(**own), *tensors, weights);
   Result<const ImportTable *> table = findImport(*tensors, weights);
   if (!table)
     return makeError(table.message());
@@ -74,7 +129,7 @@ Expected<Checkpoint> importCheckpoint(StringRef folder) {
   if (Error error = importTokenizers(folder, **table, *tensors, checkpoint))
     return std::move(error);
   if ((*table)->hasTokenizer)
-    if (Error error = loadOwnTokenizer(folder, checkpoint))
+    if (Error error = loadOwnTokenizer(folder, "", checkpoint.tokenizer))
       return std::move(error);
   Config foreign;
   if ((*table)->readConfig)

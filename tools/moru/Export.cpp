@@ -1,4 +1,4 @@
-// moru export: a checkpoint as another project's weights.
+// moru export: a checkpoint as weights for other programs.
 
 #include "Command.h"
 #include "Options.h"
@@ -15,13 +15,15 @@ static constexpr StringLiteral kExamples = R"(
 EXAMPLES:
 
   moru export out/stories -o out/gpt2       a folder that GPT2LMHeadModel.from_pretrained of transformers reads
+  moru export --model=libmine.so out/mine -o out/weights
+                                            config.json, model.safetensors and the tokenizer; moru import reads them
 )";
 
 namespace {
 
 class ExportCommand : public Command {
 public:
-  ExportCommand() : Command("export", "Write a checkpoint as another project's weights", kExamples), plugins(sub) {}
+  ExportCommand() : Command("export", "Write a checkpoint as weights for other programs", kExamples), plugins(sub) {}
   Error run() override;
 
 private:
@@ -41,9 +43,10 @@ Error ExportCommand::run() {
     return loaded.takeError();
   for (const std::string &warning : loaded->warnings)
     errs() << "warning: " << warning << "\n";
-  if (Error error = exportCheckpoint(*loaded, output))
-    return error;
-  outs() << "saved: " << output << "\n";
+  Expected<std::string> format = exportCheckpoint(*loaded, output);
+  if (!format)
+    return format.takeError();
+  outs() << "saved: " << output << " (" << *format << ")\n";
   return Error::success();
 }
 

@@ -18,6 +18,7 @@ EXAMPLES:
 
   moru import data/weights/char-lstm-shakespeare -o out/shakespeare
   moru eval out/shakespeare --data=data/lm/tinyshakespeare.txt --limit=50000
+  moru import out/weights -o out/back       what moru export has written
 )";
 
 namespace {

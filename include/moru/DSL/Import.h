@@ -135,8 +135,8 @@ struct ExportTable {
 
 /// Makes a format known; one of the same model is replaced.
 void registerExport(ExportTable table);
-/// The format of a model; fails with the models that have one.
-Result<const ExportTable *> findExport(const std::string &model);
+/// The format that others have for a model, or null.
+const ExportTable *findExport(const std::string &model);
 
 } // namespace moru
 

@@ -20,6 +20,9 @@
 
 namespace moru {
 
+/// What the names of a target tokenizer's files begin with.
+inline constexpr llvm::StringLiteral kTargetPrefix("target.");
+
 /// Where a training run stands.
 struct TrainState {
   /// Steps done; the N of `step-N`.

@@ -10,7 +10,8 @@
 
 namespace moru {
 
-/// Reads `model.safetensors` of a folder, its tokens and what else the table of the model (DSL/Import.h) asks for.
+/// Reads `model.safetensors` of a folder, its tokens and what else the table of the model (DSL/Import.h) asks for; or a
+/// folder whose `config.json` names the model and its configuration, as `exportCheckpoint` writes it.
 llvm::Expected<Checkpoint> importCheckpoint(llvm::StringRef folder);
 
 } // namespace moru
