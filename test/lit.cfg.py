@@ -56,6 +56,11 @@ if shutil.which("unshare") and subprocess.run(["unshare", "-m", "mount", "-t", "
     config.available_features.add("mount")
 if shutil.which("cc", path=config.environment["PATH"]):
     config.available_features.add("cc")
+# transformers: a Python has that package and PyTorch.
+peer_python = os.environ.get("MORU_PEER_PYTHON", config.python)
+has_packages = "from importlib.util import find_spec; exit(not (find_spec('transformers') and find_spec('torch')))"
+if shutil.which(peer_python) and subprocess.run([peer_python, "-c", has_packages], capture_output=True).returncode == 0:
+    config.available_features.add("transformers")
 for tool in ("moru", "moru-fuzz", "moru-opt", "moru-lsp-server", "moru-reduce"):
     if os.path.exists(os.path.join(tools, tool)):
         config.available_features.add(tool)
@@ -72,6 +77,7 @@ config.substitutions += [
     (r"%plugins\b", os.path.join(config.moru_build_root, "lib")),
     (r"%data\b", data),
     (r"%python\b", config.python),
+    (r"%peer-python\b", peer_python),
     (r"%cxx\b", config.cxx_compiler),
     (r"%cc\b", config.c_compiler),
 ]

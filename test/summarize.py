@@ -18,6 +18,7 @@ MEANING = {
     "amx_bf16": "this processor has no AMX bfloat16",
     "cc": "no C compiler named cc",
     "unprivileged": "no user but root can run the tools in this folder",
+    "transformers": "no Python with the packages transformers and torch, and MORU_PEER_PYTHON names none",
     "mount": "no file system may be mounted here (unshare -m)",
 }
 PASSED = {"PASS", "FLAKYPASS", "XFAIL"}
