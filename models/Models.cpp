@@ -7,10 +7,10 @@ void moru::models::registerAll() {
   registerGptImports();
   registerLstmLm();
   registerLstmLmImports();
-  registerLstmLmWorkloads();
   registerSeq2SeqLuong();
   registerSeq2SeqLuongImports();
   registerTinyLm();
   registerTransformer();
   registerTransformerImports();
+  registerWorkloads();
 }

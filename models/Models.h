@@ -10,12 +10,12 @@ void registerGpt();
 void registerGptImports();
 void registerLstmLm();
 void registerLstmLmImports();
-void registerLstmLmWorkloads();
 void registerSeq2SeqLuong();
 void registerSeq2SeqLuongImports();
 void registerTinyLm();
 void registerTransformer();
 void registerTransformerImports();
+void registerWorkloads();
 
 /// Makes all of them known; what a tool calls first.
 void registerAll();

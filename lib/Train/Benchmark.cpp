@@ -41,25 +41,72 @@ static StringRef nameOf(Phase phase) {
 // Before the clock starts
 //===----------------------------------------------------------------------===//
 
-static LanguageModelOptions buildOptions(const Workload &workload, Phase phase) {
+static optim::Optimizer optimizerOf(const Workload &workload) {
+  if (workload.weightDecay > 0)
+    return optim::AdamW{.learningRate = workload.learningRate, .weightDecay = workload.weightDecay};
+  return optim::Adam{.learningRate = workload.learningRate};
+}
+
+static LanguageModelOptions languageModelOptions(const Workload &workload, Phase phase) {
   LanguageModelOptions build;
   build.batch = workload.batch;
   build.time = workload.time;
   build.functions = {functionOf(phase).str()};
-  if (workload.weightDecay > 0)
-    build.optimizer = optim::AdamW{.learningRate = workload.learningRate, .weightDecay = workload.weightDecay};
-  else
-    build.optimizer = optim::Adam{.learningRate = workload.learningRate};
+  build.decodeTime = kDecodeTokens;
+  build.optimizer = optimizerOf(workload);
   return build;
+}
+
+static EncoderDecoderOptions encoderDecoderOptions(const Workload &workload, Phase phase) {
+  EncoderDecoderOptions build;
+  build.batch = workload.batch;
+  build.sourceTime = workload.sourceTime;
+  build.time = workload.time;
+  build.functions = {functionOf(phase).str()};
+  if (phase == Phase::Decode)
+    build.functions.push_back("encode");
+  build.decodeTime = kDecodeTokens;
+  build.optimizer = optimizerOf(workload);
+  return build;
+}
+
+/// Work of a step: of training, that of inference and two contractions of the same size backward for each of it.
+static double flopsOfStep(const Workload &workload, Phase phase, const Model &model) {
+  Phase measured = phase == Phase::Train ? Phase::Infer : phase;
+  Program program =
+      model.kind() == ModelKind::LanguageModel
+          ? buildLanguageModel(static_cast<const LanguageModel &>(model), languageModelOptions(workload, measured))
+          : buildEncoderDecoder(static_cast<const EncoderDecoder &>(model), encoderDecoderOptions(workload, measured));
+  return countContractionFlops(program, functionOf(measured)) * (phase == Phase::Train ? 3 : 1);
+}
+
+static Expected<LoadedModel> compileModel(const Workload &workload, Phase phase, const CompileOptions &options) {
+  Expected<ModelDescription> description = ModelDescription::create(workload.model, workload.settings);
+  if (!description)
+    return description.takeError();
+  Expected<ModelKind> kind = description->kind();
+  if (!kind)
+    return kind.takeError();
+  if (*kind == ModelKind::LanguageModel)
+    return LoadedModel::create(std::move(*description), languageModelOptions(workload, phase), options);
+  return LoadedModel::create(std::move(*description), encoderDecoderOptions(workload, phase), options);
+}
+
+Benchmark::Benchmark(const Workload &workload, Phase phase, LoadedModel loaded)
+    : workload(workload), phase(phase), model(std::move(loaded)),
+      ids(ElementType::I32, {workload.batch, workload.time}),
+      targets(ElementType::I32, {workload.batch, workload.time}) {
+  if (model.model->kind() != ModelKind::EncoderDecoder)
+    return;
+  source = HostTensor(ElementType::I32, {workload.batch, workload.sourceTime});
+  lengths = HostTensor(ElementType::I32, {workload.batch});
+  std::fill_n(lengths.data<int32_t>(), workload.batch, int32_t(workload.sourceTime));
 }
 
 Expected<std::unique_ptr<Benchmark>> Benchmark::create(const Workload &workload, Phase phase, StringRef initial,
                                                        const CompileOptions &options) {
-  Expected<ModelDescription> description = ModelDescription::create(workload.model, workload.settings);
-  if (!description)
-    return description.takeError();
   Clock::time_point begin = Clock::now();
-  Expected<LoadedModel> model = LoadedModel::create(std::move(*description), buildOptions(workload, phase), options);
+  Expected<LoadedModel> model = compileModel(workload, phase, options);
   if (!model)
     return model.takeError();
   std::unique_ptr<Benchmark> benchmark(new Benchmark(workload, phase, std::move(*model)));
@@ -72,60 +119,70 @@ Expected<std::unique_ptr<Benchmark>> Benchmark::create(const Workload &workload,
 }
 
 /// Ids in [1, V), as the peers draw them, though not the same ones.
-Error Benchmark::drawBatch() {
+void Benchmark::drawBatch() {
   int64_t time = workload.time, vocabulary = model.model->vocabulary();
-  ids = HostTensor(ElementType::I32, {workload.batch, time});
-  targets = HostTensor(ElementType::I32, {workload.batch, time});
-  auto draw = [&](int64_t row, int64_t column) {
-    float uniform = philoxUniform(1, 0xBE7C, 0, uint64_t(row * (time + 1) + column));
+  auto draw = [&](uint64_t stream, int64_t index, int64_t vocabulary) {
+    float uniform = philoxUniform(1, stream, 0, uint64_t(index));
     return int32_t(std::min<int64_t>(1 + int64_t(double(uniform) * double(vocabulary - 1)), vocabulary - 1));
   };
   for (int64_t row = 0; row < workload.batch; ++row)
     for (int64_t column = 0; column < time; ++column) {
-      ids.data<int32_t>()[row * time + column] = draw(row, column);
-      targets.data<int32_t>()[row * time + column] = draw(row, column + 1);
+      ids.data<int32_t>()[row * time + column] = draw(0xBE7C, row * (time + 1) + column, vocabulary);
+      targets.data<int32_t>()[row * time + column] = draw(0xBE7C, row * (time + 1) + column + 1, vocabulary);
     }
-  return Error::success();
+  if (source.numElements() == 0)
+    return;
+  int64_t sourceVocabulary = static_cast<const EncoderDecoder &>(*model.model).sourceVocabulary();
+  for (int64_t i = 0; i < source.numElements(); ++i)
+    source.data<int32_t>()[i] = draw(0xBE7D, i, sourceVocabulary);
 }
 
 Error Benchmark::load(StringRef initial) {
   if (initial.empty()) {
-    if (Error error = setParameters(*model.executable, model.model->initialValues(1), "initial values"))
-      return error;
-    return drawBatch();
+    drawBatch();
+    return setParameters(*model.executable, model.model->initialValues(1), "initial values");
   }
   Expected<std::vector<NamedTensor>> values = readSafetensors(initial);
   if (!values)
     return values.takeError();
+  StringMap<HostTensor *> batch = {{"batch.ids", &ids}, {"batch.targets", &targets}};
+  if (source.numElements() > 0)
+    batch["batch.src"] = &source;
   std::vector<NamedTensor> parameters;
-  for (NamedTensor &value : *values)
-    if (value.name == "batch.ids")
-      ids = std::move(value.tensor);
-    else if (value.name == "batch.targets")
-      targets = std::move(value.tensor);
-    else
+  for (NamedTensor &value : *values) {
+    HostTensor *part = batch.lookup(value.name);
+    if (!part) {
       parameters.push_back(std::move(value));
-  Shape shape = {workload.batch, workload.time};
-  for (auto [name, tensor] : {std::pair("batch.ids", &ids), {"batch.targets", &targets}})
-    if (tensor->type() != ElementType::I32 || tensor->shape() != shape)
-      return makeError(initial + ": " + name + ": expected " + toString(ElementType::I32, shape) + ", got " +
-                       tensor->toString());
+      continue;
+    }
+    if (value.tensor.type() != part->type() || value.tensor.shape() != part->shape())
+      return makeError(initial + ": " + value.name + ": expected " + part->toString() + ", got " +
+                       value.tensor.toString());
+    *part = std::move(value.tensor);
+    batch.erase(value.name);
+  }
+  for (StringRef missing : batch.keys())
+    return makeError(initial + ": expected a tensor " + missing + ", got none");
   return setParameters(*model.executable, parameters, initial);
 }
 
 /// The first steps, and what is known before any is measured.
 Error Benchmark::start() {
-  LanguageModelOptions build = buildOptions(workload, phase);
-  build.functions = {phase == Phase::Decode ? "decode_step" : "logits"};
-  flops = countContractionFlops(buildLanguageModel(model.languageModel(), build), build.functions.front());
-  // Forward, and two contractions of the same size backward.
-  flops *= phase == Phase::Train ? 3 : 1;
+  if (phase == Phase::Decode) {
+    Expected<RowDecoder> created = RowDecoder::create(*model.executable);
+    if (!created)
+      return created.takeError();
+    decoder = std::move(*created);
+  }
+  flops = flopsOfStep(workload, phase, *model.model);
   facts = json::Object{{"peer", "moru"},
                        {"workload", workload.name},
                        {"phase", nameOf(phase)},
                        {"precision", "f32"},
                        {"threads", model.executable->threads()},
                        {"rss_before_first_step_mb", peakMegabytes()}};
+  if (Error error = prepareStep())
+    return error;
   Clock::time_point begin = Clock::now();
   if (Error error = step())
     return error;
@@ -160,34 +217,50 @@ double Benchmark::lossOfLogits(const HostTensor &logits) const {
   return sum / double(count);
 }
 
+/// What is done before the clock of a step starts: the source of a decoded output is read.
+Error Benchmark::prepareStep() {
+  if (!decoder)
+    return Error::success();
+  if (source.numElements() == 0)
+    return decoder->begin();
+  return decoder->begin(ArrayRef(source.data<int32_t>(), size_t(workload.sourceTime)));
+}
+
 /// 64 tokens from the first id of the batch, each the likeliest after those before it.
 Error Benchmark::stepDecode() {
-  clearState(*model.executable, kDecodeState);
   tokens.clear();
-  token.data<int32_t>()[0] = ids.data<int32_t>()[0];
+  int32_t token = ids.data<int32_t>()[0];
   for (int64_t count = 0; count < kDecodeTokens; ++count) {
-    Outputs outputs = model.executable->run("decode_step", {{"token", token}});
-    if (!outputs)
-      return makeError(outputs.message());
-    const HostTensor &logits = outputs["logits"];
-    const float *values = logits.data<float>();
-    int32_t best = int32_t(std::max_element(values, values + logits.numElements()) - values);
-    tokens.push_back(best);
-    token.data<int32_t>()[0] = best;
+    Expected<ArrayRef<float>> logits = decoder->advance(token, 0);
+    if (!logits)
+      return logits.takeError();
+    token = int32_t(max_element(*logits) - logits->begin());
+    tokens.push_back(token);
   }
   return Error::success();
+}
+
+/// Calls a function with what it takes of the batch.
+Outputs Benchmark::call(StringRef function) {
+  bool trains = phase == Phase::Train;
+  SmallVector<NamedInput> inputs;
+  if (source.numElements() == 0)
+    inputs = {{"ids", ids}};
+  else
+    inputs = {{"src", source}, {"src_len", lengths}, {"tgt_in", ids}};
+  if (trains)
+    inputs.push_back({source.numElements() == 0 ? "targets" : "tgt_out", targets});
+  return model.executable->run(function, std::span<const NamedInput>(inputs.data(), inputs.size()));
 }
 
 Error Benchmark::step() {
   if (phase == Phase::Decode)
     return stepDecode();
-  bool trains = phase == Phase::Train;
-  Outputs outputs = trains ? model.executable->run("train_step", {{"ids", ids}, {"targets", targets}})
-                           : model.executable->run("logits", {{"ids", ids}});
+  Outputs outputs = call(functionOf(phase));
   if (!outputs)
     return makeError(outputs.message());
   // Inference is checked once; the loss is no part of it.
-  if (trains)
+  if (phase == Phase::Train)
     loss = outputs.scalar("loss");
   else if (loss == 0)
     loss = lossOfLogits(outputs["logits"]);
@@ -199,6 +272,8 @@ Expected<std::vector<double>> Benchmark::time(int64_t steps) {
   std::vector<double> times;
   double units = phase == Phase::Decode ? double(kDecodeTokens) : 1;
   for (int64_t i = 0; i < steps; ++i) {
+    if (Error error = prepareStep())
+      return error;
     Clock::time_point begin = Clock::now();
     if (Error error = step())
       return error;

@@ -4,6 +4,7 @@
 #define MORU_TRAIN_BENCHMARK_H
 
 #include "moru/Compiler/CompileOptions.h"
+#include "moru/Decode/RowDecoder.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Workload.h"
 
@@ -11,6 +12,7 @@
 #include "llvm/Support/JSON.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,8 @@ constexpr int64_t kDecodeTokens = 64;
 /// A workload that is compiled and warm.
 class Benchmark {
 public:
-  /// `initial` is a safetensors file with the parameters and `batch.ids`, `batch.targets`; empty: drawn by Philox. Does
-  /// the first steps, whose losses or tokens are part of the result.
+  /// `initial` is a safetensors file with the parameters and `batch.ids`, `batch.targets` (and `batch.src` where a
+  /// source is read); empty: drawn by Philox. Does the first steps, whose losses or tokens are part of the result.
   static llvm::Expected<std::unique_ptr<Benchmark>> create(const Workload &workload, Phase phase,
                                                            llvm::StringRef initial, const CompileOptions &options);
 
@@ -42,21 +44,23 @@ public:
   llvm::Expected<std::vector<KernelTime>> profile(int64_t steps);
 
 private:
-  Benchmark(const Workload &workload, Phase phase, LoadedModel model)
-      : workload(workload), phase(phase), model(std::move(model)) {}
+  Benchmark(const Workload &workload, Phase phase, LoadedModel model);
   llvm::Error load(llvm::StringRef initial);
-  llvm::Error drawBatch();
+  void drawBatch();
   llvm::Error start();
+  llvm::Error prepareStep();
   llvm::Error step();
   llvm::Error stepDecode();
+  Outputs call(llvm::StringRef function);
   double lossOfLogits(const HostTensor &logits) const;
   llvm::Expected<std::vector<double>> time(int64_t steps);
 
   Workload workload;
   Phase phase;
   LoadedModel model;
-  HostTensor ids, targets;
-  HostTensor token{ElementType::I32, {1}};
+  /// `source` and its lengths are empty where the model reads none.
+  HostTensor ids, targets, source, lengths;
+  std::optional<RowDecoder> decoder;
   /// Of the last step.
   double loss = 0;
   std::vector<int32_t> tokens;

@@ -17,6 +17,8 @@ struct Workload {
   /// `key=value` of the model's configuration.
   std::vector<std::string> settings;
   int64_t batch = 32, time = 10;
+  /// Ids of a source, of a model that reads one.
+  int64_t sourceTime = 10;
   /// Adam's rate; with a decay of more than 0, AdamW.
   double learningRate = 1e-3, weightDecay = 0;
 };
