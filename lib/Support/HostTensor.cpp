@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <sys/mman.h>
 
 namespace moru {
 
@@ -93,14 +94,25 @@ std::string toString(ElementType type, const Shape &shape) {
 // HostTensor
 //===----------------------------------------------------------------------===//
 
+/// Of large tensors: that of a huge page, so that weights that stream through a step cost few translations.
+static constexpr size_t kHugePage = 2 << 20;
+
+/// Of an allocation of `size` bytes.
+static std::align_val_t alignmentOf(size_t size) {
+  return std::align_val_t(size >= 2 * kHugePage ? kHugePage : HostTensor::kAlignment);
+}
+
 HostTensor HostTensor::uninitialized(ElementType type, Shape shape) {
   HostTensor tensor;
   tensor.elementType = type;
   tensor.dims = std::move(shape);
   // Whole cache lines, so that a vector load of the last elements stays inside the allocation.
   size_t size = (tensor.sizeInBytes() + kAlignment - 1) / kAlignment * kAlignment;
-  if (size)
-    tensor.storage = ::operator new(size, std::align_val_t(kAlignment));
+  if (!size)
+    return tensor;
+  tensor.storage = ::operator new(size, alignmentOf(size));
+  if (size_t(alignmentOf(size)) == kHugePage)
+    madvise(tensor.storage, size, MADV_HUGEPAGE); // A hint: refused where the kernel was built without.
   return tensor;
 }
 
@@ -111,7 +123,7 @@ HostTensor::HostTensor(ElementType type, Shape shape) : HostTensor(uninitialized
 
 HostTensor::~HostTensor() {
   if (storage)
-    ::operator delete(storage, std::align_val_t(kAlignment));
+    ::operator delete(storage, alignmentOf((sizeInBytes() + kAlignment - 1) / kAlignment * kAlignment));
 }
 
 HostTensor HostTensor::fromBytes(ElementType type, Shape shape, const void *source) {

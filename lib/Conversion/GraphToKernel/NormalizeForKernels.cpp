@@ -141,8 +141,22 @@ struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
   }
 };
 
-/// A contraction without free axes on one side is a product and a sum: each weight is used once, packing it would cost
-/// more than it saves.
+/// The axis of `value` that lies densely in memory, as far as transpositions tell; -1 where all have one entry.
+static int64_t getDenseAxis(Value value) {
+  if (auto transposed = value.getDefiningOp<TransposeOp>()) {
+    int64_t axis = getDenseAxis(transposed.getOperand());
+    return axis < 0 ? axis : llvm::find(transposed.getPermutation(), axis) - transposed.getPermutation().begin();
+  }
+  int64_t axis = typeOf(value).getRank() - 1;
+  while (axis >= 0 && typeOf(value).getDimSize(axis) == 1)
+    --axis;
+  return axis;
+}
+
+/// A contraction with at most one row, or at most one column, is a product and a sum: each entry of the other side is
+/// used once, packing it would cost more than it saves. What lies densely decides whether sums run along rows or
+/// columns.
+///     contract x, w over [1] with [0] : 1x256, 256x1000  ->  reshape (reduce (w * broadcast x) over [0] : 256x1000)
 struct LowerDotProduct : OpRewritePattern<ContractOp> {
   using OpRewritePattern<ContractOp>::OpRewritePattern;
 
@@ -150,25 +164,62 @@ struct LowerDotProduct : OpRewritePattern<ContractOp> {
     SmallVector<int64_t> lhsFree = op.getLhsFree(), rhsFree = op.getRhsFree();
     if (op.getLhsOver().empty())
       return lowerOuterProduct(op, lhsFree, rhsFree, rewriter);
-    if (!rhsFree.empty() && !lhsFree.empty())
-      return rewriter.notifyMatchFailure(op, "both sides have free axes");
-    bool dotIsLhs = lhsFree.empty();
+    bool isLhsOne = countEntries(op.getLhs(), lhsFree) == 1;
+    if (!isLhsOne && countEntries(op.getRhs(), rhsFree) != 1)
+      return rewriter.notifyMatchFailure(op, "both sides have free axes of several entries");
+    Side lhs{op.getLhs(), op.getLhsBatch(), lhsFree, op.getLhsOver()};
+    Side rhs{op.getRhs(), op.getRhsBatch(), rhsFree, op.getRhsOver()};
+    const Side &one = isLhsOne ? lhs : rhs, &many = isLhsOne ? rhs : lhs;
+    bool overFirst = llvm::is_contained(many.free, getDenseAxis(many.value));
     Location loc = op.getLoc();
-    auto arrange = [&](Value value, ArrayRef<int64_t> batch, ArrayRef<int64_t> free, ArrayRef<int64_t> over) {
-      SmallVector<int64_t> permutation(batch);
-      llvm::append_range(permutation, free);
-      llvm::append_range(permutation, over);
-      return transpose(rewriter, loc, value, permutation);
-    };
-    Value lhs = arrange(op.getLhs(), op.getLhsBatch(), lhsFree, op.getLhsOver());
-    Value rhs = arrange(op.getRhs(), op.getRhsBatch(), rhsFree, op.getRhsOver());
-    Value full = dotIsLhs ? rhs : lhs, part = dotIsLhs ? lhs : rhs;
-    int64_t numBatch = op.getLhsBatch().size(), rank = typeOf(full).getRank(), numOver = op.getLhsOver().size();
-    SmallVector<int64_t> free = llvm::to_vector(llvm::seq<int64_t>(numBatch, rank - numOver));
-    part = broadcastAlongRemoved(rewriter, loc, part, typeOf(full).getShape(), free);
+    Value full = arrange(rewriter, loc, many, overFirst), part = arrange(rewriter, loc, one, overFirst);
+    // The axes of the one entry are those of the many ones.
+    int64_t numBatch = many.batch.size(), numFree = many.free.size(), numOver = many.over.size();
+    SmallVector<int64_t> partShape;
+    for (auto [axis, size] : llvm::enumerate(typeOf(full).getShape()))
+      if (overFirst ? int64_t(axis) < numOver + numBatch
+                    : int64_t(axis) < numBatch || int64_t(axis) >= numBatch + numFree)
+        partShape.push_back(size);
+    if (typeOf(part).getShape() != ArrayRef<int64_t>(partShape))
+      part = ReshapeOp::create(rewriter, loc, typeOf(part).clone(partShape), part);
+    int64_t firstFree = overFirst ? numOver + numBatch : numBatch, firstOver = overFirst ? 0 : numBatch + numFree;
+    part = broadcastAlongRemoved(rewriter, loc, part, typeOf(full).getShape(),
+                                 llvm::to_vector(llvm::seq<int64_t>(firstFree, firstFree + numFree)));
     Value product = MulOp::create(rewriter, loc, full, part);
-    rewriter.replaceOpWithNewOp<ReduceSumOp>(op, product, llvm::to_vector(llvm::seq<int64_t>(rank - numOver, rank)));
+    Value sums = ReduceSumOp::create(rewriter, loc, product,
+                                     llvm::to_vector(llvm::seq<int64_t>(firstOver, firstOver + numOver)));
+    if (sums.getType() != op.getType())
+      sums = ReshapeOp::create(rewriter, loc, op.getType(), sums);
+    rewriter.replaceOp(op, sums);
     return success();
+  }
+
+private:
+  /// An operand and what its axes are.
+  struct Side {
+    Value value;
+    SmallVector<int64_t> batch, free, over;
+    Side(Value value, ArrayRef<int64_t> batch, ArrayRef<int64_t> free, ArrayRef<int64_t> over)
+        : value(value), batch(batch), free(free), over(over) {}
+  };
+
+  static int64_t countEntries(Value value, ArrayRef<int64_t> axes) {
+    int64_t count = 1;
+    for (int64_t axis : axes)
+      count *= typeOf(value).getDimSize(axis);
+    return count;
+  }
+
+  /// Axes in the order batch, free, over; or over, batch, free.
+  static Value arrange(OpBuilder &builder, Location loc, const Side &side, bool overFirst) {
+    SmallVector<int64_t> permutation;
+    if (overFirst)
+      permutation = side.over;
+    llvm::append_range(permutation, side.batch);
+    llvm::append_range(permutation, side.free);
+    if (!overFirst)
+      llvm::append_range(permutation, side.over);
+    return transpose(builder, loc, side.value, permutation);
   }
 
   /// Nothing is summed: result[b, i, j] = lhs[b, i] * rhs[b, j].

@@ -8,9 +8,18 @@ using namespace mlir;
 
 namespace moru {
 
-/// Vectors of columns whose sums are kept in registers together: enough additions under way to hide their latency (4
-/// cycles), and four neighboring lines of memory per row.
-static constexpr int64_t kGroup = 4;
+/// Vectors of columns whose sums are kept in registers together: at least enough additions under way to hide their
+/// latency (4 cycles); more where the columns are many, since main memory gives long pieces of a row faster.
+static constexpr int64_t kLeastGroup = 4;
+/// Pieces of a row that are left then: work for all threads.
+static constexpr int64_t kLeastPieces = 8;
+
+static int64_t chooseGroup(int64_t vectors, int64_t registers) {
+  int64_t group = kLeastGroup;
+  while (2 * group <= registers / 2 && vectors / (2 * group) >= kLeastPieces)
+    group *= 2;
+  return group;
+}
 
 FailureOr<int64_t> emitColumnReduce(KernelJob &job) {
   SmallVector<Operation *> reductions;
@@ -27,7 +36,8 @@ FailureOr<int64_t> emitColumnReduce(KernelJob &job) {
     if (shapeOf(output.tensor) != shape)
       return job.emitter.kernel.emitOpError()
              << "expected results of the shape of the reduction's result, got " << output.tensor.getType();
-  return emitPositions(job, shape, job.count(shapeOf(reduction->getOperand(0))), kGroup,
+  int64_t group = chooseGroup(shape.empty() ? 1 : shape.back() / job.emitter.getLanes(), job.options.vectorRegisters);
+  return emitPositions(job, shape, job.count(shapeOf(reduction->getOperand(0))), group,
                        [&](ArrayRef<Position> positions) { job.emitter.emitReductions(reduction, positions); });
 }
 
