@@ -103,6 +103,7 @@ OwningOpRef<ModuleOp> check::lowerKernelsPlainly(ModuleOp module) {
       copy->push_back(function->clone());
       names.push_back(function.getName().str());
     }
+  lowerTiles(*copy);
   PassManager manager(module.getContext());
   buildPlainPipeline(manager);
   if (failed(manager.run(*copy)))

@@ -5,6 +5,9 @@
 #include "Isolated.h"
 #include "Native.h"
 
+#include "moru/Reference/Tiles.h"
+#include "moru/Runtime/Runtime.h"
+
 #include "moru/Support/HostTensor.h"
 
 #include <cmath>
@@ -72,6 +75,9 @@ void BufferImage::write(const Tensor &tensor) {
   int64_t width = type.getElementBytes();
   const auto *source = static_cast<const uint8_t *>(host.bytes());
   auto floatType = dyn_cast<FloatType>(type.getElementType());
+  if (type.getTiles())
+    return reference::packTiles(type, ArrayRef(host.data<float>(), size_t(host.numElements())),
+                                reinterpret_cast<uint16_t *>(bytes));
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
     if (floatType && std::isnan(tensor.at(linear)))
       writeNaN(bytes + offset * width, floatType.getFloatSemantics(), /*isNegative=*/linear % 2 == 0);
@@ -86,6 +92,10 @@ Tensor BufferImage::read() const {
                   Shape(tensorType.getShape().begin(), tensorType.getShape().end()));
   int64_t width = type.getElementBytes();
   auto *target = static_cast<uint8_t *>(host.bytes());
+  if (type.getTiles()) {
+    llvm::copy(reference::unpackTiles(type, reinterpret_cast<const uint16_t *>(bytes)), host.data<float>());
+    return reference::fromHost(host, tensorType);
+  }
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
     std::memcpy(target + linear * width, bytes + offset * width, width);
   });
@@ -94,7 +104,7 @@ Tensor BufferImage::read() const {
 
 std::optional<int64_t> BufferImage::findStrayWrite() const {
   int64_t size = type.getSizeInBytes(), width = type.getElementBytes();
-  std::vector<bool> mayChange(size, type.getPanelWidth() != 0);
+  std::vector<bool> mayChange(size, type.isPacked());
   reference::forEachEntry(
       type, [&](int64_t, int64_t offset) { std::fill_n(mayChange.begin() + offset * width, width, true); });
   for (int64_t i = -kGuard; i < size; ++i)
@@ -113,6 +123,7 @@ ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
   *progress = 0;
   pid_t child = fork();
   if (child == 0) {
+    moru_request_tiles();
     limitChild(kSeconds);
     work(*progress);
     _exit(0);

@@ -45,6 +45,17 @@ std::optional<Emit> parseEmit(StringRef name) {
   return std::nullopt;
 }
 
+std::string_view toString(Precision precision) {
+  return precision == Precision::F32 ? "f32" : precision == Precision::F32x6 ? "f32x6" : "f32x3";
+}
+
+std::optional<Precision> parsePrecision(std::string_view name) {
+  for (Precision precision : {Precision::F32, Precision::F32x6, Precision::F32x3})
+    if (toString(precision) == name)
+      return precision;
+  return std::nullopt;
+}
+
 std::string emitNames() { return llvm::join(ArrayRef(kEmitNames), ", "); }
 
 std::string printModule(ModuleOp module, bool locations) {
@@ -157,6 +168,8 @@ static PipelineOptions pipelineOptions(const CompileOptions &compile) {
   options.vectorRegisters = target.vectorRegisters;
   options.l1Bytes = target.l1Bytes;
   options.l2Bytes = target.l2Bytes;
+  if (target.hasTiles() && compile.precision != Precision::F32)
+    options.tilePlanes = compile.precision == Precision::F32x6 ? 3 : 2;
   return options;
 }
 

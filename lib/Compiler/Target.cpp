@@ -100,6 +100,8 @@ Result<Target> Target::parse(std::string_view text) {
 
 bool Target::has(std::string_view feature) const { return is_contained(features, feature); }
 
+bool Target::hasTiles() const { return vectorBits == 512 && has("amx-tile") && has("amx-bf16"); }
+
 std::string Target::featureString() const {
   return join(map_range(features, [](const std::string &name) { return "+" + name; }), ",");
 }

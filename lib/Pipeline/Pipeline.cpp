@@ -11,6 +11,7 @@
 #include "moru/Dialect/Graph/Passes.h"
 #include "moru/Dialect/Kernel/Passes.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -89,7 +90,8 @@ void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions 
   functions.addPass(createCSEPass());
   // A panel is two vectors wide: enough independent sums to hide the latency of a multiply-add at every height of tile.
   constexpr int64_t kPanelVectors = 2;
-  manager.addPass(createGraphToKernel({.panelWidth = kPanelVectors * options.vectorBits / 32}));
+  manager.addPass(
+      createGraphToKernel({.panelWidth = kPanelVectors * options.vectorBits / 32, .tilePlanes = options.tilePlanes}));
   // Views that several readers asked for become one.
   manager.addNestedPass<func::FuncOp>(createCSEPass());
 }
@@ -130,8 +132,9 @@ void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const Pi
 }
 
 void moru::registerDialects(DialectRegistry &registry) {
-  registry.insert<graph::GraphDialect, kernel::KernelDialect, arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect,
-                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  registry
+      .insert<graph::GraphDialect, kernel::KernelDialect, amx::AMXDialect, arith::ArithDialect, func::FuncDialect,
+              LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
 void moru::registerPasses() {
@@ -156,13 +159,16 @@ struct Flags : PassPipelineOptions<Flags> {
   Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
   Option<int64_t> vectorRegisters{*this, "vector-registers", llvm::cl::desc("number of the target's vectors"),
                                   llvm::cl::init(32)};
+  Option<int64_t> tilePlanes{*this, "tile-planes", llvm::cl::desc("parts of bf16 that matrix units multiply; 0: none"),
+                             llvm::cl::init(0)};
   PipelineOptions get() const {
     return {.hoist = hoist,
             .decompose = decompose,
             .recompute = recompute,
             .memoryBudget = memoryBudget,
             .vectorBits = vectorBits,
-            .vectorRegisters = vectorRegisters};
+            .vectorRegisters = vectorRegisters,
+            .tilePlanes = tilePlanes};
   }
 };
 } // namespace

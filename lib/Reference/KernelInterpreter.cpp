@@ -145,6 +145,8 @@ void reference::forEachEntry(kernel::BufferType type, llvm::function_ref<void(in
     });
     return;
   }
+  if (type.getTiles())
+    return forEachIndex(shape, [&](int64_t linear, ArrayRef<int64_t>) { visit(linear, linear); });
   SmallVector<int64_t> strides = type.getStrides();
   forEachIndex(shape, [&](int64_t linear, ArrayRef<int64_t> index) {
     int64_t offset = 0;

@@ -111,6 +111,7 @@ Expected<std::unique_ptr<Benchmark>> Benchmark::create(const Workload &workload,
     return model.takeError();
   std::unique_ptr<Benchmark> benchmark(new Benchmark(workload, phase, std::move(*model)));
   benchmark->compileSeconds = secondsSince(begin);
+  benchmark->precision = options.precision;
   if (Error error = benchmark->load(initial))
     return error;
   if (Error error = benchmark->start())
@@ -178,7 +179,7 @@ Error Benchmark::start() {
   facts = json::Object{{"peer", "moru"},
                        {"workload", workload.name},
                        {"phase", nameOf(phase)},
-                       {"precision", "f32"},
+                       {"precision", StringRef(toString(precision))},
                        {"threads", model.executable->threads()},
                        {"rss_before_first_step_mb", peakMegabytes()}};
   if (Error error = prepareStep())

@@ -47,7 +47,6 @@ private:
   TargetOptions target;
   cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload or model>"), cl::sub(sub)};
   cl::opt<std::string> phase{"phase", cl::desc("train (default), infer or decode"), cl::init("train"), cl::sub(sub)};
-  cl::opt<std::string> precision{"precision", cl::desc("f32"), cl::init("f32"), cl::sub(sub)};
   cl::list<std::string> settings{"set", cl::desc("Set a key of a model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
   cl::opt<long> batchSize{"batch-size", cl::desc("Of a model (default: 32)"), cl::init(32), cl::sub(sub)};
@@ -109,8 +108,6 @@ Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
   std::optional<Phase> parsed = parsePhase(phase);
   if (!parsed)
     return makeError("--phase: expected train, infer or decode, got \"" + phase + "\"");
-  if (precision != "f32")
-    return makeError("--precision: expected f32, got \"" + precision + "\"");
   Expected<Workload> chosen = chooseWorkload();
   if (!chosen)
     return chosen.takeError();
@@ -175,9 +172,10 @@ Error BenchCommand::run() {
   if (json)
     printJsonLine(outs(), std::move(*result));
   else
-    outs() << "moru f32 " << workload << " " << phase << ": " << number("median_ms") << " ms (min " << number("min_ms")
-           << ", p90 " << number("p90_ms") << "), " << number("tokens_per_s") << " tokens/s, " << number("gflops")
-           << " GFLOP/s, compile " << number("compile_s") << " s, " << number("peak_rss_mb") << " MB\n";
+    outs() << "moru " << target.precision << " " << workload << " " << phase << ": " << number("median_ms")
+           << " ms (min " << number("min_ms") << ", p90 " << number("p90_ms") << "), " << number("tokens_per_s")
+           << " tokens/s, " << number("gflops") << " GFLOP/s, compile " << number("compile_s") << " s, "
+           << number("peak_rss_mb") << " MB\n";
   return Error::success();
 }
 

@@ -26,11 +26,11 @@ struct PluginOptions {
   cl::list<std::string> libraries;
 };
 
-/// `--cpu`, `--threads`, `--residuals`, `--memory-budget`, `--check=each`, `--dump-stages`.
+/// `--cpu`, `--precision`, `--threads`, `--residuals`, `--memory-budget`, `--check=each`, `--dump-stages`.
 struct TargetOptions {
   explicit TargetOptions(cl::SubCommand &sub);
   llvm::Expected<CompileOptions> get() const;
-  cl::opt<std::string> cpu;
+  cl::opt<std::string> cpu, precision;
   cl::opt<int> threads;
   cl::opt<std::string> residuals, memoryBudget, check, dumpStages;
 };

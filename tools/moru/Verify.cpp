@@ -35,7 +35,6 @@ private:
   PluginOptions plugins;
   TargetOptions target;
   cl::list<std::string> folders{cl::Positional, cl::OneOrMore, cl::desc("<folder>..."), cl::sub(sub)};
-  cl::opt<std::string> precision{"precision", cl::desc("f32"), cl::init("f32"), cl::sub(sub)};
   cl::opt<bool> json{"json", cl::desc("Print a line of JSON for each row"), cl::sub(sub)};
 };
 
@@ -74,8 +73,6 @@ static void addRows(const RecordedReport &report, Table &table) {
 }
 
 Error VerifyCommand::run() {
-  if (precision != "f32")
-    return makeError("--precision: expected f32, got \"" + precision + "\"");
   if (Error error = plugins.load())
     return error;
   Expected<CompileOptions> options = target.get();

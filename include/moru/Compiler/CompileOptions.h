@@ -6,7 +6,9 @@
 #include "moru/Compiler/Target.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace moru {
 
@@ -18,10 +20,26 @@ enum class CodeQuality : uint8_t {
   Plain
 };
 
+/// How contractions of f32 multiply.
+enum class Precision : uint8_t {
+  /// Fused multiply-additions of f32.
+  F32,
+  /// The six largest products of three parts of bf16 on matrix units, where that is faster: as accurate as f32.
+  F32x6,
+  /// Three products of two parts: errors of about 4e-6 of the sum of magnitudes.
+  F32x3,
+};
+
+/// "f32", "f32x6", "f32x3".
+std::string_view toString(Precision precision);
+std::optional<Precision> parsePrecision(std::string_view name);
+
 struct CompileOptions {
   /// The machine; the one that this runs on by default.
   Target target = Target::host();
   CodeQuality quality = CodeQuality::Optimized;
+  /// On a target without matrix units all are f32.
+  Precision precision = Precision::F32;
   /// Threads of an executable; 0: one for each CPU that the process may use. Never changes a result.
   int32_t threads = 0;
   /// Loops keep nothing for their reverse but what they carry, and do each step again there.

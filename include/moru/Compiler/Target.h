@@ -42,6 +42,8 @@ struct Target {
 
   /// True if code may use the feature.
   bool has(std::string_view feature) const;
+  /// True if there are matrix units for bf16, and vectors of their width.
+  bool hasTiles() const;
 
   /// Elements of that many bits in one vector register.
   int64_t lanes(int64_t elementBits) const { return vectorBits / elementBits; }

@@ -53,6 +53,8 @@ struct PipelineOptions {
   int64_t vectorBits = 512;
   /// Number of these vectors: 32 with AVX-512, 16 with AVX2.
   int64_t vectorRegisters = 32;
+  /// Parts of bf16 into which large contractions split f32 for matrix units; 0: no matrix units.
+  int64_t tilePlanes = 0;
   /// Bytes of the first and the second cache that blocking aims at.
   int64_t l1Bytes = 32 << 10;
   int64_t l2Bytes = 1 << 20;

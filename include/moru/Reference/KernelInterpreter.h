@@ -44,7 +44,8 @@ mlir::FailureOr<llvm::SmallVector<Tensor>> interpret(mlir::func::FuncOp function
 /// The buffers of a kernel in the order in which its function takes them: reads, then writes, each once.
 llvm::SmallVector<mlir::Value> getKernelParameters(kernel::ComputeOp compute);
 
-/// Calls `visit(linear index, element offset)` for each logical entry of a buffer, as the layout says.
+/// Calls `visit(linear index, element offset)` for each logical entry of a buffer, as the layout says. In tiles an
+/// entry lies in several places: it gets an offset of its own within the buffer.
 void forEachEntry(kernel::BufferType type, llvm::function_ref<void(int64_t, int64_t)> visit);
 
 /// Whether the function works on buffers (and so is for `interpret`) rather than on tensors (`evaluate`).

@@ -56,6 +56,10 @@ struct moru_context {
   struct moru_workers *workers;
 };
 
+/** Asks the system for the registers of matrix units, without which code that uses them is stopped. Done for this
+ * process and its threads by `moru_context_create`; no harm where there are none. */
+void moru_request_tiles(void);
+
 /** Creates a context with an arena of `arena_bytes` and `threads` threads (0: one per CPU that this process may use).
  * On failure (no memory, no thread) returns null and says why in `error`, which may be null. One launch at a time: a
  * context belongs to one caller; a launch from inside a task runs on the thread that asks for it. */

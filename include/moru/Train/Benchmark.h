@@ -57,6 +57,7 @@ private:
 
   Workload workload;
   Phase phase;
+  Precision precision = Precision::F32;
   LoadedModel model;
   /// `source` and its lengths are empty where the model reads none.
   HostTensor ids, targets, source, lengths;

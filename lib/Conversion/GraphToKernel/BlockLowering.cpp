@@ -306,7 +306,10 @@ void BlockLowering::emitPack(Node &node) {
   const Packing &packing = node.packing;
   Location loc = packing.source.getLoc();
   auto type = RankedTensorType::get(packing.shape, typeOf(packing.source).getElementType());
-  Value buffer = createAlloc(type, loc, PanelsAttr::get(builder.getContext(), state.panelWidth));
+  Attribute layout = PanelsAttr::get(builder.getContext(), state.panelWidth);
+  if (packing.planes)
+    layout = TilesAttr::get(builder.getContext(), packing.isLhs ? TileSide::Lhs : TileSide::Rhs, packing.planes);
+  Value buffer = createAlloc(type, loc, layout);
   SetVector<Value> sources;
   collectSources(packing.source, sources);
   SmallVector<Value> reads;
@@ -329,15 +332,47 @@ void BlockLowering::emitPack(Node &node) {
   state.packed.push_back({packing, buffer});
 }
 
+/// The contraction of packed operands, which are the kernel's last arguments: in the order batch, over, free.
+static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> packings, ComputeOp kernel,
+                          IRMapping &mapping) {
+  size_t numBatch = op.getRhsBatch().size(), numOver = op.getRhsOver().size();
+  auto unpack = [&](const Packing &packing, Value argument) -> Value {
+    SmallVector<int64_t> shape;
+    for (int64_t axis : packing.permutation)
+      shape.push_back(typeOf(packing.source).getDimSize(axis));
+    if (shape == packing.shape)
+      return argument;
+    return ReshapeOp::create(body, op.getLoc(), typeOf(argument).clone(shape), argument);
+  };
+  SmallVector<int64_t> batch = llvm::to_vector(llvm::seq<int64_t>(0, numBatch));
+  SmallVector<int64_t> over = llvm::to_vector(llvm::seq<int64_t>(numBatch, numBatch + numOver));
+  SmallVector<int64_t> lhsBatch(op.getLhsBatch()), lhsOver(op.getLhsOver());
+  llvm::sort(lhsOver);
+  Block::BlockArgListType arguments = kernel.getBodyBlock()->getArguments();
+  Value lhs, rhs = unpack(packings.back(), arguments.back());
+  if (packings.size() == 1) {
+    lhs = inlineInto(body, op.getLhs(), mapping);
+  } else {
+    lhs = unpack(packings.front(), *std::prev(arguments.end(), 2));
+    lhsBatch = batch;
+    lhsOver = over;
+  }
+  return ContractOp::create(body, op.getLoc(), lhs, rhs, lhsOver, over, lhsBatch, batch);
+}
+
 void BlockLowering::emitCompute(Node &node) {
   SmallVector<Operation *> ops(node.ops.begin(), node.ops.end());
   llvm::sort(ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
   ContractOp contract;
+  SmallVector<Packing> packings;
   SetVector<Value> sources;
   for (Operation *op : ops) {
     if (auto found = dyn_cast<ContractOp>(op)) {
       contract = found;
-      sources.insert(found.getLhs());
+      packings = getPackings(found);
+      // Panels are those of the rhs: the lhs is read where it lies.
+      if (packings.size() == 1)
+        sources.insert(found.getLhs());
       continue;
     }
     for (Value operand : op->getOperands())
@@ -351,14 +386,8 @@ void BlockLowering::emitCompute(Node &node) {
   SmallVector<Value> reads, writes;
   for (Value source : sources)
     reads.push_back(getBuffer(source));
-  Value packed;
-  if (contract) {
-    Packing packing = getPacking(contract);
-    for (auto &[candidate, buffer] : state.packed)
-      if (candidate == packing)
-        packed = buffer;
-    reads.push_back(packed);
-  }
+  for (const Packing &packing : packings)
+    reads.push_back(llvm::find_if(state.packed, [&](const auto &packed) { return packed.first == packing; })->second);
   SmallVector<Location> locations;
   for (Operation *op : ops)
     locations.push_back(op->getLoc());
@@ -389,20 +418,7 @@ void BlockLowering::emitCompute(Node &node) {
       body.clone(*op, mapping);
       continue;
     }
-    // The rhs in the order batch, over, free, as it was packed.
-    Value lhs = inlineInto(body, contract.getLhs(), mapping), rhs = kernel.getBodyBlock()->getArguments().back();
-    Packing packing = getPacking(contract);
-    SmallVector<int64_t> shape, lhsOver(contract.getLhsOver());
-    for (int64_t axis : packing.permutation)
-      shape.push_back(typeOf(contract.getRhs()).getDimSize(axis));
-    llvm::sort(lhsOver);
-    int64_t numBatch = contract.getRhsBatch().size();
-    if (shape != packing.shape)
-      rhs = ReshapeOp::create(body, op->getLoc(), RankedTensorType::get(shape, typeOf(rhs).getElementType()), rhs);
-    auto canonical = ContractOp::create(body, op->getLoc(), lhs, rhs, lhsOver,
-                                        llvm::to_vector(llvm::seq<int64_t>(numBatch, numBatch + lhsOver.size())),
-                                        contract.getLhsBatch(), llvm::to_vector(llvm::seq<int64_t>(0, numBatch)));
-    mapping.map(contract.getResult(), canonical.getResult());
+    mapping.map(contract.getResult(), emitContract(body, contract, packings, kernel, mapping));
   }
   SmallVector<Value> results;
   for (Value output : yielded)

@@ -42,15 +42,17 @@ Value moru::getSourceOfViews(Value value) {
   return value;
 }
 
-Packing moru::getPacking(ContractOp op) {
+static Packing getPacking(ContractOp op, bool isLhs, int64_t planes) {
   SmallVector<unsigned> pairs = llvm::to_vector(llvm::seq<unsigned>(0, op.getLhsOver().size()));
   llvm::sort(pairs, [&](unsigned a, unsigned b) { return op.getLhsOver()[a] < op.getLhsOver()[b]; });
   Packing packing;
-  packing.source = op.getRhs();
+  packing.planes = planes;
+  packing.isLhs = isLhs;
+  packing.source = isLhs ? op.getLhs() : op.getRhs();
   // A computation that is made again reads the same panels.
   while (auto barrier = packing.source.getDefiningOp<BarrierOp>())
     packing.source = barrier.getOperand();
-  ArrayRef<int64_t> sizes = shapeOf(op.getRhs());
+  ArrayRef<int64_t> sizes = shapeOf(packing.source);
   auto addGroup = [&](ArrayRef<int64_t> axes, bool evenIfEmpty) {
     if (axes.empty() && !evenIfEmpty)
       return;
@@ -60,13 +62,21 @@ Packing moru::getPacking(ContractOp op) {
     llvm::append_range(packing.permutation, axes);
     packing.shape.push_back(size);
   };
-  addGroup(op.getRhsBatch(), false);
+  ArrayRef<int64_t> overAxes = isLhs ? op.getLhsOver() : op.getRhsOver();
+  addGroup(isLhs ? op.getLhsBatch() : op.getRhsBatch(), false);
   SmallVector<int64_t> over;
   for (unsigned pair : pairs)
-    over.push_back(op.getRhsOver()[pair]);
+    over.push_back(overAxes[pair]);
   addGroup(over, true);
-  addGroup(op.getRhsFree(), true);
+  addGroup(isLhs ? op.getLhsFree() : op.getRhsFree(), true);
   return packing;
+}
+
+SmallVector<Packing> moru::getPackings(ContractOp op) {
+  auto planes = op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr);
+  if (!planes)
+    return {getPacking(op, /*isLhs=*/false, 0)};
+  return {getPacking(op, /*isLhs=*/true, planes.getInt()), getPacking(op, /*isLhs=*/false, planes.getInt())};
 }
 
 //===----------------------------------------------------------------------===//
@@ -400,9 +410,9 @@ SetVector<Node *> Clusters::getDependencies(Node *node) const {
       add(getProducer(source));
   }
   auto addPackings = [&](ContractOp op) {
-    Packing packing = getPacking(op);
+    SmallVector<Packing> packings = getPackings(op);
     for (const std::unique_ptr<Node> &candidate : nodes)
-      if (candidate->kind == Node::Kind::Pack && candidate->packing == packing)
+      if (candidate->kind == Node::Kind::Pack && llvm::is_contained(packings, candidate->packing))
         add(candidate.get());
   };
   for (Operation *op : node->ops) {

@@ -33,19 +33,24 @@ mlir::Value getSourceOfViews(mlir::Value value);
 /// The values in buffers that computing `value` reads: itself, or what inlined operations lead to.
 void collectSources(mlir::Value value, llvm::SetVector<mlir::Value> &sources);
 
-/// The packed form of a contraction's rhs: axes in the order batch, over, free, each group collapsed to one (batch:
+/// The packed form of a contraction's operand: axes in the order batch, over, free, each group collapsed to one (batch:
 /// left out if empty).
 struct Packing {
   mlir::Value source;
   llvm::SmallVector<int64_t> permutation;
   llvm::SmallVector<int64_t> shape;
+  /// Planes of tiles; 0: panels.
+  int64_t planes = 0;
+  bool isLhs = false;
   bool operator==(const Packing &other) const {
-    return source == other.source && permutation == other.permutation && shape == other.shape;
+    return source == other.source && permutation == other.permutation && shape == other.shape &&
+           planes == other.planes && isLhs == other.isLhs;
   }
 };
 
-/// What `op` needs of its rhs. The pairs of contracted axes run in the order of the lhs's axes.
-Packing getPacking(graph::ContractOp op);
+/// What `op` needs: its rhs in panels, or both operands in tiles. The pairs of contracted axes run in the order of the
+/// lhs's axes.
+llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
 
 /// One kernel, loop or branch (an operation with regions), packing or concat-to-be.
 struct Node {

@@ -36,6 +36,33 @@ static constexpr int64_t kMaxTasks = 32;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
+const KernelOutput *findScratch(KernelJob &job, ContractOp op) {
+  kernel::ComputeOp kernel = job.emitter.kernel;
+  for (auto [output, buffer] : llvm::zip(job.outputs, kernel.getWrites()))
+    if (output.buffer.type.getElementType() == job.emitter.getComputeType(op.getResult()) &&
+        !output.buffer.type.isPacked() &&
+        llvm::none_of(kernel.getReads(), [&, buffer = buffer](Value read) { return getRoot(read) == getRoot(buffer); }))
+      return &output;
+  return nullptr;
+}
+
+std::pair<Chunks, Chunks> chooseGrid(KernelJob &job, Pieces rows, Pieces columns, int64_t tasks) {
+  std::pair<Chunks, Chunks> best = {job.splitTasks(rows.count, 1), job.splitTasks(columns.count, 1)};
+  double bestCost = std::numeric_limits<double>::infinity();
+  for (int64_t i = 1; i <= std::min(tasks, rows.count); ++i)
+    for (int64_t j = 1; j <= std::min(tasks / i, columns.count); ++j) {
+      Chunks down = job.splitTasks(rows.count, i), across = job.splitTasks(columns.count, j);
+      int64_t count = down.tasks * across.tasks;
+      double reads = double(count) * double(down.perTask * rows.size + across.perTask * columns.size);
+      double waste = double(count) * double(down.perTask * across.perTask) / double(rows.count * columns.count);
+      // Too few tasks are worse than any reading.
+      double lack = count * 2 < tasks ? double(tasks) / double(count) : 1;
+      if (double cost = reads * waste * waste * lack * lack; cost < bestCost)
+        bestCost = cost, best = {down, across};
+    }
+  return best;
+}
+
 namespace {
 
 /// Axes of lhs that run as one, outermost first.
@@ -55,8 +82,6 @@ private:
   SmallVector<AxisGroup> groupAxes(ArrayRef<int64_t> axes);
   void chooseTiles();
   void chooseDepthBlocks();
-  std::pair<Chunks, Chunks> chooseGrid(int64_t tasks);
-  const KernelOutput *findScratch();
   void emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels);
   SmallVector<Value> startSums(IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
                                int64_t columns);
@@ -362,17 +387,6 @@ void Contraction::emitTile(IndexExpr firstRow, int64_t numRows, IndexExpr firstP
   emitter.builder.setLoc(outside);
 }
 
-/// An output that can hold sums between blocks: of the sums' type, and read by nothing in this kernel.
-const KernelOutput *Contraction::findScratch() {
-  kernel::ComputeOp kernel = emitter.kernel;
-  for (auto [output, buffer] : llvm::zip(job.outputs, kernel.getWrites()))
-    if (output.buffer.type.getElementType() == emitter.getComputeType(op.getResult()) &&
-        !output.buffer.type.getPanelWidth() &&
-        llvm::none_of(kernel.getReads(), [&, buffer = buffer](Value read) { return getRoot(read) == getRoot(buffer); }))
-      return &output;
-  return nullptr;
-}
-
 void Contraction::chooseDepthBlocks() {
   if (depthGroups.empty())
     return;
@@ -381,32 +395,12 @@ void Contraction::chooseDepthBlocks() {
   // worth the extra way of C.
   int64_t most = std::max<int64_t>(job.options.l1Bytes / (tilePanels * panelWidth * elementBytes), 1);
   blockDepth = depthGroups[0].size;
-  scratch = findScratch();
+  scratch = findScratch(job, op);
   if (!scratch || depth <= 2 * most)
     return;
   int64_t blocks = llvm::divideCeil(depth, most);
   blockDepth = llvm::divideCeil(depthGroups[0].size, std::min(blocks, depthGroups[0].size));
   numBlocks = llvm::divideCeil(depthGroups[0].size, blockDepth);
-}
-
-/// Tiles and groups of panels per task, for at most `tasks` and at least half as many: what reads least of A and B, and
-/// whose tasks are of one size.
-std::pair<Chunks, Chunks> Contraction::chooseGrid(int64_t tasks) {
-  int64_t panelGroups = std::max<int64_t>(numPanels / tilePanels, 1), groupWidth = tilePanels * panelWidth;
-  std::pair<Chunks, Chunks> best = {job.splitTasks(numTiles, 1), job.splitTasks(panelGroups, 1)};
-  double bestCost = std::numeric_limits<double>::infinity();
-  for (int64_t i = 1; i <= std::min(tasks, numTiles); ++i)
-    for (int64_t j = 1; j <= std::min(tasks / i, panelGroups); ++j) {
-      Chunks tiles = job.splitTasks(numTiles, i), panels = job.splitTasks(panelGroups, j);
-      int64_t count = tiles.tasks * panels.tasks;
-      double reads = double(count) * double(tiles.perTask * tileRows + panels.perTask * groupWidth);
-      double waste = double(count) * double(tiles.perTask * panels.perTask) / double(numTiles * panelGroups);
-      // Too few tasks are worse than any reading.
-      double lack = count * 2 < tasks ? double(tasks) / double(count) : 1;
-      if (double cost = reads * waste * waste * lack * lack; cost < bestCost)
-        bestCost = cost, best = {tiles, panels};
-    }
-  return best;
 }
 
 int64_t Contraction::emit() {
@@ -424,7 +418,9 @@ int64_t Contraction::emit() {
   int64_t panelGroups = numPanels / tilePanels;
   int64_t wanted = std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
   Chunks outerChunks = job.splitTasks(outer, wanted);
-  auto [tileChunks, panelChunks] = chooseGrid(outer < wanted ? llvm::divideCeil(wanted, outer) : 1);
+  auto [tileChunks, panelChunks] =
+      chooseGrid(job, {numTiles, tileRows}, {std::max<int64_t>(panelGroups, 1), tilePanels * panelWidth},
+                 outer < wanted ? llvm::divideCeil(wanted, outer) : 1);
   int64_t grid[] = {outerChunks.tasks, tileChunks.tasks, panelChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);

@@ -158,7 +158,7 @@ FailureOr<int64_t> emitCumsum(KernelJob &job) {
     return kernel.emitOpError("expected one cumsum alone in its kernel");
   CumsumOp op = *sums.begin();
   for (const KernelOutput &output : job.outputs)
-    if (output.tensor != op.getResult() || output.buffer.type.getPanelWidth())
+    if (output.tensor != op.getResult() || output.buffer.type.isPacked())
       return kernel.emitOpError("expected the cumsum itself as the result, in a strided layout");
   return RunningSums(job, op).emit();
 }

@@ -52,11 +52,30 @@ mlir::FailureOr<int64_t> emitColumnReduce(KernelJob &job);
 mlir::FailureOr<int64_t> emitContract(KernelJob &job);
 mlir::FailureOr<int64_t> emitScatter(KernelJob &job);
 
+/// A map whose only output is in tiles, and a contraction whose operands are.
+mlir::FailureOr<int64_t> emitTilePack(KernelJob &job);
+mlir::FailureOr<int64_t> emitTileContract(KernelJob &job);
+
 /// Kernels of one operation that has loops of its own, each in the family of what it resembles: a cumsum is a
 /// column_reduce with all sums on the way, a top_k a row_reduce, a dynamic_update_slice a gather_scatter.
 mlir::FailureOr<int64_t> emitCumsum(KernelJob &job);
 mlir::FailureOr<int64_t> emitTopK(KernelJob &job);
 mlir::FailureOr<int64_t> emitUpdateSlice(KernelJob &job);
+
+/// `count` pieces of `size` entries.
+struct Pieces {
+  int64_t count, size;
+};
+/// Pieces of rows and columns of a contraction per task, for at most `tasks` and at least half as many: what reads
+/// least of the operands, and whose tasks are of one size.
+std::pair<Chunks, Chunks> chooseGrid(KernelJob &job, Pieces rows, Pieces columns, int64_t tasks);
+/// An output that can hold sums of a contraction between blocks of it: of the sums' type, and read by nothing in this
+/// kernel.
+const KernelOutput *findScratch(KernelJob &job, graph::ContractOp op);
+
+/// Rows become columns: W vectors of W entries.
+llvm::SmallVector<mlir::Value> transposeSquare(mlir::ImplicitLocOpBuilder &builder,
+                                               llvm::SmallVector<mlir::Value> rows);
 
 /// The entries [lead…, 0 … columns) of the outputs.
 void emitColumns(KernelJob &job, llvm::ArrayRef<KernelOutput> outputs, const Position &lead, int64_t columns);

@@ -6,6 +6,7 @@
 
 #include "Families.h"
 
+#include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -81,6 +82,8 @@ MemRefType getMemRefType(BufferType type) {
   if (element.isInteger(1))
     element = IntegerType::get(context, 8);
   SmallVector<int64_t> shape(type.getShape());
+  if (type.getTiles())
+    return MemRefType::get(type.getSizeInBytes() / 2, BFloat16Type::get(context));
   if (int64_t width = type.getPanelWidth()) {
     int64_t columns = shape.pop_back_val(), depth = shape.pop_back_val();
     shape.append({static_cast<int64_t>(llvm::divideCeil(columns, width)), depth, width});
@@ -153,7 +156,7 @@ private:
     };
     switch (family) {
     case Family::Map:
-      return emitMap(job);
+      return isInTiles(job) ? emitTilePack(job) : emitMap(job);
     case Family::RowReduce:
       if (has(graph::TopKOp()))
         return emitTopK(job);
@@ -163,13 +166,21 @@ private:
         return emitCumsum(job);
       return emitColumnReduce(job);
     case Family::Contract:
-      return emitContract(job);
+      return hasTileOperands(job) ? emitTileContract(job) : emitContract(job);
     case Family::GatherScatter:
       if (has(graph::DynamicUpdateSliceOp()))
         return emitUpdateSlice(job);
       return emitScatter(job);
     }
     llvm_unreachable("every family has a generator");
+  }
+
+  static bool isInTiles(const KernelJob &job) {
+    return llvm::any_of(job.outputs, [](const KernelOutput &output) { return output.buffer.type.getTiles(); });
+  }
+  static bool hasTileOperands(const KernelJob &job) {
+    return llvm::any_of(job.emitter.kernel.getReads(),
+                        [](Value buffer) { return cast<BufferType>(buffer.getType()).getTiles(); });
   }
 
   func::FuncOp createFunction(ComputeOp op) {
@@ -197,6 +208,8 @@ private:
 
   /// The parameter as one axis over all of its storage: addresses are sums over the strides.
   static KernelBuffer flatten(PointEmitter &emitter, BufferType type, Value parameter) {
+    if (type.getTiles())
+      return {parameter, type};
     int64_t entries = type.getSizeInBytes() / type.getElementBytes();
     auto memref = cast<MemRefType>(parameter.getType());
     auto flat = MemRefType::get(entries, memref.getElementType());

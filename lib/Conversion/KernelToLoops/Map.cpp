@@ -177,6 +177,8 @@ public:
 // Transposed blocks
 //===----------------------------------------------------------------------===//
 
+} // namespace
+
 /// Rows become columns: W vectors of W entries. In step s the entries with bit s of their number set change places with
 /// the vectors whose bit s is not set; each step is one shuffle of two vectors per vector.
 SmallVector<Value> transposeSquare(ImplicitLocOpBuilder &builder, SmallVector<Value> rows) {
@@ -198,6 +200,8 @@ SmallVector<Value> transposeSquare(ImplicitLocOpBuilder &builder, SmallVector<Va
   }
   return rows;
 }
+
+namespace {
 
 /// Outputs that are written along the last axis and computed along another one, `axis`. Panels are columns of their
 /// own.

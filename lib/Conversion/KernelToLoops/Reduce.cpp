@@ -341,8 +341,7 @@ private:
     if (!usesRowsEntryByEntry())
       return kept;
     for (const KernelOutput &output : wide) {
-      if (llvm::is_contained(occupied, output.buffer.flat) || output.buffer.type.getPanelWidth() ||
-          sharesWithOthers(output))
+      if (llvm::is_contained(occupied, output.buffer.flat) || output.buffer.type.isPacked() || sharesWithOthers(output))
         continue;
       for (Value tensor : here) {
         Operation *op = tensor.getDefiningOp();

@@ -34,7 +34,7 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
     return emitter.kernel.emitOpError("expected exactly one scatter_add in a gather_scatter kernel");
   ScatterAddOp op = *scatters.begin();
   for (const KernelOutput &output : job.outputs)
-    if (output.tensor != op.getResult() || output.buffer.type.getPanelWidth())
+    if (output.tensor != op.getResult() || output.buffer.type.isPacked())
       return emitter.kernel.emitOpError("expected the scatter_add itself as the result, in a strided layout");
   ArrayRef<int64_t> shape = getShape(op.getResult()), rowShape = shape.drop_front(), idShape = getShape(op.getIds());
   int64_t rows = shape[0], columns = job.count(rowShape), ids = job.count(idShape), lanes = emitter.getLanes();

@@ -155,7 +155,7 @@ FailureOr<int64_t> emitTopK(KernelJob &job) {
     else
       return kernel.emitOpError("expected the values and the indices of the top_k as results, each once");
   }
-  if (!values || !indices || values->type.getPanelWidth() || indices->type.getPanelWidth())
+  if (!values || !indices || values->type.isPacked() || indices->type.isPacked())
     return kernel.emitOpError("expected both the values and the indices of the top_k, in strided layouts");
   return LargestEntries(job, op, *values, *indices).emit();
 }

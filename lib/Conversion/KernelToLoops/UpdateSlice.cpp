@@ -36,7 +36,7 @@ FailureOr<int64_t> emitUpdateSlice(KernelJob &job) {
   auto updates = emitter.kernel.getBodyBlock()->getOps<DynamicUpdateSliceOp>();
   DynamicUpdateSliceOp op = *updates.begin();
   if (std::distance(updates.begin(), updates.end()) != 1 || job.outputs.size() != 1 ||
-      job.outputs[0].tensor != op.getResult() || job.outputs[0].buffer.type.getPanelWidth())
+      job.outputs[0].tensor != op.getResult() || job.outputs[0].buffer.type.isPacked())
     return emitter.kernel.emitOpError("expected one dynamic_update_slice, itself the result, in a strided layout");
   const KernelBuffer &buffer = job.outputs[0].buffer;
   auto argument = dyn_cast<BlockArgument>(op.getOperand());

@@ -39,6 +39,7 @@ struct LoopsToLLVM : impl::LoopsToLLVMBase<LoopsToLLVM> {
     if (failed(kernels) || (approximateMath && failed(approximate(*kernels))) || failed(verifyNames(*kernels)) ||
         failed(lowerHostFunctions(getOperation(), *kernels)) || failed(callLibm()))
       return signalPassFailure();
+    lowerTiles(getOperation());
     OpPassManager pipeline = buildPipeline();
     if (failed(runPipeline(pipeline, getOperation())))
       return signalPassFailure();

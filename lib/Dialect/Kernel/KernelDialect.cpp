@@ -52,6 +52,13 @@ BufferType moru::kernel::getStridedBuffer(ArrayRef<int64_t> shape, Type elementT
   return BufferType::get(elementType.getContext(), shape, elementType, layout);
 }
 
+TileShape::TileShape(BufferType type)
+    : planes(type.getTiles().getPlanes()), depth(type.getShape()[type.getRank() - 2]), columns(type.getShape().back()),
+      panels(llvm::divideCeil(columns, kPanel)), blocks(llvm::divideCeil(depth, kBlock)) {
+  for (int64_t size : type.getShape().drop_back(2))
+    batches *= size;
+}
+
 RankedTensorType BufferType::getTensorType() const { return RankedTensorType::get(getShape(), getElementType()); }
 
 int64_t BufferType::getPanelWidth() const {
@@ -59,14 +66,16 @@ int64_t BufferType::getPanelWidth() const {
   return panels ? panels.getWidth() : 0;
 }
 
+TilesAttr BufferType::getTiles() const { return dyn_cast_or_null<TilesAttr>(getLayout()); }
+
 SmallVector<int64_t> BufferType::getStrides() const {
-  assert(!getPanelWidth() && "panels have no strides");
+  assert(!isPacked() && "packed operands have no strides");
   if (auto strided = dyn_cast_or_null<StridedLayoutAttr>(getLayout()))
     return SmallVector<int64_t>(strided.getStrides());
   return getRowMajorStrides(getShape());
 }
 
-bool BufferType::isRowMajor() const { return !getPanelWidth() && getStrides() == getRowMajorStrides(getShape()); }
+bool BufferType::isRowMajor() const { return !isPacked() && getStrides() == getRowMajorStrides(getShape()); }
 
 int64_t BufferType::getElementBytes() const {
   unsigned bits = getElementType().getIntOrFloatBitWidth();
@@ -74,6 +83,8 @@ int64_t BufferType::getElementBytes() const {
 }
 
 int64_t BufferType::getSizeInBytes() const {
+  if (getTiles())
+    return TileShape(*this).getSizeInBytes();
   int64_t elements = 1;
   if (int64_t width = getPanelWidth()) {
     for (int64_t size : getShape().drop_back())
@@ -99,9 +110,16 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, A
       return emitError() << "expected " << shape.size() << " static strides and no offset, got " << layout;
     return success();
   }
+  if (auto tiles = dyn_cast<TilesAttr>(layout)) {
+    if (shape.size() < 2 || tiles.getPlanes() < 2 || tiles.getPlanes() > 3 || !elementType.isF32())
+      return emitError() << "expected tiles of 2 or 3 planes over f32 of rank 2 or more, got " << layout << " over "
+                         << elementType << " of rank " << shape.size();
+    return success();
+  }
   auto panels = dyn_cast<PanelsAttr>(layout);
   if (!panels)
-    return emitError() << "expected a layout strided<[…]> or #kernel.panels<width>, got " << layout;
+    return emitError() << "expected a layout strided<[…]>, #kernel.panels<width> or #kernel.tiles<side, planes>, got "
+                       << layout;
   if (shape.size() < 2 || panels.getWidth() < 1)
     return emitError() << "expected panels of width 1 or more over rank 2 or more, got " << layout << " over rank "
                        << shape.size();

@@ -56,7 +56,7 @@ static constexpr int64_t kArenaAlignment = 64;
 
 LogicalResult AllocOp::verify() {
   BufferType type = getType();
-  if (!type.getPanelWidth() && !type.isRowMajor()) // C1
+  if (!type.isPacked() && !type.isRowMajor()) // C1
     return emitOpError() << "expected a dense layout, got " << type;
   if (std::optional<uint64_t> offset = getOffset()) // C2
     if (static_cast<int64_t>(*offset) < 0 || *offset % kArenaAlignment != 0)
@@ -67,7 +67,7 @@ LogicalResult AllocOp::verify() {
 
 LogicalResult ViewOp::verify() {
   BufferType from = getSource().getType(), to = getType();
-  if (from.getPanelWidth() || to.getPanelWidth() || from.getElementType() != to.getElementType()) // C1
+  if (from.isPacked() || to.isPacked() || from.getElementType() != to.getElementType()) // C1
     return emitOpError() << "expected strided buffers of one element type, got " << from << " and " << to;
   int64_t end = static_cast<int64_t>(getOffset()) * to.getElementBytes() + to.getSizeInBytes();
   if (static_cast<int64_t>(getOffset()) < 0 || end > from.getSizeInBytes()) // C2
@@ -79,7 +79,7 @@ LogicalResult ViewOp::verify() {
 LogicalResult SlotOp::verify() {
   BufferType from = getSource().getType();
   int64_t axis = getAxis();
-  if (from.getPanelWidth() || axis < 0 || axis >= from.getRank()) // C1
+  if (from.isPacked() || axis < 0 || axis >= from.getRank()) // C1
     return emitOpError() << "expected an axis of a strided buffer of rank " << from.getRank() << ", got " << axis;
   int64_t scale = getScale();
   if ((scale != 1 && scale != -1) || static_cast<int64_t>(getModulus()) < 0) // C2

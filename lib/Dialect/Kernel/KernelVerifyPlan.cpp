@@ -68,7 +68,7 @@ LogicalResult KernelVerifyPlan::verifyCopies() {
   WalkResult result = getOperation().walk([&](ComputeOp op) {
     for (auto [value, write] : llvm::zip(op.getYield().getValues(), op.getWrites())) {
       auto argument = dyn_cast<BlockArgument>(value);
-      if (!argument || cast<BufferType>(write.getType()).getPanelWidth())
+      if (!argument || cast<BufferType>(write.getType()).isPacked())
         continue;
       Value read = op.getReads()[argument.getArgNumber()];
       auto isBoundary = [&](Value buffer) {

@@ -68,6 +68,8 @@ static std::string describeContents(AllocOp op) {
   llvm::interleave(type.getShape(), stream, "x");
   if (int64_t width = type.getPanelWidth())
     stream << " in panels of " << width;
+  if (TilesAttr tiles = type.getTiles())
+    stream << " in " << tiles.getPlanes() << " planes of tiles";
   return text;
 }
 

@@ -52,6 +52,8 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "32",
            "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16)">,
+    Option<"tilePlanes", "tile-planes", "int64_t", "0",
+           "Planes of bf16 into which matrix units have operands of f32 split, 2 or 3; 0: no matrix units">,
   ];
 }
 

@@ -23,6 +23,9 @@ std::string kernelEntryName(llvm::StringRef kernel);
 /// Patterns that replace functions of `math` by polynomials, on scalars and vectors of f32 and narrower types.
 void populateApproximateMathPatterns(mlir::RewritePatternSet &patterns);
 
+/// Replaces operations on tiles by calls of LLVM's intrinsics. Everything else is still in loops.
+void lowerTiles(mlir::ModuleOp module);
+
 /// Gives every value of type bf16 in a module of the LLVM dialect the type i16. The module only moves such values.
 void storeBF16AsBits(mlir::ModuleOp module);
 

@@ -28,6 +28,26 @@ namespace moru::kernel {
 /// The strides, in elements, of a dense row-major tensor of `shape`.
 llvm::SmallVector<int64_t> getRowMajorStrides(llvm::ArrayRef<int64_t> shape);
 
+/// Where the tiles of a buffer lie, in numbers of bf16: see TilesAttr.
+struct TileShape {
+  /// Of a buffer in tiles.
+  explicit TileShape(BufferType type);
+
+  /// Columns of a panel, and of one half of it, which a tile has; entries of K in a block.
+  static constexpr int64_t kPanel = 32, kHalf = 16, kBlock = 32;
+  static constexpr int64_t kTileSize = kHalf * kBlock;
+
+  int64_t planes, depth, columns, panels, blocks, batches = 1;
+
+  /// From a block of a panel to the next.
+  int64_t getBlockSize() const { return planes * 2 * kTileSize; }
+  int64_t getPanelSize() const { return blocks * getBlockSize(); }
+  /// Where the marks of halves begin, one after the other.
+  int64_t getMarks() const { return batches * panels * getPanelSize(); }
+  int64_t getNumMarks() const { return batches * panels * 2; }
+  int64_t getSizeInBytes() const { return 2 * (getMarks() + getNumMarks()); }
+};
+
 /// A buffer type of `shape` under `strides`; the layout is left out where they are row-major.
 BufferType getStridedBuffer(llvm::ArrayRef<int64_t> shape, mlir::Type elementType, llvm::ArrayRef<int64_t> strides);
 

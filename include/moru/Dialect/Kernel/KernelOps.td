@@ -31,11 +31,35 @@ def Kernel_PanelsAttr : AttrDef<Kernel_Dialect, "Panels"> {
   let assemblyFormat = "`<` $width `>`";
 }
 
+def Kernel_TileSide : I32EnumAttr<"TileSide", "which operand of a contraction is in tiles", [
+    I32EnumAttrCase<"Lhs", 0, "lhs">, I32EnumAttrCase<"Rhs", 1, "rhs">]> {
+  let cppNamespace = "::moru::kernel";
+}
+
+def Kernel_TilesAttr : AttrDef<Kernel_Dialect, "Tiles"> {
+  let mnemonic = "tiles";
+  let summary = "split into parts of bf16 and cut into tiles: an operand of a contraction, packed for matrix units";
+  let description = [{
+    The logical tensor `[batch…, K, N]` of f32 (of an lhs N are its rows) is split: x = hi + mid (+ lo), each the bf16 nearest to what is left.
+    It is stored as `[batch…, ceil(N / 32) panels, ceil(K / 32) blocks, planes, 2 halves, 16, 16]` pairs of bf16, in each pair (k, k + 16) of a block
+    of 32. A tile of an rhs has a row for each pair and a column for each n; one of an lhs the other way round. The planes run from hi to lo;
+    what lies beyond K or N is zero.
+
+    Behind all tiles stands a number for each half of a panel: 0, or 1 where one of its columns has an entry that is not finite or above 2^127,
+    or none that is 2^-100 or more but one that is not zero. There the parts are not sums: hi is the upper and mid the lower half of the bits of x.
+
+    Example: `!kernel.buffer<256x1000xf32, #kernel.tiles<rhs, 3>>`.
+  }];
+  let parameters = (ins EnumParameter<Kernel_TileSide>:$side, "int64_t":$planes);
+  let assemblyFormat = "`<` $side `,` $planes `>`";
+}
+
 def Kernel_BufferType : TypeDef<Kernel_Dialect, "Buffer"> {
   let mnemonic = "buffer";
   let summary = "storage of a logical tensor in a layout";
   let description = [{
-    `layout` is absent (row-major, dense), `strided<[…]>` (one stride in elements per axis), or `#kernel.panels<width>`.
+    `layout` is absent (row-major, dense), `strided<[…]>` (one stride in elements per axis), `#kernel.panels<width>` or
+    `#kernel.tiles<side, planes>`.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType, "::mlir::Attribute":$layout);
   let hasCustomAssemblyFormat = 1;
@@ -51,6 +75,10 @@ def Kernel_BufferType : TypeDef<Kernel_Dialect, "Buffer"> {
     int64_t getRank() const { return getShape().size(); }
     /// Width of the panels, 0 where the layout is strided or row-major.
     int64_t getPanelWidth() const;
+    /// The layout where it is in tiles, or null.
+    TilesAttr getTiles() const;
+    /// The layout is one of packed operands: panels or tiles.
+    bool isPacked() const { return getPanelWidth() != 0 || getTiles(); }
     /// Strides in elements; only for row-major and strided layouts.
     ::llvm::SmallVector<int64_t> getStrides() const;
     /// Whether the entries lie densely in row-major order.
@@ -72,7 +100,7 @@ def Kernel_AllocOp : Kernel_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let summary = "a buffer in the arena";
   let description = [{
     Constraints:
-    - (C1) the layout is dense (row-major or panels).
+    - (C1) the layout is dense (row-major) or packed (panels, tiles).
     - (C2) `offset`, once planned, is a multiple of 64 and not negative.
 
     ```mlir
@@ -92,7 +120,7 @@ def Kernel_ViewOp : Kernel_Op<"view", [Pure]> {
     The result's entry 0 is `offset` elements behind the source's entry 0.
 
     Constraints:
-    - (C1) neither layout is panels, and the element types are equal.
+    - (C1) neither layout is packed, and the element types are equal.
     - (C2) the result lies within the source's storage.
 
     ```mlir
@@ -112,7 +140,7 @@ def Kernel_SlotOp : Kernel_Op<"slot", [Pure]> {
     loop's, or the number of steps that a `kernel.while` has made.
 
     Constraints:
-    - (C1) `axis` is within the rank; the layout of the source is not panels.
+    - (C1) `axis` is within the rank; the layout of the source is not packed.
     - (C2) `scale` is 1 or -1, `modulus` is not negative.
     - (C3) the result's type is the source's without `axis`, with the same strides.
 
@@ -227,8 +255,8 @@ def Kernel_ComputeOp : Kernel_Op<"compute", [IsolatedFromAbove, AttrSizedOperand
       or [rows…].
     - `column_reduce`: one reduction over leading axes of [rows…, columns…], of anything a map may hold; the results have shape
       [columns…].
-    - `contract`: exactly one `graph.contract`, whose lhs is an argument in a strided layout and whose rhs is an argument in panels (through a
-      reshape where it has several contracted or free axes), then an epilogue of elementwise operations on its result's shape.
+    - `contract`: exactly one `graph.contract`, whose lhs is an argument in a strided layout and whose rhs is an argument in panels, or both
+      are arguments in tiles (through a reshape where there are several contracted or free axes), then an epilogue of elementwise operations on its result's shape.
     - `gather_scatter`: one `graph.scatter_add`; updates and ids may be computed as in a map.
 
     Constraints:

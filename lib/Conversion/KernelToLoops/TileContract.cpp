@@ -1,0 +1,466 @@
+//===- TileContract.cpp - contractions on matrix units --------------------===//
+// C[batch…, m…, n…] = sum over k… of A * B where both operands are in tiles (see TilesAttr): 32 x 32 entries of C are
+// summed up in four tiles by products of parts of bf16. Of three parts the six products that matter are taken, the
+// small ones first: what is left out is at most 2^-25 of each product. Of two parts three.
+//
+// Sums are cut every few blocks of K, and the cuts added in vectors: chains of additions on matrix units would lose
+// more. A long sum is cut into stretches so that the panels of A that a task works on stay in the second cache; between
+// stretches the sums lie in an output that nothing reads.
+//
+// A panel that is marked is not a sum of parts; then, in plain loops, the operands are put together again and
+// multiplied as they are.
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+
+#include "mlir/Dialect/AMX/AMXDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moru::graph;
+using namespace moru::kernel;
+
+namespace moru {
+
+static constexpr int64_t kPanel = TileShape::kPanel, kHalf = TileShape::kHalf, kBlock = TileShape::kBlock;
+/// Most blocks of K between two cuts: 384 products, measured to be as accurate as sums of f32 by fused operations.
+static constexpr int64_t kBlocksPerCut = 12;
+/// Cuts of a stretch of K: 768 products.
+static constexpr int64_t kCutsPerStretch = 2;
+/// Work of one task: some 20 microseconds on one core.
+static constexpr int64_t kFlopsPerTask = 4 << 20;
+static constexpr int64_t kMaxTasks = 32;
+
+static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+namespace {
+
+/// An operand in tiles.
+struct TileOperand {
+  KernelBuffer buffer;
+  TileShape shape;
+  SmallVector<int64_t> freeShape;
+};
+
+class TileContraction {
+public:
+  TileContraction(KernelJob &job, ContractOp op, TileOperand a, TileOperand b)
+      : job(job), emitter(job.emitter), op(op), a(std::move(a)), b(std::move(b)) {}
+
+  int64_t emit();
+
+private:
+  /// 32 x 32 entries, and which part of K.
+  struct Place {
+    IndexExpr rowPanel, columnPanel, stretch;
+  };
+
+  void chooseCuts();
+  void emitBlock(const Place &place);
+  void multiplyOnTiles(const Place &place);
+  void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
+  SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
+  void multiplyPlainly(const Place &place, ArrayRef<Value> marks);
+  Value loadNumber(IndexExpr address, Value isMarked);
+  std::pair<Value, Value> loadNumbers(IndexExpr address, Value isMarked);
+  void finish(const Place &place);
+  void finishColumns(const Place &place, IndexExpr columnPanel, int64_t size, bool isLast);
+  void forEachRow(const Place &place, function_ref<void(IndexExpr, IndexExpr)> body);
+  SmallVector<Value> loadMarks(const TileOperand &operand, IndexExpr panel);
+  IndexExpr addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const;
+  Position resultPosition(IndexExpr row, IndexExpr column);
+  Value boundOf(const Place &place, IndexExpr cut);
+  Value loadSum(Value sums, IndexExpr row, int64_t half);
+  void storeSum(Value value, Value sums, IndexExpr row, int64_t half);
+  Type numbers() { return VectorType::get(kHalf, emitter.builder.getF32Type()); }
+  Type integers() { return VectorType::get(kHalf, emitter.builder.getI32Type()); }
+  Value bits(Type type, int64_t value) { return emitter.number(type, double(value)); }
+
+  KernelJob &job;
+  PointEmitter &emitter;
+  ContractOp op;
+  TileOperand a, b;
+  SmallVector<int64_t> batchShape;
+  /// Blocks between two cuts, cuts of a stretch, stretches.
+  int64_t cutBlocks = 1, numCuts = 1, stretchCuts = 1, numStretches = 1;
+  const KernelOutput *scratch = nullptr;
+  /// 32 x 32 sums each: of the stretch, and of a cut.
+  Value sums, cutSums;
+  IndexExpr batch;
+};
+
+void TileContraction::chooseCuts() {
+  int64_t blocks = a.shape.blocks;
+  cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, kBlocksPerCut));
+  numCuts = llvm::divideCeil(blocks, cutBlocks);
+  scratch = findScratch(job, op);
+  stretchCuts = scratch && numCuts > kCutsPerStretch + 1 ? kCutsPerStretch : numCuts;
+  numStretches = llvm::divideCeil(numCuts, stretchCuts);
+}
+
+IndexExpr TileContraction::addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const {
+  return (batch * operand.shape.panels + panel) * operand.shape.getPanelSize() + block * operand.shape.getBlockSize();
+}
+
+Position TileContraction::resultPosition(IndexExpr row, IndexExpr column) {
+  Position position = emitter.space.delinearize(batch, batchShape);
+  for (const IndexExpr &expr : emitter.space.delinearize(row, a.freeShape))
+    position.push_back(expr);
+  for (const IndexExpr &expr : emitter.space.delinearize(column, b.freeShape))
+    position.push_back(expr);
+  return position;
+}
+
+//===----------------------------------------------------------------------===//
+// On tiles
+//===----------------------------------------------------------------------===//
+
+/// The products of one block, added to sums[2 * half of a + half of b]. Seven tiles are alive at once: with all eight
+/// registers in use, LLVM would move tiles through memory.
+SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange start) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  auto type = amx::TileType::get({kHalf, kBlock}, builder.getBF16Type());
+  Value stride = emitter.index(kBlock);
+  auto load = [&](bool isLhs, int64_t plane, int64_t half) -> Value {
+    IndexExpr address = (isLhs ? aAddress : bAddress) + (plane * 2 + half) * TileShape::kTileSize;
+    return amx::TileLoadOp::create(builder, type, (isLhs ? a : b).buffer.flat, ValueRange{emitter.materialize(address)},
+                                   stride);
+  };
+  int64_t planes = a.shape.planes, line = 64 / 2, lines = a.shape.getBlockSize() / line;
+  int64_t pairs = planes * (planes + 1), done = 0;
+  // What the next block reads, a share with each pair of products.
+  auto prefetch = [&] {
+    for (int64_t k = done * lines / pairs; k < (done + 1) * lines / pairs; ++k)
+      for (bool isLhs : {true, false}) {
+        IndexExpr address = (isLhs ? aAddress : bAddress) + (a.shape.getBlockSize() + k * line);
+        memref::PrefetchOp::create(builder, (isLhs ? a : b).buffer.flat, ValueRange{emitter.materialize(address)},
+                                   /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+      }
+    ++done;
+  };
+  SmallVector<Value> next(start);
+  // Smallest products first: the planes of a from the last to the first, with those of b whose product is not less than
+  // the least that matters.
+  for (int64_t plane = planes - 1; plane >= 0; --plane) {
+    Value lhs[] = {load(true, plane, 0), load(true, plane, 1)};
+    for (int64_t other = planes - 1 - plane; other >= 0; --other)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value rhs = load(false, other, half);
+        for (int64_t i = 0; i < 2; ++i) {
+          Value &sum = next[2 * i + half];
+          sum = amx::TileMulFOp::create(builder, sum.getType(), lhs[i], rhs, sum);
+        }
+        prefetch();
+      }
+  }
+  return next;
+}
+
+/// The blocks [lower, upper), from zero; leaves the sums in `target`.
+void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, Value target) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  auto type = amx::TileType::get({kHalf, kHalf}, builder.getF32Type());
+  SmallVector<Value> zeros;
+  for (int64_t i = 0; i < 4; ++i)
+    zeros.push_back(amx::TileZeroOp::create(builder, type));
+  SmallVector<Value> tiles = emitter.loop(lower, upper, a.shape.blocks, zeros, [&](IndexExpr block, ValueRange values) {
+    return multiplyStep(addressOf(a, place.rowPanel, block), addressOf(b, place.columnPanel, block), values);
+  });
+  for (int64_t i = 0; i < 4; ++i)
+    amx::TileStoreOp::create(builder, target, ValueRange{emitter.index(i / 2 * kHalf * kPanel + i % 2 * kHalf)},
+                             tiles[i], emitter.index(kPanel));
+}
+
+/// The first block of a cut of the place's stretch, at most behind the last.
+Value TileContraction::boundOf(const Place &place, IndexExpr cut) {
+  Value bound = emitter.materialize((place.stretch * stretchCuts + cut) * cutBlocks);
+  if (a.shape.blocks % (stretchCuts * cutBlocks) == 0)
+    return bound;
+  return arith::MinSIOp::create(emitter.builder, bound, emitter.index(a.shape.blocks));
+}
+
+void TileContraction::multiplyOnTiles(const Place &place) {
+  multiplyCut(place, boundOf(place, 0), boundOf(place, 1), sums);
+  if (stretchCuts == 1)
+    return;
+  emitter.loop(emitter.index(1), emitter.index(stretchCuts), stretchCuts, [&](IndexExpr cut) {
+    multiplyCut(place, boundOf(place, cut), boundOf(place, cut + 1), cutSums);
+    emitter.loop(kPanel, [&](IndexExpr row) {
+      for (int64_t half = 0; half < 2; ++half) {
+        Value sum = arith::AddFOp::create(emitter.builder, loadSum(sums, row, half), loadSum(cutSums, row, half));
+        storeSum(sum, sums, row, half);
+      }
+    });
+  });
+}
+
+Value TileContraction::loadSum(Value target, IndexExpr row, int64_t half) {
+  Value place = emitter.materialize(row * kPanel + half * kHalf);
+  return vector::LoadOp::create(emitter.builder, cast<VectorType>(numbers()), target, ValueRange{place});
+}
+
+void TileContraction::storeSum(Value value, Value target, IndexExpr row, int64_t half) {
+  Value place = emitter.materialize(row * kPanel + half * kHalf);
+  vector::StoreOp::create(emitter.builder, value, target, ValueRange{place});
+}
+
+//===----------------------------------------------------------------------===//
+// Plainly
+//===----------------------------------------------------------------------===//
+
+/// The marks of both halves of a panel, as truth values.
+SmallVector<Value> TileContraction::loadMarks(const TileOperand &operand, IndexExpr panel) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  SmallVector<Value> marks;
+  for (int64_t half = 0; half < 2; ++half) {
+    IndexExpr address = (batch * operand.shape.panels + panel) * 2 + half + operand.shape.getMarks();
+    Value mark = memref::LoadOp::create(builder, operand.buffer.flat, ValueRange{emitter.materialize(address)});
+    mark = arith::BitcastOp::create(builder, builder.getI16Type(), mark);
+    Value zero = arith::ConstantOp::create(builder, builder.getI16IntegerAttr(0));
+    marks.push_back(arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, mark, zero));
+  }
+  return marks;
+}
+
+/// The number whose first part lies at `address`.
+Value TileContraction::loadNumber(IndexExpr address, Value isMarked) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  Type integer = builder.getI32Type();
+  SmallVector<Value> parts;
+  for (int64_t plane = 0; plane < a.shape.planes; ++plane) {
+    Value place = emitter.materialize(address + plane * 2 * TileShape::kTileSize);
+    parts.push_back(extendBF16(builder, memref::LoadOp::create(builder, a.buffer.flat, ValueRange{place})));
+  }
+  Value sum = parts[0];
+  for (Value part : ArrayRef(parts).drop_front())
+    sum = arith::AddFOp::create(builder, sum, part);
+  Value high = arith::BitcastOp::create(builder, integer, parts[0]);
+  Value low = arith::BitcastOp::create(builder, integer, parts[1]);
+  low = arith::ShRUIOp::create(builder, low, bits(integer, 16));
+  Value whole = arith::BitcastOp::create(builder, builder.getF32Type(), arith::OrIOp::create(builder, high, low));
+  return arith::SelectOp::create(builder, isMarked, whole, sum);
+}
+
+/// The 16 pairs of numbers whose first parts lie at `address`.
+std::pair<Value, Value> TileContraction::loadNumbers(IndexExpr address, Value isMarked) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  Value sixteen = bits(integers(), 16), upper = bits(integers(), int32_t(0xffff0000));
+  auto asNumber = [&](Value value) { return Value(arith::BitcastOp::create(builder, numbers(), value)); };
+  SmallVector<Value> pairs;
+  for (int64_t plane = 0; plane < b.shape.planes; ++plane) {
+    Value place = emitter.materialize(address + plane * 2 * TileShape::kTileSize);
+    auto type = VectorType::get(kBlock, builder.getBF16Type());
+    Value stored = vector::LoadOp::create(builder, type, b.buffer.flat, ValueRange{place});
+    pairs.push_back(vector::BitCastOp::create(builder, cast<VectorType>(integers()), stored));
+  }
+  auto lowHalf = [&](Value pair) { return Value(arith::ShLIOp::create(builder, pair, sixteen)); };
+  auto highHalf = [&](Value pair) { return Value(arith::AndIOp::create(builder, pair, upper)); };
+  auto assemble = [&](auto half) -> Value {
+    Value sum = asNumber(half(pairs[0]));
+    for (Value pair : ArrayRef(pairs).drop_front())
+      sum = arith::AddFOp::create(builder, sum, asNumber(half(pair)));
+    Value low = arith::ShRUIOp::create(builder, half(pairs[1]), sixteen);
+    Value whole = asNumber(arith::OrIOp::create(builder, half(pairs[0]), low));
+    return arith::SelectOp::create(builder, isMarked, whole, sum);
+  };
+  return {assemble(lowHalf), assemble(highHalf)};
+}
+
+void TileContraction::multiplyPlainly(const Place &place, ArrayRef<Value> marks) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  Value lower = boundOf(place, 0), upper = boundOf(place, stretchCuts);
+  emitter.loop(kPanel, [&](IndexExpr row) {
+    Value isUpper =
+        arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, emitter.materialize(row), emitter.index(kHalf));
+    Value rowMark = arith::SelectOp::create(builder, isUpper, marks[0], marks[1]);
+    // The halves of a panel are neighbors: rows run on, those of a plane do not.
+    IndexExpr rowAddress = row * kBlock;
+    for (int64_t half = 0; half < 2; ++half) {
+      Value start = emitter.zero(numbers());
+      SmallVector<Value> sum =
+          emitter.loop(lower, upper, a.shape.blocks, start, [&](IndexExpr block, ValueRange outer) {
+            // First of each pair, then second: K in order.
+            SmallVector<Value> inner(outer);
+            for (int64_t second = 0; second < 2; ++second)
+              inner = emitter.loop(
+                  emitter.index(0), emitter.index(kHalf), kHalf, inner, [&](IndexExpr pair, ValueRange values) {
+                    IndexExpr aAddress = addressOf(a, place.rowPanel, block) + rowAddress + pair * 2 + second;
+                    IndexExpr bAddress =
+                        addressOf(b, place.columnPanel, block) + half * TileShape::kTileSize + pair * kBlock;
+                    Value lhs = emitter.broadcast(loadNumber(aAddress, rowMark), kHalf);
+                    auto [low, high] = loadNumbers(bAddress, marks[2 + half]);
+                    return SmallVector<Value>{vector::FMAOp::create(builder, lhs, second ? high : low, values[0])};
+                  });
+            return inner;
+          });
+      storeSum(sum[0], sums, row, half);
+    }
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+/// The rows of a place that exist: their number within it and within C.
+void TileContraction::forEachRow(const Place &place, function_ref<void(IndexExpr, IndexExpr)> body) {
+  int64_t rows = a.shape.columns;
+  if (rows % kPanel == 0)
+    return emitter.loop(kPanel, [&](IndexExpr row) { body(row, place.rowPanel * kPanel + row); });
+  Value left =
+      arith::SubIOp::create(emitter.builder, emitter.index(rows), emitter.materialize(place.rowPanel * kPanel));
+  Value upper = arith::MinSIOp::create(emitter.builder, left, emitter.index(kPanel));
+  emitter.loop(emitter.index(0), upper, kPanel, [&](IndexExpr row) {
+    Value number = emitter.materialize(place.rowPanel * kPanel + row);
+    body(row, emitter.space.addValue(number, 0, rows - 1, emitter.getLevel()));
+  });
+}
+
+/// Stores the columns [0, size) of a panel: sums on their way, or results.
+void TileContraction::finishColumns(const Place &place, IndexExpr columnPanel, int64_t size, bool isLast) {
+  forEachRow(place, [&](IndexExpr row, IndexExpr resultRow) {
+    for (int64_t half = 0; half * kHalf < size; ++half) {
+      int64_t active = std::min(kHalf, size - half * kHalf);
+      IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
+      Position position = resultPosition(resultRow, columnPanel * kPanel + half * kHalf + lane);
+      Value sum = loadSum(sums, row, half);
+      if (numStretches > 1) {
+        Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq,
+                                              emitter.materialize(place.stretch), emitter.index(0));
+        sum = emitter.branch(
+            isFirst, sum.getType(), [&] { return SmallVector<Value>{sum}; },
+            [&] {
+              Value before = emitter.load(scratch->buffer, position);
+              return SmallVector<Value>{arith::AddFOp::create(emitter.builder, before, sum)};
+            })[0];
+      }
+      if (!isLast) {
+        emitter.store(sum, scratch->buffer, position);
+        continue;
+      }
+      emitter.define(op.getResult(), position, sum);
+      emitter.emitOutputs(job.outputs, position);
+    }
+  });
+}
+
+void TileContraction::finish(const Place &place) {
+  auto withColumns = [&](bool isLast) {
+    int64_t columns = b.shape.columns, rest = columns % kPanel, last = b.shape.panels - 1;
+    if (rest == 0)
+      return finishColumns(place, place.columnPanel, kPanel, isLast);
+    if (last == 0)
+      return finishColumns(place, 0, rest, isLast);
+    Value panel = emitter.materialize(place.columnPanel);
+    Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, panel, emitter.index(last));
+    emitter.branch(
+        isFull,
+        [&] { finishColumns(place, emitter.space.addValue(panel, 0, last - 1, emitter.getLevel()), kPanel, isLast); },
+        [&] { finishColumns(place, last, rest, isLast); });
+  };
+  if (numStretches == 1)
+    return withColumns(true);
+  Value isLast = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(place.stretch),
+                                       emitter.index(numStretches - 1));
+  emitter.branch(isLast, [&] { withColumns(true); }, [&] { withColumns(false); });
+}
+
+void TileContraction::emitBlock(const Place &place) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  SmallVector<Value> marks = loadMarks(a, place.rowPanel);
+  llvm::append_range(marks, loadMarks(b, place.columnPanel));
+  Value any = marks[0];
+  for (Value mark : ArrayRef(marks).drop_front())
+    any = arith::OrIOp::create(builder, any, mark);
+  emitter.branch(any, [&] { multiplyPlainly(place, marks); }, [&] { multiplyOnTiles(place); });
+  finish(place);
+}
+
+int64_t TileContraction::emit() {
+  chooseCuts();
+  for (int64_t axis : op.getLhsBatch())
+    batchShape.push_back(getShape(op.getLhs())[axis]);
+  auto type = MemRefType::get(kPanel * kPanel, emitter.builder.getF32Type());
+  auto allocate = [&] {
+    return memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
+  };
+  sums = allocate();
+  if (stretchCuts > 1)
+    cutSums = allocate();
+
+  int64_t batches = a.shape.batches, rowPanels = a.shape.panels, columnPanels = b.shape.panels;
+  int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
+  int64_t wanted = std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
+  Chunks batchChunks = job.splitTasks(batches, wanted);
+  auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel},
+                                              batches < wanted ? llvm::divideCeil(wanted, batches) : 1);
+  int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
+  int64_t tasks = job.count(grid);
+  Position task = emitter.space.delinearize(job.getTask(tasks), grid);
+  // Panels of A that stay in half of the second cache while those of B pass by.
+  int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
+  int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
+
+  job.loopChunk(batchChunks, task[0], [&, rowChunks = rowChunks, columnChunks = columnChunks](IndexExpr item) {
+    batch = item;
+    auto bound = [&](IndexExpr value) -> Value {
+      return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(rowPanels));
+    };
+    emitter.loop(numStretches, [&](IndexExpr stretch) {
+      int64_t rowBlocks = llvm::divideCeil(rowChunks.perTask, most),
+              perBlock = llvm::divideCeil(rowChunks.perTask, rowBlocks);
+      emitter.loop(rowBlocks, [&](IndexExpr rowBlock) {
+        IndexExpr first = task[1] * rowChunks.perTask + rowBlock * perBlock;
+        Value upper = bound(first + perBlock);
+        if (rowChunks.perTask % perBlock != 0)
+          upper =
+              arith::MinSIOp::create(emitter.builder, upper, bound(task[1] * rowChunks.perTask + rowChunks.perTask));
+        Value lower = bound(first);
+        job.loopChunk(columnChunks, task[2], [&](IndexExpr columnPanel) {
+          emitter.loop(lower, upper, rowPanels,
+                       [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
+        });
+      });
+    });
+  });
+  job.report(Twine(a.shape.planes == 3 ? 6 : 3) + " products on tiles, blocks of " + Twine(kPanel) + " x " +
+             Twine(kPanel) + "; " + Twine(numCuts) + " cuts, " + Twine(numStretches) + " stretches of k; " +
+             Twine(tasks) + " tasks");
+  return tasks;
+}
+
+/// What a contraction reads: an argument in tiles, or a reshape of one; its axes in the order batch, over, free.
+FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, Value value, ArrayRef<int64_t> batch,
+                                   ArrayRef<int64_t> over) {
+  Value source = value;
+  while (auto reshape = source.getDefiningOp<ReshapeOp>())
+    source = reshape.getOperand();
+  auto argument = dyn_cast<BlockArgument>(source);
+  if (!argument || !job.emitter.getBuffer(argument).type.getTiles())
+    return op.emitOpError("expected both operands to be arguments in tiles, or reshapes of them");
+  SmallVector<int64_t> order(batch);
+  llvm::append_range(order, over);
+  if (!llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
+    return op.emitOpError("expected axes in the order batch, contracted, free to generate a kernel on tiles");
+  KernelBuffer buffer = job.emitter.getBuffer(argument);
+  return TileOperand{buffer, TileShape(buffer.type), SmallVector<int64_t>(getShape(value).drop_front(order.size()))};
+}
+
+} // namespace
+
+FailureOr<int64_t> emitTileContract(KernelJob &job) {
+  ContractOp op = *job.emitter.kernel.getBodyBlock()->getOps<ContractOp>().begin();
+  FailureOr<TileOperand> a = findOperand(job, op, op.getLhs(), op.getLhsBatch(), op.getLhsOver());
+  FailureOr<TileOperand> b = findOperand(job, op, op.getRhs(), op.getRhsBatch(), op.getRhsOver());
+  if (failed(a) || failed(b))
+    return failure();
+  if (a->shape.planes != b->shape.planes || a->shape.depth != b->shape.depth || a->shape.batches != b->shape.batches ||
+      job.emitter.getLanes() != kHalf)
+    return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")
+           << a->buffer.type << " and " << b->buffer.type;
+  return TileContraction(job, op, std::move(*a), std::move(*b)).emit();
+}
+
+} // namespace moru

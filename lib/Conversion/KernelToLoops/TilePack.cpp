@@ -1,0 +1,273 @@
+//===- TilePack.cpp - an operand split into planes of tiles ---------------===//
+// A map whose output is in tiles (see TilesAttr). 16 columns at a time: from a block of K come 16 pairs of vectors,
+// each split into parts of bf16 and joined in pairs. Vectors run along K or along the columns, whichever the source
+// allows; where that is not the way that rows of a tile run, they are transposed in registers.
+//
+// On the way the largest magnitude of each column is kept. Where it does not fit what sums of bf16 can be, the 16
+// columns are written anew, as bits, and marked.
+//===----------------------------------------------------------------------===//
+
+#include "Families.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace moru::kernel;
+
+namespace moru {
+
+static constexpr int64_t kHalf = TileShape::kHalf, kBlock = TileShape::kBlock;
+
+namespace {
+
+class TilePack {
+public:
+  TilePack(KernelJob &job, const KernelOutput &output)
+      : job(job), emitter(job.emitter), output(output), tiles(output.buffer.type.getTiles()), shape(output.buffer.type),
+        batchShape(output.buffer.type.getShape().drop_back(2)) {}
+
+  int64_t emit();
+
+private:
+  /// 16 columns, of which the first `active` exist.
+  struct Group {
+    Position batch;
+    IndexExpr number;
+    int64_t active;
+  };
+
+  Type integers() const { return VectorType::get(kHalf, emitter.builder.getI32Type()); }
+  Value bits(int64_t value) { return emitter.number(integers(), double(value)); }
+  bool isScattered(bool depthwise);
+  Position at(const Group &group, IndexExpr k, IndexExpr column) const;
+  IndexExpr addressOf(const Group &group, IndexExpr block, int64_t plane) const;
+  std::pair<Value, Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
+  Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
+  void emitGroup(const Group &group);
+  SmallVector<Value> emitBlocks(const Group &group, bool asBits);
+  SmallVector<Value> emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits, ValueRange largest);
+  void storeTile(const Group &group, IndexExpr block, int64_t plane, ArrayRef<Value> rows);
+  void storeMark(const Group &group, Value isUnfit);
+  Value findUnfit(SmallVector<Value> largest);
+
+  KernelJob &job;
+  PointEmitter &emitter;
+  KernelOutput output;
+  TilesAttr tiles;
+  TileShape shape;
+  ArrayRef<int64_t> batchShape;
+  /// Vectors run along K.
+  bool depthwise = false;
+};
+
+Position TilePack::at(const Group &group, IndexExpr k, IndexExpr column) const {
+  Position position = group.batch;
+  position.push_back(k);
+  position.push_back(column);
+  return position;
+}
+
+IndexExpr TilePack::addressOf(const Group &group, IndexExpr block, int64_t plane) const {
+  IndexExpr panel = emitter.space.linearize(group.batch, getRowMajorStrides(batchShape)) * shape.panels +
+                    emitter.space.divide(group.number, 2);
+  return panel * shape.getPanelSize() + block * shape.getBlockSize() +
+         emitter.space.remainder(group.number, 2) * TileShape::kTileSize + plane * 2 * TileShape::kTileSize;
+}
+
+/// Whether vectors along that axis would be put together from single entries.
+bool TilePack::isScattered(bool depthwise) {
+  return emitter.probe([&] {
+    auto any = [&](int64_t size) {
+      return emitter.space.addValue(emitter.function.getArguments().back(), 0, std::max<int64_t>(size - 1, 0), 0);
+    };
+    Group group{{}, any(1), kHalf};
+    for (int64_t size : batchShape)
+      group.batch.push_back(any(size));
+    int64_t size = depthwise ? shape.depth : shape.columns;
+    IndexExpr along = emitter.space.addLane(kHalf, std::min(kHalf, size), 0);
+    if (size > kHalf)
+      along = any(size / kHalf) * kHalf + along;
+    IndexExpr other = any(depthwise ? shape.columns : shape.depth);
+    emitter.emit(output.tensor, depthwise ? at(group, along, other) : at(group, other, along));
+  }) > 0;
+}
+
+/// The vector number j of a block, from `first` on: along K column j, else row j. What is not there is zero.
+Value TilePack::loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth) {
+  auto type = VectorType::get(kHalf, emitter.builder.getF32Type());
+  int64_t active = depthwise ? std::clamp<int64_t>(depth - first, 0, kHalf) : group.active;
+  if (active == 0 || (depthwise ? j >= group.active : first + j >= depth))
+    return emitter.zero(type);
+  IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
+  IndexExpr k = block * kBlock + first, column = group.number * kHalf;
+  Position position = depthwise ? at(group, k + lane, column + j) : at(group, k + j, column + lane);
+  Value value = emitter.emitVector(output.tensor, position, kHalf);
+  if (active < kHalf)
+    value = arith::SelectOp::create(emitter.builder, emitter.mask(kHalf, active), value, emitter.zero(type));
+  return value;
+}
+
+std::pair<Value, Value> TilePack::loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth) {
+  return {loadVector(group, block, 0, j, depth), loadVector(group, block, kHalf, j, depth)};
+}
+
+void TilePack::storeTile(const Group &group, IndexExpr block, int64_t plane, ArrayRef<Value> rows) {
+  auto type = VectorType::get(kBlock, emitter.builder.getBF16Type());
+  for (auto [row, value] : llvm::enumerate(rows)) {
+    Value stored = vector::BitCastOp::create(emitter.builder, type, value);
+    Value place = emitter.materialize(addressOf(group, block, plane) + int64_t(row) * kBlock);
+    vector::StoreOp::create(emitter.builder, stored, output.buffer.flat, ValueRange{place});
+  }
+}
+
+/// The tiles of a block with `depth` entries of K. Returns the largest magnitudes so far: a vector for each column
+/// along K, else one with a column in each lane.
+SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits,
+                                       ValueRange largest) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  SmallVector<Value> magnitudes(largest);
+  SmallVector<SmallVector<Value>> planes(shape.planes, SmallVector<Value>(kHalf));
+  auto asInteger = [&](Value value) { return Value(arith::BitcastOp::create(builder, integers(), value)); };
+  auto asNumber = [&](Value value) {
+    return Value(arith::BitcastOp::create(builder, VectorType::get(kHalf, builder.getF32Type()), value));
+  };
+  Value sixteen = bits(16), upper = bits(int32_t(0xffff0000)), magnitude = bits(0x7fffffff);
+  auto join = [&](Value low, Value high) {
+    Value shifted = arith::ShRUIOp::create(builder, low, sixteen);
+    return Value(arith::OrIOp::create(builder, shifted, arith::AndIOp::create(builder, high, upper)));
+  };
+  for (int64_t j = 0; j < kHalf; ++j) {
+    auto [first, second] = loadPair(group, block, j, depth);
+    if (asBits) {
+      Value x = asInteger(first), y = asInteger(second);
+      planes[0][j] = join(x, y);
+      planes[1][j] = join(arith::ShLIOp::create(builder, x, sixteen), arith::ShLIOp::create(builder, y, sixteen));
+      if (shape.planes > 2)
+        planes[2][j] = bits(0);
+      continue;
+    }
+    Value &most = magnitudes[depthwise ? j : 0];
+    for (Value value : {first, second})
+      most = arith::MaxUIOp::create(builder, most, arith::AndIOp::create(builder, asInteger(value), magnitude));
+    for (int64_t plane = 0; plane < shape.planes; ++plane) {
+      // The upper half, rounded; what is left is exact.
+      auto round = [&](Value &value) {
+        Value rounded = arith::AddIOp::create(builder, asInteger(value), bits(0x8000));
+        rounded = arith::AndIOp::create(builder, rounded, upper);
+        value = arith::SubFOp::create(builder, value, asNumber(rounded));
+        return rounded;
+      };
+      Value low = round(first), high = round(second);
+      planes[plane][j] = join(low, high);
+    }
+  }
+  bool rowsAreAlongDepth = tiles.getSide() == TileSide::Lhs;
+  for (auto [plane, rows] : llvm::enumerate(planes))
+    storeTile(group, block, plane, depthwise == rowsAreAlongDepth ? rows : transposeSquare(builder, rows));
+  return magnitudes;
+}
+
+SmallVector<Value> TilePack::emitBlocks(const Group &group, bool asBits) {
+  int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
+  SmallVector<Value> largest(asBits ? 0 : depthwise ? kHalf : 1, bits(0));
+  if (full > 0)
+    largest =
+        emitter.loop(emitter.index(0), emitter.index(full), full, largest, [&](IndexExpr block, ValueRange values) {
+          return emitBlock(group, block, kBlock, asBits, values);
+        });
+  return rest ? emitBlock(group, full, rest, asBits, largest) : largest;
+}
+
+/// Whether a column's largest magnitude, as bits, is not finite, above 2^127, or not zero but below 2^-100.
+Value TilePack::findUnfit(SmallVector<Value> largest) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  if (depthwise) {
+    largest = transposeSquare(builder, largest);
+    for (int64_t step = 1; step < kHalf; step *= 2)
+      for (int64_t i = 0; i + step < kHalf; i += 2 * step)
+        largest[i] = arith::MaxUIOp::create(builder, largest[i], largest[i + step]);
+  }
+  // Zero becomes the largest number below, so that one comparison on each side is left.
+  Value most = largest[0], isZero = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, most, bits(0));
+  most = arith::SelectOp::create(builder, isZero, bits(0x3f800000), most);
+  Value high = arith::CmpIOp::create(builder, arith::CmpIPredicate::uge, most, bits(0x7f000000));
+  Value low = arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, most, bits(0x0d800000));
+  Value unfit = arith::OrIOp::create(builder, high, low);
+  Value any = vector::BitCastOp::create(builder, VectorType::get(1, builder.getI16Type()), unfit);
+  return vector::ExtractOp::create(builder, any, 0);
+}
+
+void TilePack::storeMark(const Group &group, Value mark) {
+  IndexExpr batch = emitter.space.linearize(group.batch, getRowMajorStrides(batchShape));
+  Value place = emitter.materialize(batch * (2 * shape.panels) + group.number + shape.getMarks());
+  Value stored = arith::BitcastOp::create(emitter.builder, emitter.builder.getBF16Type(), mark);
+  memref::StoreOp::create(emitter.builder, stored, output.buffer.flat, ValueRange{place});
+}
+
+void TilePack::emitGroup(const Group &group) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  auto number = [&](int64_t value) {
+    return Value(arith::ConstantOp::create(builder, builder.getI16IntegerAttr(int16_t(value))));
+  };
+  if (group.active == 0) {
+    SmallVector<Value> zeros(kHalf, bits(0));
+    emitter.loop(shape.blocks, [&](IndexExpr block) {
+      for (int64_t plane = 0; plane < shape.planes; ++plane)
+        storeTile(group, block, plane, zeros);
+    });
+    return storeMark(group, number(0));
+  }
+  Value unfit = findUnfit(emitBlocks(group, /*asBits=*/false));
+  Value isUnfit = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, unfit, number(0));
+  storeMark(group, arith::ExtUIOp::create(builder, builder.getI16Type(), isUnfit));
+  emitter.branch(isUnfit, [&] { emitBlocks(group, /*asBits=*/true); });
+}
+
+int64_t TilePack::emit() {
+  bool natural = tiles.getSide() == TileSide::Lhs;
+  depthwise = isScattered(natural) && !isScattered(!natural) ? !natural : natural;
+  int64_t groups = 2 * shape.panels, full = shape.columns / kHalf, rest = shape.columns % kHalf;
+  int64_t items[] = {shape.batches, groups};
+  Chunks chunks =
+      job.splitTasks(job.count(items), job.getNumTasks(job.getWork(shape.batches * shape.depth * shape.columns)));
+  job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr item) {
+    Position place = emitter.space.delinearize(item, items);
+    Position batch = emitter.space.delinearize(place[0], batchShape);
+    if (full == groups)
+      return emitGroup({batch, place[1], kHalf});
+    // The last groups of the last panel: one may be partly there, one may be empty.
+    Value number = emitter.materialize(place[1]);
+    auto emitLast = [&](int64_t group) { emitGroup({batch, group, group == full ? rest : 0}); };
+    auto emitRest = [&] {
+      if (full + 1 == groups)
+        return emitLast(full);
+      Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, number, emitter.index(full));
+      emitter.branch(isFirst, [&] { emitLast(full); }, [&] { emitLast(full + 1); });
+    };
+    if (full == 0)
+      return emitRest();
+    Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, number, emitter.index(full));
+    emitter.branch(
+        isFull, [&] { emitGroup({batch, emitter.space.addValue(number, 0, full - 1, emitter.getLevel()), kHalf}); },
+        emitRest);
+  });
+  job.report(Twine(shape.panels) + " panels of " + Twine(shape.planes) + " planes of tiles" +
+             (depthwise == natural ? "" : ", transposed in registers") + "; " + Twine(chunks.tasks) + " tasks");
+  return chunks.tasks;
+}
+
+} // namespace
+
+FailureOr<int64_t> emitTilePack(KernelJob &job) {
+  if (job.outputs.size() != 1)
+    return job.emitter.kernel.emitOpError("expected one result in a kernel that packs tiles, got ")
+           << job.outputs.size();
+  if (job.emitter.getLanes() != kHalf)
+    return job.emitter.kernel.emitOpError("expected vectors of 16 entries of f32 to pack tiles, got ")
+           << job.emitter.getLanes();
+  return TilePack(job, job.outputs[0]).emit();
+}
+
+} // namespace moru
