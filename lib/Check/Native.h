@@ -63,13 +63,18 @@ public:
   /// Stores entries rounded to the type.
   void write(const reference::Tensor &tensor);
   reference::Tensor read() const;
+  /// No byte has changed since the last `write`.
+  bool isAsWritten() const;
   /// The byte offset of the first byte outside of the entries that is not as it was, if any; within panels' padding
   /// anything goes.
   std::optional<int64_t> findStrayWrite() const;
 
 private:
+  uint64_t hash() const;
+
   kernel::BufferType type;
   uint8_t *bytes;
+  uint64_t written = 0;
 };
 
 /// How a child ended.

@@ -27,8 +27,16 @@ struct NativeCode::Implementation {
 NativeCode::NativeCode(std::unique_ptr<Implementation> implementation) : implementation(std::move(implementation)) {}
 NativeCode::~NativeCode() = default;
 
+/// LLVM has no plain code for tiles: without optimization it does not find places for them.
+static CodeQuality getQuality(ModuleOp module) {
+  WalkResult walk = module.walk([](LLVM::CallIntrinsicOp op) {
+    return op.getIntrin().starts_with("llvm.x86.tile") ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return walk.wasInterrupted() ? CodeQuality::Optimized : CodeQuality::Plain;
+}
+
 llvm::Expected<std::unique_ptr<NativeCode>> NativeCode::create(ModuleOp module) {
-  llvm::Expected<Codegen> codegen = Codegen::create(module, Target::host(), CodeQuality::Plain, /*cache=*/false);
+  llvm::Expected<Codegen> codegen = Codegen::create(module, Target::host(), getQuality(module), /*cache=*/false);
   if (!codegen)
     return codegen.takeError();
   llvm::Expected<std::string> object = codegen->emitObject();

@@ -10,6 +10,8 @@
 
 #include "moru/Support/HostTensor.h"
 
+#include "llvm/Support/xxhash.h"
+
 #include <cmath>
 #include <cstring>
 #include <sys/mman.h>
@@ -70,7 +72,8 @@ static void writeNaN(uint8_t *place, const llvm::fltSemantics &semantics, bool i
   std::memcpy(place, &bits, APFloat::getSizeInBits(semantics) / 8);
 }
 
-void BufferImage::write(const Tensor &tensor) {
+/// Stores `tensor` in the layout of `type` at `bytes`.
+static void writeEntries(kernel::BufferType type, const Tensor &tensor, uint8_t *bytes) {
   HostTensor host = reference::toHost(tensor);
   int64_t width = type.getElementBytes();
   const auto *source = static_cast<const uint8_t *>(host.bytes());
@@ -85,6 +88,15 @@ void BufferImage::write(const Tensor &tensor) {
       std::memcpy(bytes + offset * width, source + linear * width, width);
   });
 }
+
+void BufferImage::write(const Tensor &tensor) {
+  writeEntries(type, tensor, bytes);
+  written = hash();
+}
+
+uint64_t BufferImage::hash() const { return llvm::xxh3_64bits(llvm::ArrayRef(bytes, size_t(type.getSizeInBytes()))); }
+
+bool BufferImage::isAsWritten() const { return hash() == written; }
 
 Tensor BufferImage::read() const {
   RankedTensorType tensorType = type.getTensorType();

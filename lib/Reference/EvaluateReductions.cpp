@@ -5,6 +5,8 @@
 
 #include "Evaluators.h"
 
+#include "moru/Dialect/Kernel/Kernel.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -84,6 +86,19 @@ static std::vector<double> infinities(const Tensor &tensor) {
   return result;
 }
 
+/// What matrix units add to the bounds: parts that are left out, and denormals that are taken for zero.
+static void addTileBounds(int64_t planes, const ContractSizes &sizes, const std::vector<double> &a,
+                          const std::vector<double> &b, const std::vector<double> &sums,
+                          std::vector<double> &inherited) {
+  std::vector<double> ones(std::max(a.size(), b.size()), 1), entries(sums.size(), 0);
+  multiply(sizes, a.data(), ones.data(), entries.data(), true);
+  multiply(sizes, ones.data(), b.data(), entries.data(), true);
+  // A remainder of either side, and the products that are left out.
+  double split = 3 * (planes == 2 ? kSplitTwo : kSplitThree);
+  for (size_t i = 0; i < sums.size(); ++i)
+    inherited[i] += split * sums[i] + kFlushedParts * entries[i] + kFlushedSums * double(sizes.depth);
+}
+
 /// sum |a||b| (n + 1) u + sum (|a| eb + (|b| + eb) ea). Beside an infinite factor, a sign in doubt is all there is to
 /// the other one.
 static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, const Tensor &lhs, const Tensor &rhs,
@@ -103,6 +118,9 @@ static void addContractBounds(const Evaluation &e, const ContractSizes &sizes, c
     multiply(sizes, doubtfulSigns(lhs).data(), infinities(rhs).data(), inherited.data(), true);
   if (llvm::any_of(lhs.floats, isInfinite))
     multiply(sizes, infinities(lhs).data(), doubtfulSigns(rhs).data(), inherited.data(), true);
+  auto planes = e.op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr);
+  if (planes && e.options.bounds == Bounds::Declared)
+    addTileBounds(planes.getInt(), sizes, a, b, sums, inherited);
   result.addBounds();
   // As many products as sums round, and the result may once more; each product may underflow.
   Type element = result.type.getElementType();

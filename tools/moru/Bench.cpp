@@ -6,6 +6,7 @@
 #include "moru/Support/Files.h"
 #include "moru/Support/Format.h"
 #include "moru/Train/Benchmark.h"
+#include "moru/Train/GemmBenchmark.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -28,6 +29,7 @@ EXAMPLES:
   moru bench lstm_lm --kernels --steps=50
   moru bench gru_lm --model=libgru_lm.so --set H=256 --batch-size=16
   moru bench lstm_lm --phase=decode --json --init=lstm_lm.safetensors
+  moru bench gemm 320 10000 256 --precision=f32x6
 )";
 
 namespace {
@@ -40,12 +42,14 @@ public:
 private:
   Expected<std::unique_ptr<Benchmark>> prepare();
   Expected<Workload> chooseWorkload() const;
+  Error runGemm();
   Error serve(Benchmark &benchmark);
   Error printKernels(Benchmark &benchmark);
 
   PluginOptions plugins;
   TargetOptions target;
-  cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload or model>"), cl::sub(sub)};
+  cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload, model or gemm>"), cl::sub(sub)};
+  cl::list<std::string> sizes{cl::Positional, cl::desc("<M N K, of gemm>"), cl::sub(sub)};
   cl::opt<std::string> phase{"phase", cl::desc("train (default), infer or decode"), cl::init("train"), cl::sub(sub)};
   cl::list<std::string> settings{"set", cl::desc("Set a key of a model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
@@ -155,7 +159,36 @@ Error BenchCommand::printKernels(Benchmark &benchmark) {
   return Error::success();
 }
 
+/// A product of matrices of the sizes that follow its name.
+Error BenchCommand::runGemm() {
+  SmallVector<int64_t> numbers;
+  for (const std::string &size : sizes)
+    if (int64_t number = 0; !StringRef(size).getAsInteger(10, number) && number > 0 && number <= 1 << 20)
+      numbers.push_back(number);
+  if (numbers.size() != 3 || sizes.size() != 3)
+    return makeError("gemm: expected M N K, three numbers from 1 to 1048576, got \"" + join(sizes, " ") + "\"");
+  Expected<CompileOptions> options = target.get();
+  if (!options)
+    return options.takeError();
+  limitCpus(options->threads);
+  Expected<json::Object> result = benchmarkGemm(numbers[0], numbers[1], numbers[2], *options);
+  if (!result)
+    return result.takeError();
+  auto number = [&](StringRef key) { return formatNumber(result->getNumber(key).value_or(0)); };
+  if (json)
+    printJsonLine(outs(), std::move(*result));
+  else
+    outs() << "moru " << target.precision << " gemm " << result->getString("shape") << ": " << number("median_ms")
+           << " ms, " << number("gflops") << " GFLOP/s with packing; the product alone " << number("product_ms")
+           << " ms, " << number("product_gflops") << " GFLOP/s\n";
+  return Error::success();
+}
+
 Error BenchCommand::run() {
+  if (workload == "gemm")
+    return runGemm();
+  if (!sizes.empty())
+    return makeError("expected sizes behind gemm alone, got \"" + sizes.front() + "\" behind " + workload);
   if (steps < 1)
     return makeError("--steps: expected a number from 1 on, got " + Twine(steps));
   Expected<std::unique_ptr<Benchmark>> benchmark = prepare();

@@ -33,6 +33,14 @@ constexpr double inRoundoffs(double ulps) { return 2 * ulps + 1; }
 /// A quotient or root may be a reciprocal times a number: three roundings instead of one.
 constexpr double kDivisionRoundoffs = 3;
 
+/// Contractions on matrix units, of operands split into parts of bf16. What is left of a number behind so many parts,
+/// relative to it; products of parts that are left out are as small.
+constexpr double kSplitTwo = 0x1p-16, kSplitThree = 0x1p-24;
+/// Parts of a number that are denormal are taken for zero: no more than two.
+constexpr double kFlushedParts = 0x1p-125;
+/// So are sums, after each product of parts: two parts have three, three parts six.
+constexpr double kFlushedSums = 6 * 0x1p-126;
+
 /// A result that underflows is off by the smallest denormal, or by as many as a function is by ulps.
 constexpr double kUnderflowF32 = 0x1p-149;
 constexpr double kUnderflowF64 = 0x1p-1074;

@@ -357,7 +357,10 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
     lhsBatch = batch;
     lhsOver = over;
   }
-  return ContractOp::create(body, op.getLoc(), lhs, rhs, lhsOver, over, lhsBatch, batch);
+  auto packed = ContractOp::create(body, op.getLoc(), lhs, rhs, lhsOver, over, lhsBatch, batch);
+  if (Attribute planes = op->getAttr(KernelDialect::kPlanesAttr))
+    packed->setAttr(KernelDialect::kPlanesAttr, planes);
+  return packed;
 }
 
 void BlockLowering::emitCompute(Node &node) {

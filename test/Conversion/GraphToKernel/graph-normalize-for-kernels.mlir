@@ -93,17 +93,32 @@ func.func @multiplies_and_sums_a_matrix_and_a_vector(%x: tensor<8x4xf32>, %v: te
   return %y : tensor<8xf32>
 }
 
-// The other side has no free axis: rows of the transposed weight.
+// The other side has no free axis: sums down the columns, which lie densely.
 // CHECK-LABEL: func.func @multiplies_and_sums_a_vector_and_a_matrix(
 // CHECK-SAME: %[[V:.*]]: tensor<4xf32>, %[[W:.*]]: tensor<4x8xf32>
 func.func @multiplies_and_sums_a_vector_and_a_matrix(%v: tensor<4xf32>, %w: tensor<4x8xf32>) -> tensor<8xf32> {
   // CHECK-NOT: graph.contract
-  // CHECK-DAG: %[[T:.*]] = graph.transpose %[[W]] by [1, 0]
-  // CHECK-DAG: %[[VV:.*]] = graph.broadcast %[[V]] along [1] : tensor<4xf32> -> tensor<8x4xf32>
-  // CHECK: %[[P:.*]] = graph.mul %[[T]], %[[VV]]
-  // CHECK: graph.reduce_sum %[[P]] over [1]
+  // CHECK-NOT: graph.transpose
+  // CHECK: %[[VV:.*]] = graph.broadcast %[[V]] along [0] : tensor<4xf32> -> tensor<4x8xf32>
+  // CHECK: %[[P:.*]] = graph.mul %[[W]], %[[VV]]
+  // CHECK: graph.reduce_sum %[[P]] over [0]
   %y = graph.contract %v, %w over [0] with [0] : tensor<4xf32>, tensor<4x8xf32> -> tensor<8xf32>
   return %y : tensor<8xf32>
+}
+
+// One row is as good as none. A transposed weight lies densely along what is summed.
+// CHECK-LABEL: func.func @multiplies_and_sums_one_row(
+// CHECK-SAME: %[[X:.*]]: tensor<1x4xf32>, %[[W:.*]]: tensor<8x4xf32>
+func.func @multiplies_and_sums_one_row(%x: tensor<1x4xf32>, %w: tensor<8x4xf32>) -> tensor<1x8xf32> {
+  // CHECK-NOT: graph.contract
+  // CHECK: %[[V:.*]] = graph.reshape {{.*}} : tensor<{{.*}}> -> tensor<4xf32>
+  // CHECK: %[[VV:.*]] = graph.broadcast %[[V]] along [1] : tensor<4xf32> -> tensor<8x4xf32>
+  // CHECK: %[[P:.*]] = graph.mul {{.*}}, %[[VV]]
+  // CHECK: %[[S:.*]] = graph.reduce_sum %[[P]] over [1] : tensor<8x4xf32> -> tensor<8xf32>
+  // CHECK: graph.reshape %[[S]] : tensor<8xf32> -> tensor<1x8xf32>
+  %t = graph.transpose %w by [1, 0] : tensor<8x4xf32> -> tensor<4x8xf32>
+  %y = graph.contract %x, %t over [1] with [0] : tensor<1x4xf32>, tensor<4x8xf32> -> tensor<1x8xf32>
+  return %y : tensor<1x8xf32>
 }
 
 // CHECK-LABEL: func.func @multiplies_and_sums_a_batch_of_dot_products(

@@ -187,11 +187,11 @@ func.func @sums_rows_in_a_fixed_order(%x: !kernel.buffer<7x1000xf32>, %y: !kerne
 
 // -----
 
-// Four vectors of columns at once down the rows, without a horizontal step.
+// Eight vectors of columns at once down the rows, without a horizontal step: eight such pieces of a row are work for all threads.
 
 // CHECK-LABEL: func.func private @columns_0
-// CHECK: %{{.*}}:4 = scf.for
-// CHECK-COUNT-4: vector.load
+// CHECK: %{{.*}}:8 = scf.for
+// CHECK-COUNT-8: vector.load
 // CHECK: scf.yield
 // CHECK-NOT: vector.shuffle
 // CHECK: return

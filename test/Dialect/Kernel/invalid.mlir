@@ -32,8 +32,13 @@ func.func private @buffer_dynamic_stride(!kernel.buffer<4xf32, strided<[?]>>)
 // -----
 
 // An affine map is no layout of ours.
-// expected-error @+1 {{expected a layout strided<[…]> or #kernel.panels<width>, got affine_map<(d0) -> (d0)>}}
+// expected-error @+1 {{expected a layout strided<[…]>, #kernel.panels<width> or #kernel.tiles<side, planes>, got affine_map<(d0) -> (d0)>}}
 func.func private @buffer_layout(!kernel.buffer<4xf32, affine_map<(d0) -> (d0)>>)
+
+// -----
+
+// expected-error @+1 {{expected tiles of 2 or 3 planes over f32 of rank 2 or more, got #kernel.tiles<rhs, 4> over 'f32' of rank 2}}
+func.func private @buffer_tiles(!kernel.buffer<4x4xf32, #kernel.tiles<rhs, 4>>)
 
 // -----
 

@@ -51,7 +51,7 @@ def Kernel_Dialect : Dialect {
     /// On an operation of a kernel that other kernels, or other parts of this one, compute too: it is rounded to its
     /// type everywhere, and never a part of a fused multiply-add.
     static constexpr llvm::StringLiteral kRoundedAttr = "kernel.rounded";
-    /// On a contraction of a graph that is to run on matrix units: planes of bf16 of each operand.
+    /// On a contraction that runs on matrix units: planes of bf16 of each operand.
     static constexpr llvm::StringLiteral kPlanesAttr = "kernel.planes";
   }];
 }

@@ -1,0 +1,85 @@
+// A matrix product alone.
+
+#include "moru/Train/GemmBenchmark.h"
+
+#include "moru/DSL/Compile.h"
+#include "moru/DSL/Moru.h"
+#include "moru/Support/Clock.h"
+#include "moru/Support/Files.h"
+#include "moru/Support/Philox.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace moru {
+
+static HostTensor drawMatrix(int64_t rows, int64_t columns, uint32_t stream) {
+  HostTensor matrix(ElementType::F32, {rows, columns});
+  for (int64_t i = 0; i < matrix.numElements(); ++i)
+    matrix.data<float>()[i] = 2 * philoxUniform(1, stream, 0, uint64_t(i)) - 1;
+  return matrix;
+}
+
+static double medianOf(std::vector<double> values) {
+  sort(values);
+  return (values[values.size() / 2] + values[(values.size() - 1) / 2]) / 2;
+}
+
+namespace {
+/// Time in kernels that multiply, within one call.
+struct ProductTime {
+  Executable *executable;
+  double milliseconds = 0;
+};
+} // namespace
+
+Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t depth, const CompileOptions &options) {
+  Program program;
+  program.function("gemm", [&](Function &function) {
+    Tensor a = function.input("a", f32({rows, depth})), b = function.input("b", f32({depth, columns}));
+    function.output("c", matmul(a, b).named("product"));
+  });
+  Result<Executable> executable = compile(program, options);
+  if (!executable)
+    return makeError(executable.message());
+  HostTensor a = drawMatrix(rows, depth, 1), b = drawMatrix(depth, columns, 2);
+  ProductTime product{&*executable};
+  executable->setProfile(
+      [](void *data, moru_task_fn entry, int64_t, uint64_t begin, uint64_t end) {
+        auto &product = *static_cast<ProductTime *>(data);
+        if (StringRef(product.executable->kernelName(entry)).starts_with("product"))
+          product.milliseconds += double(end - begin) / 1e6;
+      },
+      &product);
+
+  constexpr double kSeconds = 1.0 / 3;
+  constexpr size_t kWarmup = 3, kLeastCalls = 5;
+  std::vector<double> whole, products;
+  Clock::time_point start = Clock::now();
+  for (size_t call = 0; call < kWarmup + kLeastCalls || secondsSince(start) < kSeconds; ++call) {
+    if (call == kWarmup)
+      start = Clock::now();
+    product.milliseconds = 0;
+    Clock::time_point begin = Clock::now();
+    if (Outputs outputs = executable->run("gemm", {{"a", a}, {"b", b}}); !outputs)
+      return makeError(outputs.message());
+    if (call >= kWarmup) {
+      whole.push_back(secondsSince(begin) * 1e3);
+      products.push_back(product.milliseconds);
+    }
+  }
+  double flops = 2 * double(rows) * double(columns) * double(depth), milliseconds = medianOf(whole);
+  std::string shape = std::to_string(rows) + "x" + std::to_string(columns) + "x" + std::to_string(depth);
+  return json::Object{{"peer", "gemm"},
+                      {"library", "moru"},
+                      {"precision", StringRef(toString(options.precision))},
+                      {"threads", executable->threads()},
+                      {"shape", shape},
+                      {"median_ms", milliseconds},
+                      {"gflops", flops / milliseconds / 1e6},
+                      {"product_ms", medianOf(products)},
+                      {"product_gflops", flops / medianOf(products) / 1e6}};
+}
+
+} // namespace moru

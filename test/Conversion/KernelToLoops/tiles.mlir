@@ -1,0 +1,67 @@
+// Contractions on matrix units: both operands split into planes of bf16 and packed in tiles.
+// RUN: moru-opt %s --kernel-to-loops | FileCheck %s
+
+// Every kernel and the whole program, run: odd sizes, several cuts and stretches of K, batches, two parts instead of three. Operands that are
+// infinite, not a number, huge or denormal take the plain way.
+// RUN: %if amx_bf16 %{ moru-opt %s --kernel-plan --kernel-to-loops --loops-to-llvm --check=each --check-seed=7 -o %t.mlir 2>&1 | FileCheck %s --check-prefix=CHECKED %}
+// CHECKED-NOT: error
+// CHECKED: checks: compared {{[0-9]+}} entries
+
+// K = 1600: 50 blocks in 5 cuts, and of these 2 are a stretch.
+// CHECK-LABEL: func.func @stretches
+// CHECK: kernel.launch @pack_lhs
+// CHECK: kernel.launch @pack_rhs
+// CHECK: kernel.launch @contract
+func.func @stretches(%a: !kernel.buffer<33x1600xf32> {graph.name = "a", graph.role = "input"},
+                     %b: !kernel.buffer<1600x40xf32> {graph.name = "b", graph.role = "input"},
+                     %bias: !kernel.buffer<40xf32> {graph.name = "bias", graph.role = "input"},
+                     %y: !kernel.buffer<33x40xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<1600x33xf32, #kernel.tiles<lhs, 3>>
+  %rhs = kernel.alloc : !kernel.buffer<1600x40xf32, #kernel.tiles<rhs, 3>>
+  kernel.compute map "pack lhs" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<33x1600xf32>) -> (!kernel.buffer<1600x33xf32, #kernel.tiles<lhs, 3>>) {
+    %t = graph.transpose %0 by [1, 0] : tensor<33x1600xf32> -> tensor<1600x33xf32>
+    kernel.yield %t : tensor<1600x33xf32>
+  }
+  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<1600x40xf32>) -> (!kernel.buffer<1600x40xf32, #kernel.tiles<rhs, 3>>) {
+    kernel.yield %0 : tensor<1600x40xf32>
+  }
+  kernel.compute contract "contract+add" reads(%2 = %bias, %0 = %lhs, %1 = %rhs) writes(%y) : (!kernel.buffer<40xf32>, !kernel.buffer<1600x33xf32, #kernel.tiles<lhs, 3>>, !kernel.buffer<1600x40xf32, #kernel.tiles<rhs, 3>>) -> (!kernel.buffer<33x40xf32>) {
+    %c = graph.contract %0, %1 over [0] with [0] {kernel.planes = 3 : i64} : tensor<1600x33xf32>, tensor<1600x40xf32> -> tensor<33x40xf32>
+    %w = graph.broadcast %2 along [1] : tensor<40xf32> -> tensor<33x40xf32>
+    %s = graph.add %c, %w : tensor<33x40xf32>
+    kernel.yield %s : tensor<33x40xf32>
+  }
+  return
+}
+
+// The other way round in memory: squares are transposed in registers. Two batches, two parts.
+// CHECK-LABEL: func.func @transposed
+func.func @transposed(%a: !kernel.buffer<2x70x33xf32> {graph.name = "a", graph.role = "input"},
+                      %b: !kernel.buffer<2x3x7x70xf32> {graph.name = "b", graph.role = "input"},
+                      %y: !kernel.buffer<2x33x3x7xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 2>>
+  %rhs = kernel.alloc : !kernel.buffer<2x70x21xf32, #kernel.tiles<rhs, 2>>
+  kernel.compute map "pack lhs" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<2x70x33xf32>) -> (!kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 2>>) {
+    kernel.yield %0 : tensor<2x70x33xf32>
+  }
+  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<2x3x7x70xf32>) -> (!kernel.buffer<2x70x21xf32, #kernel.tiles<rhs, 2>>) {
+    %t = graph.transpose %0 by [0, 3, 1, 2] : tensor<2x3x7x70xf32> -> tensor<2x70x3x7xf32>
+    %r = graph.reshape %t : tensor<2x70x3x7xf32> -> tensor<2x70x21xf32>
+    kernel.yield %r : tensor<2x70x21xf32>
+  }
+  kernel.compute contract "contract" reads(%0 = %lhs, %1 = %rhs) writes(%y) : (!kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 2>>, !kernel.buffer<2x70x21xf32, #kernel.tiles<rhs, 2>>) -> (!kernel.buffer<2x33x3x7xf32>) {
+    %r = graph.reshape %1 : tensor<2x70x21xf32> -> tensor<2x70x3x7xf32>
+    %c = graph.contract %0, %r over [1] with [1] batch [0] with [0] {kernel.planes = 2 : i64} : tensor<2x70x33xf32>, tensor<2x70x3x7xf32> -> tensor<2x33x3x7xf32>
+    kernel.yield %c : tensor<2x33x3x7xf32>
+  }
+  return
+}
+
+// Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
+// CHECK-LABEL: func.func private @contract_add_
+// CHECK: amx.tile_zero : !amx.tile<16x16xf32>
+// CHECK: scf.for
+// CHECK-COUNT-24: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
+// CHECK: scf.yield
+// CHECK: amx.tile_store
