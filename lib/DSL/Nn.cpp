@@ -121,4 +121,73 @@ Lstm::Output Lstm::operator()(const Tensor &x, const State &from, const Tensor &
   return {hs, {last[0], last[1]}};
 }
 
+LstmLayers::LstmLayers(Module &parent, std::string_view name, int64_t layers, int64_t in, int64_t hidden,
+                       std::optional<init::Initializer> initializer, Here at) {
+  for (int64_t i = 0; i < layers; ++i) {
+    names.push_back(std::string(name) + std::to_string(i));
+    this->layers.emplace_back(parent, names.back(), i == 0 ? in : hidden, hidden, initializer, at);
+  }
+}
+
+State LstmLayers::start(int64_t batch, Here at) const {
+  State state;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Lstm::State zero = layers[i].start(batch, at);
+    state[names[i] + ".h"] = zero.h;
+    state[names[i] + ".c"] = zero.c;
+  }
+  return state;
+}
+
+Tensor LstmLayers::operator()(const Tensor &x, State &state, const Tensor &lengths, Here at) const {
+  Tensor hs = x;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    Lstm::State from{state[names[i] + ".h"], state[names[i] + ".c"]};
+    auto [output, last] = layers[i](hs, from, lengths, at);
+    hs = dropout(output, at);
+    state[names[i] + ".h"] = last.h;
+    state[names[i] + ".c"] = last.c;
+  }
+  return hs;
+}
+
+Gru::Gru(Module &parent, std::string_view name, int64_t in, int64_t hidden,
+         std::optional<init::Initializer> initializer, Here at)
+    : name(name), hidden(hidden) {
+  init::Initializer matrix = initializer.value_or(init::uniform(1 / std::sqrt(double(std::max<int64_t>(hidden, 1)))));
+  Module own(parent, name);
+  Wx = own.parameter("Wx", {in, 3 * hidden}, matrix, ElementType::F32, at);
+  Wh = own.parameter("Wh", {hidden, 3 * hidden}, matrix, ElementType::F32, at);
+  b = own.parameter("b", {3 * hidden}, init::zeros(), ElementType::F32, at);
+}
+
+Tensor Gru::start(int64_t batch, Here at) const { return zeros({dim("batch", batch), hidden}, ElementType::F32, at); }
+
+Tensor Gru::advance(const Tensor &z, const Tensor &h) const {
+  auto [zr, zu, zn] = split<3>(z, -1);
+  auto [yr, yu, yn] = split<3>(matmul(h.named("h"), Wh), -1);
+  Tensor r = sigmoid(zr + yr).named("r"), u = sigmoid(zu + yu).named("u"), n = tanh(zn + r * yn).named("n");
+  return ((1 - u) * n + u * h).named("h_next");
+}
+
+Tensor Gru::step(const Tensor &x, const Tensor &h, Here at) const {
+  CallerScope scope(at);
+  return advance(matmul(x, Wx) + b, h);
+}
+
+Gru::Output Gru::operator()(const Tensor &x, const Tensor &h, const Tensor &lengths, Here at) const {
+  CallerScope scope(at);
+  std::vector<Tensor> inputs = {(matmul(x, Wx) + b).named("z")};
+  if (lengths)
+    inputs.push_back(lengthMask(lengths, x.size(1)).named("going"));
+  auto cell = [&](Carry s, const std::vector<Tensor> &slices) {
+    Tensor next = advance(slices[0], s[0]);
+    if (lengths)
+      next = where(expandDims(slices[1], 1), next, s[0]);
+    return Step{.carry = {next}, .output = next};
+  };
+  auto [last, hs] = scan(Carry{h}, inputs, /*axis=*/1, cell, {.name = name});
+  return {hs, last[0]};
+}
+
 } // namespace moru::nn

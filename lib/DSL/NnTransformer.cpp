@@ -229,6 +229,63 @@ Tensor MultiHeadAttention::operator()(const Tensor &x, const Tensor &memory, con
 }
 
 //===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+TransformerLayer::TransformerLayer(Module &parent, std::string_view name, const LayerOptions &options, bool reads,
+                                   Here at)
+    : prefix(name), preNorm(options.preNorm),
+      self(parent, prefix + ".self", options.dim, options.heads, options.initializer, options.attentionBias, at),
+      feed(parent, {.weight = prefix + ".ff.W1", .bias = prefix + ".ff.b1"},
+           {.weight = prefix + ".ff.W2", .bias = prefix + ".ff.b2"}, options.dim, options.hidden, options.activation,
+           options.initializer, at) {
+  if (reads)
+    cross.emplace(parent, prefix + ".cross", options.dim, options.heads, options.initializer, options.attentionBias,
+                  at);
+  for (int i = 1; i <= (reads ? 3 : 2); ++i) {
+    std::string norm = prefix + ".ln" + std::to_string(i);
+    norms.emplace_back(parent, LinearNames{.weight = norm + ".g", .bias = norm + ".b"}, options.dim, 1e-5, at);
+  }
+}
+
+Tensor TransformerLayer::around(size_t index, const Tensor &x,
+                                const std::function<Tensor(const Tensor &)> &part) const {
+  if (preNorm)
+    return x + dropout(part(norms[index](x)));
+  return norms[index](x + dropout(part(x)));
+}
+
+Tensor TransformerLayer::feedForward(const Tensor &x) const {
+  return around(norms.size() - 1, x, [&](const Tensor &y) { return feed(y); });
+}
+
+Tensor EncoderLayer::operator()(const Tensor &x, const Mask &mask, Here at) const {
+  CallerScope scope(at);
+  return feedForward(around(0, x, [&](const Tensor &y) { return self(y, y, mask); }));
+}
+
+Tensor DecoderLayer::decode(const Tensor &x, const std::function<Tensor(const Tensor &)> &own, const KeyValues &source,
+                            const Mask &mask) const {
+  return feedForward(around(1, around(0, x, own), [&](const Tensor &y) { return (*cross)(y, source, mask); }));
+}
+
+Tensor DecoderLayer::operator()(const Tensor &x, const KeyValues &source, const Mask &mask, Here at) const {
+  CallerScope scope(at);
+  return decode(x, [&](const Tensor &y) { return self(y, y, AttentionMask::Causal); }, source, mask);
+}
+
+Tensor DecoderLayer::step(const Tensor &x, State &state, const Tensor &position, const KeyValues &source,
+                          const Mask &mask, Here at) const {
+  CallerScope scope(at);
+  auto own = [&](const Tensor &y) {
+    KeyValues past = append(KeyValues::load(state, prefix), self.project(y), position);
+    past.store(state, prefix);
+    return self(y, past, pastMask(past.keys.size(1), position));
+  };
+  return decode(x, own, source, mask);
+}
+
+//===----------------------------------------------------------------------===//
 // Positions
 //===----------------------------------------------------------------------===//
 

@@ -113,6 +113,59 @@ private:
   int64_t hidden;
 };
 
+/// LSTM layers, one on top of the other: `<name>0`, `<name>1`, …, with dropout behind each.
+class LstmLayers {
+public:
+  LstmLayers(Module &parent, std::string_view name, int64_t layers, int64_t in, int64_t hidden,
+             std::optional<init::Initializer> initializer = std::nullopt, Here at = Here::current());
+
+  /// A state of zeros: `<name>0.h`, `<name>0.c`, …
+  State start(int64_t batch, Here at = Here::current()) const;
+  /// x [batch, time, in] -> [batch, time, hidden], from a state, which is replaced by that after the last step; a
+  /// sequence ends by `lengths` [batch] i32, if they are given.
+  Tensor operator()(const Tensor &x, State &state, const Tensor &lengths = {}, Here at = Here::current()) const;
+
+private:
+  std::vector<std::string> names;
+  std::vector<Lstm> layers;
+};
+
+/// One GRU layer. Gates r, u and the candidate n, one bias (PyTorch: two):
+///
+///     z = x Wx + b;   y = h Wh;   r = sigmoid(z_r + y_r);   u = sigmoid(z_u + y_u);   n = tanh(z_n + r y_n)
+///     h' = (1 - u) n + u h
+class Gru {
+public:
+  struct Output {
+    /// h of every step: [batch, time, hidden].
+    Tensor output;
+    /// After the last step: [batch, hidden].
+    Tensor state;
+  };
+
+  /// Parameters `<name>.Wx` [in, 3 hidden], `<name>.Wh` [hidden, 3 hidden], `<name>.b` [3 hidden]; matrices by default
+  /// uniform in ±1/sqrt(hidden), the bias 0.
+  Gru(Module &parent, std::string_view name, int64_t in, int64_t hidden,
+      std::optional<init::Initializer> initializer = std::nullopt, Here at = Here::current());
+
+  /// x [batch, time, in] from a state h. Where a sequence has ended, by `lengths` [batch] i32 if they are given, its
+  /// state stays as it is, and so does the output.
+  Output operator()(const Tensor &x, const Tensor &h, const Tensor &lengths = {}, Here at = Here::current()) const;
+  /// One time step: x [batch, in] -> h.
+  Tensor step(const Tensor &x, const Tensor &h, Here at = Here::current()) const;
+  /// A state of zeros.
+  Tensor start(int64_t batch, Here at = Here::current()) const;
+
+  Tensor Wx, Wh, b;
+
+private:
+  /// The state after a step; z is the input's share.
+  Tensor advance(const Tensor &z, const Tensor &h) const;
+
+  std::string name;
+  int64_t hidden;
+};
+
 //===----------------------------------------------------------------------===//
 // Transformers
 //===----------------------------------------------------------------------===//
@@ -242,6 +295,67 @@ public:
 
 private:
   int64_t heads;
+};
+
+/// Sizes of a Transformer's layer, and its variants.
+struct LayerOptions {
+  int64_t dim, heads, hidden;
+  /// x + f(LN(x)) around each part f instead of LN(x + f(x)).
+  bool preNorm = false;
+  bool attentionBias = false;
+  Activation activation = Activation::Relu;
+  std::optional<init::Initializer> initializer = std::nullopt;
+};
+
+/// What the layers of an encoder and of a decoder share: parts, each with dropout, a residual and a norm around it.
+class TransformerLayer {
+public:
+  const std::string &name() const { return prefix; }
+
+protected:
+  TransformerLayer(Module &parent, std::string_view name, const LayerOptions &options, bool reads, Here at);
+  /// Part number `index` with what is around it.
+  Tensor around(size_t index, const Tensor &x, const std::function<Tensor(const Tensor &)> &part) const;
+  Tensor feedForward(const Tensor &x) const;
+
+  std::string prefix;
+  bool preNorm;
+  MultiHeadAttention self;
+  FeedForward feed;
+  std::optional<MultiHeadAttention> cross;
+  std::vector<LayerNorm> norms;
+};
+
+/// One layer of an encoder: attention, then a feed-forward layer.
+class EncoderLayer : public TransformerLayer {
+public:
+  /// Parameters `<name>.self.W_Q` …, `<name>.ff.W1`, `.b1`, `.W2`, `.b2`, `<name>.ln1.g`, `.b`, `<name>.ln2.g`, `.b`.
+  EncoderLayer(Module &parent, std::string_view name, const LayerOptions &options, Here at = Here::current())
+      : TransformerLayer(parent, name, options, /*reads=*/false, at) {}
+
+  /// x [batch, time, dim].
+  Tensor operator()(const Tensor &x, const Mask &mask = AttentionMask::None, Here at = Here::current()) const;
+};
+
+/// One layer of a decoder: attention to what was written before, attention to a source, a feed-forward layer.
+class DecoderLayer : public TransformerLayer {
+public:
+  /// Parameters as those of an encoder's layer, `<name>.cross.W_Q` … and `<name>.ln3.g`, `.b`.
+  DecoderLayer(Module &parent, std::string_view name, const LayerOptions &options, Here at = Here::current())
+      : TransformerLayer(parent, name, options, /*reads=*/true, at) {}
+
+  /// Keys and values of a source [batch, source time, dim].
+  KeyValues read(const Tensor &source, Here at = Here::current()) const { return cross->project(source, at); }
+  /// x [batch, time, dim], each id after those before it.
+  Tensor operator()(const Tensor &x, const KeyValues &source, const Mask &mask = AttentionMask::None,
+                    Here at = Here::current()) const;
+  /// One more id, x [batch, 1, dim] at `position` [] i32; those before it are in the state under the layer's name.
+  Tensor step(const Tensor &x, State &state, const Tensor &position, const KeyValues &source,
+              const Mask &mask = AttentionMask::None, Here at = Here::current()) const;
+
+private:
+  Tensor decode(const Tensor &x, const std::function<Tensor(const Tensor &)> &own, const KeyValues &source,
+                const Mask &mask) const;
 };
 
 /// Positions as waves, [positions, dim]: entry [p, 2k] is sin(p / 10000^(2k / dim)), [p, 2k + 1] the cosine of the
