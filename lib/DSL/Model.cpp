@@ -58,7 +58,13 @@ static std::vector<std::unique_ptr<ModelEntry>> &registry() {
 
 void registerModel(std::string_view name, ModelKind kind, std::function<std::unique_ptr<Model>(Config &)> factory) {
   llvm::erase_if(registry(), [&](const auto &entry) { return entry->name == name; });
-  registry().push_back(std::make_unique<ModelEntry>(ModelEntry{std::string(name), kind, std::move(factory)}));
+  registry().push_back(std::make_unique<ModelEntry>(ModelEntry{std::string(name), kind, std::move(factory), {}}));
+}
+
+void registerPresets(std::string_view model, std::vector<ModelPreset> presets) {
+  for (const auto &entry : registry())
+    if (entry->name == model)
+      llvm::append_range(entry->presets, std::move(presets));
 }
 
 const ModelEntry *findModel(std::string_view name) {

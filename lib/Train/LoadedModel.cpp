@@ -20,9 +20,31 @@ namespace moru {
 // Descriptions
 //===----------------------------------------------------------------------===//
 
+/// The settings of a preset.
+static Expected<std::vector<std::string>> settingsOf(StringRef model, StringRef preset) {
+  const ModelEntry *entry = findModel(model);
+  if (!entry) {
+    Config none;
+    return makeError(makeModel(model, none).message());
+  }
+  std::string known;
+  for (const ModelPreset &one : entry->presets) {
+    if (one.name == preset)
+      return one.settings;
+    known += (known.empty() ? "" : ", ") + one.name;
+  }
+  return makeError("unknown preset \"" + preset + "\" of " + model + "; known: " + (known.empty() ? "none" : known));
+}
+
 Expected<ModelDescription> ModelDescription::create(StringRef name, ArrayRef<std::string> assignments) {
-  ModelDescription description{name.str(), {}};
-  for (const std::string &assignment : assignments)
+  auto [model, preset] = name.split(':');
+  ModelDescription description{model.str(), {}};
+  std::vector<std::string> settings;
+  if (name.contains(':'))
+    if (Error error = settingsOf(model, preset).moveInto(settings))
+      return std::move(error);
+  settings.insert(settings.end(), assignments.begin(), assignments.end());
+  for (const std::string &assignment : settings)
     if (Result<void> set = description.config.set(assignment); !set)
       return makeError("--set: " + set.message());
   return description;

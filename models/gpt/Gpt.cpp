@@ -130,4 +130,9 @@ static std::unique_ptr<LanguageModel> makeGpt(moru::Config &config) {
                                            .scaled = config.flag("embedding_scale", false)});
 }
 
-void moru::models::registerGpt() { registerModel("gpt", makeGpt); }
+void moru::models::registerGpt() {
+  registerModel("gpt", makeGpt);
+  registerPresets("gpt", {{"gpt-nano", {"V=256", "positions=64", "d=64", "heads=4", "layers=2"}},
+                          {"gpt2", {"V=50257", "positions=1024", "d=768", "heads=12", "layers=12"}},
+                          {"stories", {"V=4096", "positions=128", "d=128", "heads=4", "layers=4"}}});
+}

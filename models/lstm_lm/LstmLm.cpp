@@ -21,48 +21,24 @@ public:
 
   explicit LstmLm(const Config &c)
       : config(c), initial(init::uniform(1 / std::sqrt(double(c.hidden)))),
-        embed(*this, "E", c.vocabulary, c.dim, initial), lstm(makeLayers(c)),
+        embed(*this, "E", c.vocabulary, c.dim, initial), lstm(*this, "l", c.layers, c.dim, c.hidden, initial),
         proj(*this, {.weight = "Wproj", .bias = "bproj"}, c.hidden, c.vocabulary, initial) {}
 
-  State start(int64_t batch) const override {
-    State state;
-    for (size_t i = 0; i < lstm.size(); ++i) {
-      nn::Lstm::State zero = lstm[i].start(batch);
-      state[layer(i) + ".h"] = zero.h;
-      state[layer(i) + ".c"] = zero.c;
-    }
-    return state;
-  }
+  State start(int64_t batch) const override { return lstm.start(batch); }
 
   Tensor logits(const Tensor &ids, State &state) const override {
     Tensor x = nn::dropout(embed(ids)).named("x");
-    for (size_t i = 0; i < lstm.size(); ++i) {
-      Tensor &h = state[layer(i) + ".h"], &c = state[layer(i) + ".c"];
-      auto [hs, last] = lstm[i](x, {h, c});
-      x = nn::dropout(hs);
-      h = last.h;
-      c = last.c;
-    }
-    return proj(x).named("logits");
+    return proj(lstm(x, state)).named("logits");
   }
 
   int64_t vocabulary() const override { return config.vocabulary; }
   bool carriesState() const override { return config.carried; }
 
 private:
-  static std::string layer(size_t index) { return "l" + std::to_string(index); }
-
-  std::vector<nn::Lstm> makeLayers(const Config &c) {
-    std::vector<nn::Lstm> layers;
-    for (int64_t i = 0; i < c.layers; ++i)
-      layers.push_back(nn::Lstm(*this, layer(i), i == 0 ? c.dim : c.hidden, c.hidden, initial));
-    return layers;
-  }
-
   Config config;
   init::Initializer initial;
   nn::Embedding embed;
-  std::vector<nn::Lstm> lstm;
+  nn::LstmLayers lstm;
   nn::Linear proj;
 };
 
@@ -76,4 +52,6 @@ void moru::models::registerLstmLm() {
                                                    .layers = config.integer("layers", 1, 1, 64),
                                                    .carried = config.flag("carried", false)});
   });
+  registerPresets("lstm_lm",
+                  {{"base", {"V=10000", "D=128", "H=256"}}, {"2x", {"V=10000", "D=128", "H=256", "layers=2"}}});
 }

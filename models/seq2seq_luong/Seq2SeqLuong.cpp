@@ -116,4 +116,5 @@ void moru::models::registerSeq2SeqLuong() {
                                                                .outputBias = config.flag("output_bias", false),
                                                                .sourceEnds = config.flag("source_end", true)});
   });
+  registerPresets("seq2seq_luong", {{"base", {"V=10000", "D=256"}}, {"small", {"D=128"}}});
 }

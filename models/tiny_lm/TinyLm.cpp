@@ -107,4 +107,6 @@ void moru::models::registerTinyLm() {
                                                    .norm = config.choice("norm", {"post", "pre", "none"}),
                                                    .causal = config.choice("mask", {"causal", "none"}) == "causal"});
   });
+  registerPresets("tiny_lm", {{"base", {"V=50", "d=32", "heads=4", "ff=64", "layers=2"}},
+                              {"large", {"V=256", "d=128", "heads=4", "ff=512", "layers=4"}}});
 }

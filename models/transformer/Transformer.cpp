@@ -20,22 +20,23 @@ namespace {
 class Transformer : public EncoderDecoder {
 public:
   struct Config {
-    int64_t sourceVocabulary, vocabulary, dim, heads, hidden, encoderLayers, decoderLayers;
+    int64_t sourceVocabulary, vocabulary, encoderLayers, decoderLayers;
+    nn::LayerOptions layer;
     double smoothing;
-    bool preNorm, attentionBias, halves, sourceEnds;
+    bool halves, sourceEnds;
   };
 
   explicit Transformer(const Config &c)
-      : config(c), sourceEmbed(*this, "src.E", c.sourceVocabulary, c.dim, initial()),
-        targetEmbed(*this, "tgt.E", c.vocabulary, c.dim, initial()) {
+      : config(c), dim(c.layer.dim), sourceEmbed(*this, "src.E", c.sourceVocabulary, dim, *c.layer.initializer),
+        targetEmbed(*this, "tgt.E", c.vocabulary, dim, *c.layer.initializer) {
     for (int64_t i = 0; i < c.encoderLayers; ++i)
-      encoder.emplace_back(*this, c, "enc" + std::to_string(i), /*reads=*/false);
+      encoder.emplace_back(*this, "enc" + std::to_string(i), c.layer);
     for (int64_t i = 0; i < c.decoderLayers; ++i)
-      decoder.emplace_back(*this, c, "dec" + std::to_string(i), /*reads=*/true);
-    for (const char *stack : {"enc", "dec"})
-      if (c.preNorm)
-        finals.emplace_back(*this, normNames(std::string(stack) + ".ln"), c.dim);
-    proj.emplace(*this, nn::LinearNames{.weight = "W_out", .bias = "b_out"}, c.dim, c.vocabulary, initial());
+      decoder.emplace_back(*this, "dec" + std::to_string(i), c.layer);
+    for (std::string stack : {"enc", "dec"})
+      if (c.layer.preNorm)
+        finals.emplace_back(*this, nn::LinearNames{.weight = stack + ".ln.g", .bias = stack + ".ln.b"}, dim);
+    proj.emplace(*this, nn::LinearNames{.weight = "W_out", .bias = "b_out"}, dim, c.vocabulary, *c.layer.initializer);
   }
 
   /// Keys and values of the source for each layer of the decoder; mask [B, S], true where there is a word.
@@ -43,19 +44,19 @@ public:
     State memory;
     Tensor mask = nn::lengthMask(lengths, source.size(1));
     Tensor x = nn::dropout(scaled(sourceEmbed, source) + positionTable(source.size(1)));
-    for (const Layer &layer : encoder)
-      x = layer.feedForward(layer.residual(x, 0, [&](const Tensor &y) { return layer.self(y, y, KeyMask{mask}); }));
+    for (const nn::EncoderLayer &layer : encoder)
+      x = layer(x, KeyMask{mask});
     x = finish(x, 0);
-    for (const Layer &layer : decoder)
-      layer.cross->project(x).store(memory, layer.name);
+    for (const nn::DecoderLayer &layer : decoder)
+      layer.read(x).store(memory, layer.name());
     memory["mask"] = mask;
     return memory;
   }
 
   Tensor logits(const Tensor &inputs, const State &memory) const override {
     Tensor x = nn::dropout(scaled(targetEmbed, inputs) + positionTable(inputs.size(1)));
-    for (const Layer &layer : decoder)
-      x = decode(layer, x, memory, [&](const Tensor &y) { return layer.self(y, y, AttentionMask::Causal); });
+    for (const nn::DecoderLayer &layer : decoder)
+      x = layer(x, nn::KeyValues::load(memory, layer.name()), KeyMask{memory["mask"]});
     return (*proj)(finish(x, 1)).named("logits");
   }
 
@@ -66,22 +67,18 @@ public:
 
   State start(const State &memory, int64_t positions) const override {
     State state;
-    for (const Layer &layer : decoder)
-      nn::emptyKeyValues(memory["mask"].size(0), positions, config.dim).store(state, layer.name);
+    for (const nn::DecoderLayer &layer : decoder)
+      nn::emptyKeyValues(memory["mask"].size(0), positions, dim).store(state, layer.name());
     state["position"] = zeros({}, ElementType::I32);
     return state;
   }
 
   Tensor step(const Tensor &ids, State &state, const State &memory) const override {
     Tensor position = state["position"];
-    int64_t positions = state[decoder[0].name + ".keys"].size(1);
+    int64_t positions = state[decoder[0].name() + ".keys"].size(1);
     Tensor x = expandDims(scaled(targetEmbed, ids) + gather(positionTable(positions), position), 1);
-    for (const Layer &layer : decoder)
-      x = decode(layer, x, memory, [&](const Tensor &y) {
-        nn::KeyValues past = nn::append(nn::KeyValues::load(state, layer.name), layer.self.project(y), position);
-        past.store(state, layer.name);
-        return layer.self(y, past, nn::pastMask(positions, position));
-      });
+    for (const nn::DecoderLayer &layer : decoder)
+      x = layer.step(x, state, position, nn::KeyValues::load(memory, layer.name()), KeyMask{memory["mask"]});
     state["position"] = position + 1;
     return squeeze((*proj)(finish(x, 1)), 1);
   }
@@ -91,57 +88,18 @@ public:
   bool sourceEnds() const override { return config.sourceEnds; }
 
 private:
-  static init::Initializer initial() { return init::normal(0.02); }
-
-  struct Layer {
-    Layer(nn::Module &parent, const Config &c, const std::string &name, bool reads)
-        : name(name), preNorm(c.preNorm), self(parent, name + ".self", c.dim, c.heads, initial(), c.attentionBias),
-          feed(parent, {.weight = name + ".ff.W1", .bias = name + ".ff.b1"},
-               {.weight = name + ".ff.W2", .bias = name + ".ff.b2"}, c.dim, c.hidden, nn::Activation::Relu, initial()) {
-      if (reads)
-        cross.emplace(parent, name + ".cross", c.dim, c.heads, initial(), c.attentionBias);
-      for (int i = 1; i <= (reads ? 3 : 2); ++i)
-        norms.emplace_back(parent, normNames(name + ".ln" + std::to_string(i)), c.dim);
-    }
-
-    /// LN(x + f(x)), or with norms before x + f(LN(x)).
-    template <typename Sublayer> Tensor residual(const Tensor &x, size_t norm, const Sublayer &f) const {
-      if (preNorm)
-        return x + nn::dropout(f(norms[norm](x)));
-      return norms[norm](x + nn::dropout(f(x)));
-    }
-    Tensor feedForward(const Tensor &x) const { return residual(x, norms.size() - 1, feed); }
-
-    std::string name;
-    bool preNorm;
-    nn::MultiHeadAttention self;
-    std::optional<nn::MultiHeadAttention> cross;
-    nn::FeedForward feed;
-    std::vector<nn::LayerNorm> norms;
-  };
-
-  /// One layer of the decoder; `own` looks at the words before.
-  template <typename Own>
-  Tensor decode(const Layer &layer, const Tensor &x, const State &memory, const Own &own) const {
-    Tensor y = layer.residual(layer.residual(x, 0, own), 1, [&](const Tensor &z) {
-      return (*layer.cross)(z, nn::KeyValues::load(memory, layer.name), KeyMask{memory["mask"]});
-    });
-    return layer.feedForward(y);
-  }
-
-  static nn::LinearNames normNames(const std::string &name) { return {.weight = name + ".g", .bias = name + ".b"}; }
-  /// Norms before the sublayers leave the end of a stack without one.
-  Tensor finish(const Tensor &x, size_t stack) const { return config.preNorm ? finals[stack](x) : x; }
+  /// Norms before the parts leave the end of a stack without one.
+  Tensor finish(const Tensor &x, size_t stack) const { return finals.empty() ? x : finals[stack](x); }
   Tensor positionTable(int64_t count) const {
-    return config.halves ? nn::sinusoidHalves(count, config.dim) : nn::sinusoids(count, config.dim);
+    return config.halves ? nn::sinusoidHalves(count, dim) : nn::sinusoids(count, dim);
   }
-  Tensor scaled(const nn::Embedding &embed, const Tensor &ids) const {
-    return embed(ids) * std::sqrt(double(config.dim));
-  }
+  Tensor scaled(const nn::Embedding &embed, const Tensor &ids) const { return embed(ids) * std::sqrt(double(dim)); }
 
   Config config;
+  int64_t dim;
   nn::Embedding sourceEmbed, targetEmbed;
-  std::vector<Layer> encoder, decoder;
+  std::vector<nn::EncoderLayer> encoder;
+  std::vector<nn::DecoderLayer> decoder;
   std::vector<nn::LayerNorm> finals;
   std::optional<nn::Linear> proj;
 };
@@ -151,18 +109,22 @@ private:
 void moru::models::registerTransformer() {
   registerModel("transformer", [](moru::Config &config) {
     int64_t vocabulary = config.integer("V", 10'000), layers = config.integer("layers", 3, 1, 64);
+    nn::LayerOptions layer{.dim = config.integer("d", 256),
+                           .heads = config.integer("heads", 8),
+                           .hidden = config.integer("ff", 1'024),
+                           .preNorm = config.choice("norm", {"post", "pre"}) == "pre",
+                           .attentionBias = config.flag("attention_bias", false),
+                           .initializer = init::normal(0.02)};
     return std::make_unique<Transformer>(
         Transformer::Config{.sourceVocabulary = config.integer("Vs", vocabulary),
                             .vocabulary = config.integer("Vt", vocabulary),
-                            .dim = config.integer("d", 256),
-                            .heads = config.integer("heads", 8),
-                            .hidden = config.integer("ff", 1'024),
                             .encoderLayers = config.integer("enc_layers", layers, 1, 64),
                             .decoderLayers = config.integer("dec_layers", layers, 1, 64),
+                            .layer = layer,
                             .smoothing = config.number("smoothing", 0),
-                            .preNorm = config.choice("norm", {"post", "pre"}) == "pre",
-                            .attentionBias = config.flag("attention_bias", false),
                             .halves = config.choice("waves", {"pairs", "halves"}) == "halves",
                             .sourceEnds = config.flag("source_end", true)});
   });
+  registerPresets("transformer", {{"base", {"V=10000", "d=256", "heads=8", "ff=1024", "layers=3"}},
+                                  {"small", {"V=2000", "d=128", "heads=4", "ff=256", "layers=2"}}});
 }

@@ -21,6 +21,7 @@ EXAMPLES:
   moru compile lstm_lm --emit=simplified                      what is differentiated and simplified, to read
   moru compile lstm_lm --functions=train_step --emit=plan     kernels and their memory
   moru compile lstm_lm --set V=53 --emit=graph -o lstm.mlir   a module that can be compiled without the model
+  moru compile gpt:gpt-nano --functions=logits --seq-len=64   a preset: some keys of the configuration under a name
   moru compile lstm.mlir --emit=obj -o lstm.o --cpu=x86-64-v3
 )";
 

@@ -28,6 +28,7 @@ EXAMPLES:
   moru train lstm_lm --data=book.txt --tokenizer=word --set V=10000 --set carried=true --clip=1 --output-dir=out/book
   moru train lstm_lm --data=book.txt --tokenizer=char --seq-len=64 --set carried=true --set D=64 --epochs=2 --resume
   moru train transformer --data=eng-fra.tsv --reverse --epochs=3 --label-smoothing=0.1 --dropout=0.1 --output-dir=out/fra-eng
+  moru train gpt:stories --data=stories.txt --tokenizer=bpe --seq-len=128 --batch-size=16 --output-dir=out/stories
   moru train gru_lm --model=libgru_lm.so --data=book.txt
 )";
 

@@ -83,11 +83,19 @@ public:
   virtual bool sourceEnds() const { return true; }
 };
 
+/// Some keys of a model's configuration under a name: the `gpt2` of `gpt:gpt2`.
+struct ModelPreset {
+  std::string name;
+  /// `key=value`, as of --set.
+  std::vector<std::string> settings;
+};
+
 /// A model known by name.
 struct ModelEntry {
   std::string name;
   ModelKind kind = ModelKind::LanguageModel;
   std::function<std::unique_ptr<Model>(Config &)> make;
+  std::vector<ModelPreset> presets = {};
 };
 
 /// Makes a model known; one of the same name is replaced.
@@ -97,6 +105,8 @@ template <typename Factory> void registerModel(std::string_view name, Factory fa
   using Made = typename std::invoke_result_t<Factory, Config &>::element_type;
   registerModel(name, Made::kKind, std::function<std::unique_ptr<Model>(Config &)>(std::move(factory)));
 }
+/// Adds presets to a model that is known.
+void registerPresets(std::string_view model, std::vector<ModelPreset> presets);
 /// The entry of that name, or null.
 const ModelEntry *findModel(std::string_view name);
 /// In alphabetical order.

@@ -26,7 +26,7 @@ struct ModelDescription {
   std::string name;
   Config config;
 
-  /// From `--set` assignments.
+  /// From `--set` assignments, which come after those of a preset: `gpt:gpt2`.
   static llvm::Expected<ModelDescription> create(llvm::StringRef name, llvm::ArrayRef<std::string> assignments);
   /// From a checkpoint's `config.json`; `path` names it in errors.
   static llvm::Expected<ModelDescription> fromCheckpoint(const llvm::json::Object &config, llvm::StringRef path);
