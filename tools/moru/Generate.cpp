@@ -24,6 +24,7 @@ EXAMPLES:
   moru generate out/first                                   a sentence, from <SOS> to <EOS>
   moru generate out/first --prompt="I love" --temperature=0.7 --seed=3
   moru generate out/first --prompt="I love" --top-probabilities=5
+  echo "I love" | moru generate out/first --prompt=-
   moru generate out/first --prompt="I love" --beam=4 --n-best=2 --length-penalty=0.6
 )";
 
@@ -35,7 +36,7 @@ public:
   Error run() override;
 
 private:
-  GenerateOptions options() const;
+  Expected<GenerateOptions> options() const;
   SearchOptions search() const { return {.beam = beam, .lengthPenalty = lengthPenalty, .maxTokens = maxTokens}; }
   Error checkBeam() const;
   Error write(Executable &executable, const Tokenizer &tokenizer, const GenerateOptions &options) const;
@@ -44,7 +45,8 @@ private:
   PluginOptions plugins;
   TargetOptions target;
   cl::opt<std::string> checkpoint{cl::Positional, cl::Required, cl::desc("<checkpoint>"), cl::sub(sub)};
-  cl::opt<std::string> prompt{"prompt", cl::desc("Text to go on from"), cl::value_desc("text"), cl::sub(sub)};
+  cl::opt<std::string> prompt{"prompt", cl::desc("Text to go on from; -: standard input, without its last line break"),
+                              cl::value_desc("text"), cl::sub(sub)};
   cl::opt<long> maxTokens{"max-tokens", cl::desc("Most tokens (default: 100)"), cl::init(100), cl::sub(sub)};
   cl::opt<double> temperature{"temperature", cl::init(1), cl::sub(sub),
                               cl::desc("Below 1: likelier tokens; 0: always the likeliest (default: 1)")};
@@ -64,10 +66,16 @@ private:
 
 } // namespace
 
-GenerateOptions GenerateCommand::options() const {
+Expected<GenerateOptions> GenerateCommand::options() const {
   GenerateOptions options;
   options.sampling = {.temperature = temperature, .topK = topK, .topP = topP, .seed = seed};
   options.prompt = prompt;
+  if (prompt == "-") {
+    if (Error error = readFile(prompt).moveInto(options.prompt))
+      return std::move(error);
+    if (StringRef text = options.prompt; text.consume_back("\n"))
+      options.prompt.resize(text.rtrim('\r').size());
+  }
   options.maxTokens = maxTokens;
   options.alternatives = topProbabilities;
   return options;
@@ -167,11 +175,13 @@ Error GenerateCommand::run() {
   Expected<LoadedModel> model = LoadedModel::load(used->checkpoint, build, used->options);
   if (!model)
     return model.takeError();
-  GenerateOptions generation = options();
-  generation.positions = model->model->positions();
+  Expected<GenerateOptions> generation = options();
+  if (!generation)
+    return generation.takeError();
+  generation->positions = model->model->positions();
   if (beam.getNumOccurrences())
-    return writeLikeliest(*model->executable, *used->checkpoint.tokenizer, generation);
-  return write(*model->executable, *used->checkpoint.tokenizer, generation);
+    return writeLikeliest(*model->executable, *used->checkpoint.tokenizer, *generation);
+  return write(*model->executable, *used->checkpoint.tokenizer, *generation);
 }
 
 std::unique_ptr<Command> makeGenerateCommand() { return std::make_unique<GenerateCommand>(); }
