@@ -90,8 +90,9 @@ void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions 
   functions.addPass(createCSEPass());
   // A panel is two vectors wide: enough independent sums to hide the latency of a multiply-add at every height of tile.
   constexpr int64_t kPanelVectors = 2;
-  manager.addPass(
-      createGraphToKernel({.panelWidth = kPanelVectors * options.vectorBits / 32, .tilePlanes = options.tilePlanes}));
+  manager.addPass(createGraphToKernel({.panelWidth = kPanelVectors * options.vectorBits / 32,
+                                       .tilePlanes = options.tilePlanes,
+                                       .l2Bytes = options.l2Bytes}));
   // Views that several readers asked for become one.
   manager.addNestedPass<func::FuncOp>(createCSEPass());
 }

@@ -302,6 +302,17 @@ void BlockLowering::emitNodes() {
   }
 }
 
+/// The operand with its axes in the order of `packing`, and its groups collapsed.
+static Value arrange(OpBuilder &body, const Packing &packing, IRMapping &mapping) {
+  Location loc = packing.source.getLoc();
+  Value value = inlineInto(body, packing.source, mapping);
+  if (!llvm::equal(packing.permutation, llvm::seq<int64_t>(0, packing.permutation.size())))
+    value = TransposeOp::create(body, loc, value, packing.permutation);
+  if (typeOf(value).getShape() != ArrayRef<int64_t>(packing.shape))
+    value = ReshapeOp::create(body, loc, typeOf(value).clone(packing.shape), value);
+  return value;
+}
+
 void BlockLowering::emitPack(Node &node) {
   const Packing &packing = node.packing;
   Location loc = packing.source.getLoc();
@@ -323,12 +334,7 @@ void BlockLowering::emitPack(Node &node) {
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
     mapping.map(source, argument);
-  Value value = inlineInto(body, packing.source, mapping);
-  if (!llvm::equal(packing.permutation, llvm::seq<int64_t>(0, packing.permutation.size())))
-    value = TransposeOp::create(body, loc, value, packing.permutation);
-  if (value.getType() != type)
-    value = ReshapeOp::create(body, loc, type, value);
-  endKernel(kernel, {value});
+  endKernel(kernel, {arrange(body, packing, mapping)});
   state.packed.push_back({packing, buffer});
 }
 
@@ -336,31 +342,30 @@ void BlockLowering::emitPack(Node &node) {
 static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> packings, ComputeOp kernel,
                           IRMapping &mapping) {
   size_t numBatch = op.getRhsBatch().size(), numOver = op.getRhsOver().size();
-  auto unpack = [&](const Packing &packing, Value argument) -> Value {
+  auto expand = [&](const Packing &packing, Value collapsed) -> Value {
     SmallVector<int64_t> shape;
     for (int64_t axis : packing.permutation)
       shape.push_back(typeOf(packing.source).getDimSize(axis));
     if (shape == packing.shape)
-      return argument;
-    return ReshapeOp::create(body, op.getLoc(), typeOf(argument).clone(shape), argument);
+      return collapsed;
+    return ReshapeOp::create(body, op.getLoc(), typeOf(collapsed).clone(shape), collapsed);
   };
   SmallVector<int64_t> batch = llvm::to_vector(llvm::seq<int64_t>(0, numBatch));
   SmallVector<int64_t> over = llvm::to_vector(llvm::seq<int64_t>(numBatch, numBatch + numOver));
-  SmallVector<int64_t> lhsBatch(op.getLhsBatch()), lhsOver(op.getLhsOver());
-  llvm::sort(lhsOver);
-  Block::BlockArgListType arguments = kernel.getBodyBlock()->getArguments();
-  Value lhs, rhs = unpack(packings.back(), arguments.back());
-  if (packings.size() == 1) {
-    lhs = inlineInto(body, op.getLhs(), mapping);
-  } else {
-    lhs = unpack(packings.front(), *std::prev(arguments.end(), 2));
-    lhsBatch = batch;
-    lhsOver = over;
+  ArrayRef<BlockArgument> packed = kernel.getBodyBlock()->getArguments().take_back(packings.size());
+  Attribute planes = op->getAttr(KernelDialect::kPlanesAttr);
+  if (!planes) {
+    SmallVector<int64_t> lhsOver(op.getLhsOver());
+    llvm::sort(lhsOver);
+    return ContractOp::create(body, op.getLoc(), inlineInto(body, op.getLhs(), mapping), expand(packings[0], packed[0]),
+                              lhsOver, over, op.getLhsBatch(), batch);
   }
-  auto packed = ContractOp::create(body, op.getLoc(), lhs, rhs, lhsOver, over, lhsBatch, batch);
-  if (Attribute planes = op->getAttr(KernelDialect::kPlanesAttr))
-    packed->setAttr(KernelDialect::kPlanesAttr, planes);
-  return packed;
+  Packing rhsPacking = getTilePacking(op, /*isLhs=*/false);
+  Value lhs = expand(packings[0], packed[0]);
+  Value rhs = expand(rhsPacking, packings.size() > 1 ? Value(packed[1]) : arrange(body, rhsPacking, mapping));
+  auto contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch);
+  contract->setAttr(KernelDialect::kPlanesAttr, planes);
+  return contract;
 }
 
 void BlockLowering::emitCompute(Node &node) {
@@ -373,9 +378,11 @@ void BlockLowering::emitCompute(Node &node) {
     if (auto found = dyn_cast<ContractOp>(op)) {
       contract = found;
       packings = getPackings(found);
-      // Panels are those of the rhs: the lhs is read where it lies.
-      if (packings.size() == 1)
+      // What is not packed is read where it lies.
+      if (!packings.front().isLhs)
         sources.insert(found.getLhs());
+      else if (packings.size() == 1)
+        collectSources(getTilePacking(found, /*isLhs=*/false).source, sources);
       continue;
     }
     for (Value operand : op->getOperands())

@@ -72,11 +72,17 @@ static Packing getPacking(ContractOp op, bool isLhs, int64_t planes) {
   return packing;
 }
 
+Packing moru::getTilePacking(ContractOp op, bool isLhs) {
+  return getPacking(op, isLhs, op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr).getInt());
+}
+
 SmallVector<Packing> moru::getPackings(ContractOp op) {
-  auto planes = op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr);
-  if (!planes)
+  if (!op->hasAttr(kernel::KernelDialect::kPlanesAttr))
     return {getPacking(op, /*isLhs=*/false, 0)};
-  return {getPacking(op, /*isLhs=*/true, planes.getInt()), getPacking(op, /*isLhs=*/false, planes.getInt())};
+  SmallVector<Packing> packings{getTilePacking(op, /*isLhs=*/true)};
+  if (!op->hasAttr(kernel::KernelDialect::kSplitsRhsAttr))
+    packings.push_back(getTilePacking(op, /*isLhs=*/false));
+  return packings;
 }
 
 //===----------------------------------------------------------------------===//

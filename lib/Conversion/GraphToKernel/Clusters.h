@@ -48,9 +48,11 @@ struct Packing {
   }
 };
 
-/// What `op` needs: its rhs in panels, or both operands in tiles. The pairs of contracted axes run in the order of the
-/// lhs's axes.
+/// What `op` needs: its rhs in panels, both operands in tiles, or the lhs alone. The pairs of contracted axes run in
+/// the order of the lhs's axes.
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
+/// The packed form of an operand of `op` in tiles.
+Packing getTilePacking(graph::ContractOp op, bool isLhs);
 
 /// One kernel, loop or branch (an operation with regions), packing or concat-to-be.
 struct Node {

@@ -184,8 +184,22 @@ static bool isFasterInTiles(ContractOp op, int64_t planes) {
   return packing < products * (kVectorTime - tiles);
 }
 
+/// Whether the rhs is split within the kernel, a panel just before its use: where all rows of the lhs stay in the
+/// second cache, so that each panel is used once, and the split rhs would not; where the columns alone are work for all
+/// threads; and where the rhs is made anew whenever the contraction runs.
+static bool splitsRhs(ContractOp op, int64_t planes, int64_t l2Bytes) {
+  constexpr int64_t kLeastColumns = 1024, kMostDepth = 1024;
+  Packing lhs = getTilePacking(op, /*isLhs=*/true), rhs = getTilePacking(op, /*isLhs=*/false);
+  auto bytes = [&](const Packing &packing) {
+    return 2 * planes * packing.shape.back() * packing.shape[packing.shape.size() - 2];
+  };
+  int64_t depth = rhs.shape[rhs.shape.size() - 2];
+  return bytes(lhs) <= l2Bytes / 2 && bytes(rhs) > l2Bytes / 2 && rhs.shape.back() >= kLeastColumns &&
+         depth <= kMostDepth && getHomeBlock(rhs.source) == op->getBlock();
+}
+
 /// Decides which contractions run on matrix units.
-static void chooseTiles(func::FuncOp func, int64_t planes) {
+static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
   if (planes == 0)
     return;
   OpBuilder builder(func.getContext());
@@ -193,6 +207,8 @@ static void chooseTiles(func::FuncOp func, int64_t planes) {
     bool chosen = isFasterInTiles(op, planes);
     if (chosen)
       op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
+    if (chosen && splitsRhs(op, planes, l2Bytes))
+      op->setAttr(KernelDialect::kSplitsRhsAttr, builder.getUnitAttr());
     remark::passed(op.getLoc(), remark::RemarkOpts::name("Tiles").category(DEBUG_TYPE))
         << (chosen ? "contraction on matrix units: packing costs less than they save"
                    : "contraction on vectors: too small to pay for packing");
@@ -202,7 +218,7 @@ static void chooseTiles(func::FuncOp func, int64_t planes) {
 void GraphToKernel::lowerFunction(func::FuncOp func) {
   func.walk([](CheckpointOp op) { op.inlineBody(); });
   recomputeCheapValues(func);
-  chooseTiles(func, tilePlanes);
+  chooseTiles(func, tilePlanes, l2Bytes);
   FunctionState state;
   state.panelWidth = panelWidth;
   SmallVector<Value> destinations;

@@ -7,11 +7,13 @@
 // more. A long sum is cut into stretches so that the panels of A that a task works on stay in the second cache; between
 // stretches the sums lie in an output that nothing reads.
 //
+// Where an rhs is not in tiles, a panel of it is split just before it is used, and stays in the caches.
+//
 // A panel that is marked is not a sum of parts; then, in plain loops, the operands are put together again and
 // multiplied as they are.
 //===----------------------------------------------------------------------===//
 
-#include "Families.h"
+#include "TilePack.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,11 +39,15 @@ static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(
 
 namespace {
 
-/// An operand in tiles.
+/// An operand in tiles, or (`whole`) one whose panels are to be split: then `flat` holds one of them.
 struct TileOperand {
-  KernelBuffer buffer;
+  Value flat;
+  BufferType type;
   TileShape shape;
   SmallVector<int64_t> freeShape;
+  Value whole;
+
+  int64_t getMarks() const { return whole ? shape.getPanelSize() : shape.getMarks(); }
 };
 
 class TileContraction {
@@ -59,6 +65,7 @@ private:
 
   void chooseCuts();
   void emitBlock(const Place &place);
+  void emitColumnPanel(IndexExpr columnPanel, IndexExpr stretch, Value lower, Value upper);
   void multiplyOnTiles(const Place &place);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
   SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
@@ -89,6 +96,7 @@ private:
   /// 32 x 32 sums each: of the stretch, and of a cut.
   Value sums, cutSums;
   IndexExpr batch;
+  std::optional<TilePack> pack;
 };
 
 void TileContraction::chooseCuts() {
@@ -101,7 +109,8 @@ void TileContraction::chooseCuts() {
 }
 
 IndexExpr TileContraction::addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const {
-  return (batch * operand.shape.panels + panel) * operand.shape.getPanelSize() + block * operand.shape.getBlockSize();
+  IndexExpr place = operand.whole ? IndexExpr(0) : batch * operand.shape.panels + panel;
+  return place * operand.shape.getPanelSize() + block * operand.shape.getBlockSize();
 }
 
 Position TileContraction::resultPosition(IndexExpr row, IndexExpr column) {
@@ -125,7 +134,7 @@ SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr b
   Value stride = emitter.index(kBlock);
   auto load = [&](bool isLhs, int64_t plane, int64_t half) -> Value {
     IndexExpr address = (isLhs ? aAddress : bAddress) + (plane * 2 + half) * TileShape::kTileSize;
-    return amx::TileLoadOp::create(builder, type, (isLhs ? a : b).buffer.flat, ValueRange{emitter.materialize(address)},
+    return amx::TileLoadOp::create(builder, type, (isLhs ? a : b).flat, ValueRange{emitter.materialize(address)},
                                    stride);
   };
   int64_t planes = a.shape.planes, line = 64 / 2, lines = a.shape.getBlockSize() / line;
@@ -135,7 +144,7 @@ SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr b
     for (int64_t k = done * lines / pairs; k < (done + 1) * lines / pairs; ++k)
       for (bool isLhs : {true, false}) {
         IndexExpr address = (isLhs ? aAddress : bAddress) + (a.shape.getBlockSize() + k * line);
-        memref::PrefetchOp::create(builder, (isLhs ? a : b).buffer.flat, ValueRange{emitter.materialize(address)},
+        memref::PrefetchOp::create(builder, (isLhs ? a : b).flat, ValueRange{emitter.materialize(address)},
                                    /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
       }
     ++done;
@@ -215,8 +224,9 @@ SmallVector<Value> TileContraction::loadMarks(const TileOperand &operand, IndexE
   ImplicitLocOpBuilder &builder = emitter.builder;
   SmallVector<Value> marks;
   for (int64_t half = 0; half < 2; ++half) {
-    IndexExpr address = (batch * operand.shape.panels + panel) * 2 + half + operand.shape.getMarks();
-    Value mark = memref::LoadOp::create(builder, operand.buffer.flat, ValueRange{emitter.materialize(address)});
+    IndexExpr place = operand.whole ? IndexExpr(0) : batch * operand.shape.panels + panel;
+    IndexExpr address = place * 2 + half + operand.getMarks();
+    Value mark = memref::LoadOp::create(builder, operand.flat, ValueRange{emitter.materialize(address)});
     mark = arith::BitcastOp::create(builder, builder.getI16Type(), mark);
     Value zero = arith::ConstantOp::create(builder, builder.getI16IntegerAttr(0));
     marks.push_back(arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, mark, zero));
@@ -231,7 +241,7 @@ Value TileContraction::loadNumber(IndexExpr address, Value isMarked) {
   SmallVector<Value> parts;
   for (int64_t plane = 0; plane < a.shape.planes; ++plane) {
     Value place = emitter.materialize(address + plane * 2 * TileShape::kTileSize);
-    parts.push_back(extendBF16(builder, memref::LoadOp::create(builder, a.buffer.flat, ValueRange{place})));
+    parts.push_back(extendBF16(builder, memref::LoadOp::create(builder, a.flat, ValueRange{place})));
   }
   Value sum = parts[0];
   for (Value part : ArrayRef(parts).drop_front())
@@ -252,7 +262,7 @@ std::pair<Value, Value> TileContraction::loadNumbers(IndexExpr address, Value is
   for (int64_t plane = 0; plane < b.shape.planes; ++plane) {
     Value place = emitter.materialize(address + plane * 2 * TileShape::kTileSize);
     auto type = VectorType::get(kBlock, builder.getBF16Type());
-    Value stored = vector::LoadOp::create(builder, type, b.buffer.flat, ValueRange{place});
+    Value stored = vector::LoadOp::create(builder, type, b.flat, ValueRange{place});
     pairs.push_back(vector::BitCastOp::create(builder, cast<VectorType>(integers()), stored));
   }
   auto lowHalf = [&](Value pair) { return Value(arith::ShLIOp::create(builder, pair, sixteen)); };
@@ -378,6 +388,13 @@ void TileContraction::emitBlock(const Place &place) {
   finish(place);
 }
 
+/// All rows of a task against one panel of columns.
+void TileContraction::emitColumnPanel(IndexExpr columnPanel, IndexExpr stretch, Value lower, Value upper) {
+  if (pack)
+    pack->emitPanel(getShape(b.whole).size() > 2 ? Position{batch} : Position(), columnPanel, 0);
+  emitter.loop(lower, upper, a.shape.panels, [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
+}
+
 int64_t TileContraction::emit() {
   chooseCuts();
   for (int64_t axis : op.getLhsBatch())
@@ -387,6 +404,16 @@ int64_t TileContraction::emit() {
     return memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
   };
   sums = allocate();
+  if (b.whole) {
+    // One stretch: a panel is split once. The marks take a line of their own.
+    stretchCuts = numCuts;
+    numStretches = 1;
+    int64_t size = b.shape.getPanelSize() + 64 / 2;
+    b.flat = memref::AllocaOp::create(emitter.builder, MemRefType::get(size, emitter.builder.getBF16Type()),
+                                      emitter.builder.getI64IntegerAttr(64));
+    pack.emplace(emitter, b.whole, b.type, b.flat, b.getMarks());
+    pack->chooseDirection();
+  }
   if (stretchCuts > 1)
     cutSums = allocate();
 
@@ -394,8 +421,12 @@ int64_t TileContraction::emit() {
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
   int64_t wanted = std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
   Chunks batchChunks = job.splitTasks(batches, wanted);
-  auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel},
-                                              batches < wanted ? llvm::divideCeil(wanted, batches) : 1);
+  int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
+  // A panel is split for all rows.
+  Pieces rows = b.whole ? Pieces{1, rowPanels * kPanel} : Pieces{rowPanels, kPanel};
+  auto [rowChunks, columnChunks] = chooseGrid(job, rows, {columnPanels, kPanel}, pieces);
+  if (b.whole)
+    rowChunks = {rowPanels, rowPanels, 1};
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
@@ -418,10 +449,8 @@ int64_t TileContraction::emit() {
           upper =
               arith::MinSIOp::create(emitter.builder, upper, bound(task[1] * rowChunks.perTask + rowChunks.perTask));
         Value lower = bound(first);
-        job.loopChunk(columnChunks, task[2], [&](IndexExpr columnPanel) {
-          emitter.loop(lower, upper, rowPanels,
-                       [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
-        });
+        job.loopChunk(columnChunks, task[2],
+                      [&](IndexExpr columnPanel) { emitColumnPanel(columnPanel, stretch, lower, upper); });
       });
     });
   });
@@ -431,35 +460,61 @@ int64_t TileContraction::emit() {
   return tasks;
 }
 
-/// What a contraction reads: an argument in tiles, or a reshape of one; its axes in the order batch, over, free.
-FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, Value value, ArrayRef<int64_t> batch,
-                                   ArrayRef<int64_t> over) {
-  Value source = value;
+int64_t productOf(ArrayRef<int64_t> sizes) {
+  int64_t product = 1;
+  for (int64_t size : sizes)
+    product *= size;
+  return product;
+}
+
+/// What a contraction reads, its axes in the order batch, over, free: an argument in tiles, or a reshape of one; of an
+/// rhs also any value, where it stands as [batch, over, free], to be split into `planes`.
+FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, int64_t planes) {
+  Value value = isLhs ? op.getLhs() : op.getRhs(), source = value;
+  ArrayRef<int64_t> batch = isLhs ? op.getLhsBatch() : op.getRhsBatch(), shape = getShape(value);
+  SmallVector<int64_t> order(batch);
+  llvm::append_range(order, isLhs ? op.getLhsOver() : op.getRhsOver());
+  if (!llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
+    return op.emitOpError("expected axes in the order batch, contracted, free to generate a kernel on tiles");
+  SmallVector<int64_t> freeShape(shape.drop_front(order.size()));
   while (auto reshape = source.getDefiningOp<ReshapeOp>())
     source = reshape.getOperand();
   auto argument = dyn_cast<BlockArgument>(source);
-  if (!argument || !job.emitter.getBuffer(argument).type.getTiles())
-    return op.emitOpError("expected both operands to be arguments in tiles, or reshapes of them");
-  SmallVector<int64_t> order(batch);
-  llvm::append_range(order, over);
-  if (!llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
-    return op.emitOpError("expected axes in the order batch, contracted, free to generate a kernel on tiles");
-  KernelBuffer buffer = job.emitter.getBuffer(argument);
-  return TileOperand{buffer, TileShape(buffer.type), SmallVector<int64_t>(getShape(value).drop_front(order.size()))};
+  if (argument && job.emitter.getBuffer(argument).type.getTiles()) {
+    KernelBuffer buffer = job.emitter.getBuffer(argument);
+    return TileOperand{buffer.flat, buffer.type, TileShape(buffer.type), freeShape, {}};
+  }
+  if (isLhs)
+    return op.emitOpError("expected lhs to be an argument in tiles, or a reshape of one");
+  SmallVector<int64_t> collapsed;
+  if (!batch.empty())
+    collapsed.push_back(productOf(shape.take_front(batch.size())));
+  collapsed.push_back(productOf(shape.slice(batch.size(), order.size() - batch.size())));
+  collapsed.push_back(productOf(freeShape));
+  if (shape != ArrayRef<int64_t>(collapsed))
+    if (auto reshape = value.getDefiningOp<ReshapeOp>())
+      value = reshape.getOperand();
+  if (getShape(value) != ArrayRef<int64_t>(collapsed))
+    return op.emitOpError("expected rhs in tiles, or collapsed to one axis of each kind, got ") << value.getType();
+  auto type =
+      BufferType::get(cast<RankedTensorType>(value.getType()), TilesAttr::get(op.getContext(), TileSide::Rhs, planes));
+  return TileOperand{{}, type, TileShape(type), freeShape, value};
 }
 
 } // namespace
 
 FailureOr<int64_t> emitTileContract(KernelJob &job) {
   ContractOp op = *job.emitter.kernel.getBodyBlock()->getOps<ContractOp>().begin();
-  FailureOr<TileOperand> a = findOperand(job, op, op.getLhs(), op.getLhsBatch(), op.getLhsOver());
-  FailureOr<TileOperand> b = findOperand(job, op, op.getRhs(), op.getRhsBatch(), op.getRhsOver());
-  if (failed(a) || failed(b))
+  FailureOr<TileOperand> a = findOperand(job, op, /*isLhs=*/true, 0);
+  if (failed(a))
+    return failure();
+  FailureOr<TileOperand> b = findOperand(job, op, /*isLhs=*/false, a->shape.planes);
+  if (failed(b))
     return failure();
   if (a->shape.planes != b->shape.planes || a->shape.depth != b->shape.depth || a->shape.batches != b->shape.batches ||
       job.emitter.getLanes() != kHalf)
     return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")
-           << a->buffer.type << " and " << b->buffer.type;
+           << a->type << " and " << b->type;
   return TileContraction(job, op, std::move(*a), std::move(*b)).emit();
 }
 

@@ -7,7 +7,7 @@
 // columns are written anew, as bits, and marked.
 //===----------------------------------------------------------------------===//
 
-#include "Families.h"
+#include "TilePack.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -20,48 +20,6 @@ namespace moru {
 
 static constexpr int64_t kHalf = TileShape::kHalf, kBlock = TileShape::kBlock;
 
-namespace {
-
-class TilePack {
-public:
-  TilePack(KernelJob &job, const KernelOutput &output)
-      : job(job), emitter(job.emitter), output(output), tiles(output.buffer.type.getTiles()), shape(output.buffer.type),
-        batchShape(output.buffer.type.getShape().drop_back(2)) {}
-
-  int64_t emit();
-
-private:
-  /// 16 columns, of which the first `active` exist.
-  struct Group {
-    Position batch;
-    IndexExpr number;
-    int64_t active;
-  };
-
-  Type integers() const { return VectorType::get(kHalf, emitter.builder.getI32Type()); }
-  Value bits(int64_t value) { return emitter.number(integers(), double(value)); }
-  bool isScattered(bool depthwise);
-  Position at(const Group &group, IndexExpr k, IndexExpr column) const;
-  IndexExpr addressOf(const Group &group, IndexExpr block, int64_t plane) const;
-  std::pair<Value, Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
-  Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
-  void emitGroup(const Group &group);
-  SmallVector<Value> emitBlocks(const Group &group, bool asBits);
-  SmallVector<Value> emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits, ValueRange largest);
-  void storeTile(const Group &group, IndexExpr block, int64_t plane, ArrayRef<Value> rows);
-  void storeMark(const Group &group, Value isUnfit);
-  Value findUnfit(SmallVector<Value> largest);
-
-  KernelJob &job;
-  PointEmitter &emitter;
-  KernelOutput output;
-  TilesAttr tiles;
-  TileShape shape;
-  ArrayRef<int64_t> batchShape;
-  /// Vectors run along K.
-  bool depthwise = false;
-};
-
 Position TilePack::at(const Group &group, IndexExpr k, IndexExpr column) const {
   Position position = group.batch;
   position.push_back(k);
@@ -70,10 +28,8 @@ Position TilePack::at(const Group &group, IndexExpr k, IndexExpr column) const {
 }
 
 IndexExpr TilePack::addressOf(const Group &group, IndexExpr block, int64_t plane) const {
-  IndexExpr panel = emitter.space.linearize(group.batch, getRowMajorStrides(batchShape)) * shape.panels +
-                    emitter.space.divide(group.number, 2);
-  return panel * shape.getPanelSize() + block * shape.getBlockSize() +
-         emitter.space.remainder(group.number, 2) * TileShape::kTileSize + plane * 2 * TileShape::kTileSize;
+  return group.panel * shape.getPanelSize() + block * shape.getBlockSize() +
+         (group.half + plane * 2) * TileShape::kTileSize;
 }
 
 /// Whether vectors along that axis would be put together from single entries.
@@ -82,7 +38,7 @@ bool TilePack::isScattered(bool depthwise) {
     auto any = [&](int64_t size) {
       return emitter.space.addValue(emitter.function.getArguments().back(), 0, std::max<int64_t>(size - 1, 0), 0);
     };
-    Group group{{}, any(1), kHalf};
+    Group group{{}, any(1), kHalf, 0, 0};
     for (int64_t size : batchShape)
       group.batch.push_back(any(size));
     int64_t size = depthwise ? shape.depth : shape.columns;
@@ -90,7 +46,7 @@ bool TilePack::isScattered(bool depthwise) {
     if (size > kHalf)
       along = any(size / kHalf) * kHalf + along;
     IndexExpr other = any(depthwise ? shape.columns : shape.depth);
-    emitter.emit(output.tensor, depthwise ? at(group, along, other) : at(group, other, along));
+    emitter.emit(tensor, depthwise ? at(group, along, other) : at(group, other, along));
   }) > 0;
 }
 
@@ -103,7 +59,7 @@ Value TilePack::loadVector(const Group &group, IndexExpr block, int64_t first, i
   IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
   IndexExpr k = block * kBlock + first, column = group.number * kHalf;
   Position position = depthwise ? at(group, k + lane, column + j) : at(group, k + j, column + lane);
-  Value value = emitter.emitVector(output.tensor, position, kHalf);
+  Value value = emitter.emitVector(tensor, position, kHalf);
   if (active < kHalf)
     value = arith::SelectOp::create(emitter.builder, emitter.mask(kHalf, active), value, emitter.zero(type));
   return value;
@@ -118,7 +74,7 @@ void TilePack::storeTile(const Group &group, IndexExpr block, int64_t plane, Arr
   for (auto [row, value] : llvm::enumerate(rows)) {
     Value stored = vector::BitCastOp::create(emitter.builder, type, value);
     Value place = emitter.materialize(addressOf(group, block, plane) + int64_t(row) * kBlock);
-    vector::StoreOp::create(emitter.builder, stored, output.buffer.flat, ValueRange{place});
+    vector::StoreOp::create(emitter.builder, stored, target, ValueRange{place});
   }
 }
 
@@ -163,7 +119,7 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
       planes[plane][j] = join(low, high);
     }
   }
-  bool rowsAreAlongDepth = tiles.getSide() == TileSide::Lhs;
+  bool rowsAreAlongDepth = side == TileSide::Lhs;
   for (auto [plane, rows] : llvm::enumerate(planes))
     storeTile(group, block, plane, depthwise == rowsAreAlongDepth ? rows : transposeSquare(builder, rows));
   return magnitudes;
@@ -200,10 +156,9 @@ Value TilePack::findUnfit(SmallVector<Value> largest) {
 }
 
 void TilePack::storeMark(const Group &group, Value mark) {
-  IndexExpr batch = emitter.space.linearize(group.batch, getRowMajorStrides(batchShape));
-  Value place = emitter.materialize(batch * (2 * shape.panels) + group.number + shape.getMarks());
+  Value place = emitter.materialize(group.panel * 2 + group.half + marks);
   Value stored = arith::BitcastOp::create(emitter.builder, emitter.builder.getBF16Type(), mark);
-  memref::StoreOp::create(emitter.builder, stored, output.buffer.flat, ValueRange{place});
+  memref::StoreOp::create(emitter.builder, stored, target, ValueRange{place});
 }
 
 void TilePack::emitGroup(const Group &group) {
@@ -225,40 +180,46 @@ void TilePack::emitGroup(const Group &group) {
   emitter.branch(isUnfit, [&] { emitBlocks(group, /*asBits=*/true); });
 }
 
-int64_t TilePack::emit() {
-  bool natural = tiles.getSide() == TileSide::Lhs;
+void TilePack::chooseDirection() {
+  bool natural = side == TileSide::Lhs;
   depthwise = isScattered(natural) && !isScattered(!natural) ? !natural : natural;
-  int64_t groups = 2 * shape.panels, full = shape.columns / kHalf, rest = shape.columns % kHalf;
-  int64_t items[] = {shape.batches, groups};
-  Chunks chunks =
-      job.splitTasks(job.count(items), job.getNumTasks(job.getWork(shape.batches * shape.depth * shape.columns)));
-  job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr item) {
-    Position place = emitter.space.delinearize(item, items);
-    Position batch = emitter.space.delinearize(place[0], batchShape);
-    if (full == groups)
-      return emitGroup({batch, place[1], kHalf});
-    // The last groups of the last panel: one may be partly there, one may be empty.
-    Value number = emitter.materialize(place[1]);
-    auto emitLast = [&](int64_t group) { emitGroup({batch, group, group == full ? rest : 0}); };
-    auto emitRest = [&] {
-      if (full + 1 == groups)
-        return emitLast(full);
-      Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, number, emitter.index(full));
-      emitter.branch(isFirst, [&] { emitLast(full); }, [&] { emitLast(full + 1); });
-    };
-    if (full == 0)
-      return emitRest();
-    Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, number, emitter.index(full));
-    emitter.branch(
-        isFull, [&] { emitGroup({batch, emitter.space.addValue(number, 0, full - 1, emitter.getLevel()), kHalf}); },
-        emitRest);
-  });
-  job.report(Twine(shape.panels) + " panels of " + Twine(shape.planes) + " planes of tiles" +
-             (depthwise == natural ? "" : ", transposed in registers") + "; " + Twine(chunks.tasks) + " tasks");
-  return chunks.tasks;
 }
 
-} // namespace
+void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place) {
+  int64_t whole = shape.columns / TileShape::kPanel, rest = shape.columns % TileShape::kPanel;
+  auto emitHalves = [&](IndexExpr panel, int64_t columns) {
+    for (int64_t half = 0; half < 2; ++half)
+      emitGroup({batch, panel * 2 + half, std::clamp<int64_t>(columns - half * kHalf, 0, kHalf), place, half});
+  };
+  if (rest == 0)
+    return emitHalves(panel, TileShape::kPanel);
+  if (whole == 0)
+    return emitHalves(0, rest);
+  Value number = emitter.materialize(panel);
+  Value isWhole = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, number, emitter.index(whole));
+  emitter.branch(
+      isWhole, [&] { emitHalves(emitter.space.addValue(number, 0, whole - 1, emitter.getLevel()), TileShape::kPanel); },
+      [&] { emitHalves(whole, rest); });
+}
+
+/// A kernel that packs an operand for others: a panel after the other.
+static int64_t emitPanels(KernelJob &job, const KernelOutput &output) {
+  PointEmitter &emitter = job.emitter;
+  BufferType type = output.buffer.type;
+  TilePack pack(emitter, output.tensor, type, output.buffer.flat, TileShape(type).getMarks());
+  pack.chooseDirection();
+  TileShape shape(type);
+  ArrayRef<int64_t> batchShape = type.getShape().drop_back(2);
+  int64_t items = shape.batches * shape.panels;
+  Chunks chunks = job.splitTasks(items, job.getNumTasks(job.getWork(shape.batches * shape.depth * shape.columns)));
+  job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr item) {
+    Position batch = emitter.space.delinearize(emitter.space.divide(item, shape.panels), batchShape);
+    pack.emitPanel(batch, emitter.space.remainder(item, shape.panels), item);
+  });
+  job.report(Twine(shape.panels) + " panels of " + Twine(shape.planes) + " planes of tiles" +
+             (pack.isTransposing() ? ", transposed in registers; " : "; ") + Twine(chunks.tasks) + " tasks");
+  return chunks.tasks;
+}
 
 FailureOr<int64_t> emitTilePack(KernelJob &job) {
   if (job.outputs.size() != 1)
@@ -267,7 +228,7 @@ FailureOr<int64_t> emitTilePack(KernelJob &job) {
   if (job.emitter.getLanes() != kHalf)
     return job.emitter.kernel.emitOpError("expected vectors of 16 entries of f32 to pack tiles, got ")
            << job.emitter.getLanes();
-  return TilePack(job, job.outputs[0]).emit();
+  return emitPanels(job, job.outputs[0]);
 }
 
 } // namespace moru

@@ -57,6 +57,26 @@ func.func @transposed(%a: !kernel.buffer<2x70x33xf32> {graph.name = "a", graph.r
   return
 }
 
+// The rhs is not in tiles: a panel is split into a local buffer before its use. The last panel is narrow.
+// CHECK-LABEL: func.func @splits
+func.func @splits(%a: !kernel.buffer<33x70xf32> {graph.name = "a", graph.role = "input"},
+                  %b: !kernel.buffer<2x70x5x19xf32> {graph.name = "b", graph.role = "input"},
+                  %y: !kernel.buffer<2x33x5x19xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 3>>
+  kernel.compute map "pack lhs" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<33x70xf32>) -> (!kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 3>>) {
+    %t = graph.transpose %0 by [1, 0] : tensor<33x70xf32> -> tensor<70x33xf32>
+    %w = graph.broadcast %t along [1, 2] : tensor<70x33xf32> -> tensor<2x70x33xf32>
+    kernel.yield %w : tensor<2x70x33xf32>
+  }
+  kernel.compute contract "split" reads(%1 = %b, %0 = %lhs) writes(%y) : (!kernel.buffer<2x70x5x19xf32>, !kernel.buffer<2x70x33xf32, #kernel.tiles<lhs, 3>>) -> (!kernel.buffer<2x33x5x19xf32>) {
+    %f = graph.reshape %1 : tensor<2x70x5x19xf32> -> tensor<2x70x95xf32>
+    %r = graph.reshape %f : tensor<2x70x95xf32> -> tensor<2x70x5x19xf32>
+    %c = graph.contract %0, %r over [1] with [1] batch [0] with [0] {kernel.planes = 3 : i64} : tensor<2x70x33xf32>, tensor<2x70x5x19xf32> -> tensor<2x33x5x19xf32>
+    kernel.yield %c : tensor<2x33x5x19xf32>
+  }
+  return
+}
+
 // Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>
@@ -65,3 +85,8 @@ func.func @transposed(%a: !kernel.buffer<2x70x33xf32> {graph.name = "a", graph.r
 // CHECK-NOT: amx.tile_mulf
 // CHECK: scf.yield
 // CHECK: amx.tile_store
+
+// CHECK-LABEL: func.func private @split_
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<1024xf32>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<{{[0-9]+}}xbf16>
+// CHECK: amx.tile_load %alloca_{{[0-9]+}}

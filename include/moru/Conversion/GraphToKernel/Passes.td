@@ -54,6 +54,7 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
            "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16)">,
     Option<"tilePlanes", "tile-planes", "int64_t", "0",
            "Planes of bf16 into which matrix units have operands of f32 split, 2 or 3; 0: no matrix units">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Bytes of the second cache">,
   ];
 }
 

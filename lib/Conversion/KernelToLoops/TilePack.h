@@ -1,0 +1,64 @@
+//===- TilePack.h - an operand split into planes of tiles ------------------===//
+// Writes panels of a tensor in tiles (see TilesAttr): all of them for a buffer, or one at a time on the way into a
+// contraction.
+//===----------------------------------------------------------------------===//
+
+#ifndef MORU_LIB_CONVERSION_KERNELTOLOOPS_TILEPACK_H
+#define MORU_LIB_CONVERSION_KERNELTOLOOPS_TILEPACK_H
+
+#include "Families.h"
+
+namespace moru {
+
+class TilePack {
+public:
+  /// `tensor` is what a buffer of `type` holds. `target` is memory of bf16 with the marks of halves from entry `marks`
+  /// on: the buffer's, or that of a single panel.
+  TilePack(PointEmitter &emitter, mlir::Value tensor, kernel::BufferType type, mlir::Value target, int64_t marks)
+      : emitter(emitter), tensor(tensor), side(type.getTiles().getSide()), shape(type),
+        batchShape(type.getShape().drop_back(2)), target(target), marks(marks) {}
+
+  /// Decides along which axis vectors run; once, before the first panel.
+  void chooseDirection();
+  bool isTransposing() const { return depthwise != (side == kernel::TileSide::Lhs); }
+  /// Packs panel number `panel` of a batch as panel number `place` of the target.
+  void emitPanel(const Position &batch, IndexExpr panel, IndexExpr place);
+
+private:
+  /// 16 columns, of which the first `active` exist, and where they go.
+  struct Group {
+    Position batch;
+    IndexExpr number;
+    int64_t active;
+    IndexExpr panel, half;
+  };
+
+  mlir::Type integers() const { return mlir::VectorType::get(16, emitter.builder.getI32Type()); }
+  mlir::Value bits(int64_t value) { return emitter.number(integers(), double(value)); }
+  bool isScattered(bool depthwise);
+  Position at(const Group &group, IndexExpr k, IndexExpr column) const;
+  IndexExpr addressOf(const Group &group, IndexExpr block, int64_t plane) const;
+  std::pair<mlir::Value, mlir::Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
+  mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
+  void emitGroup(const Group &group);
+  llvm::SmallVector<mlir::Value> emitBlocks(const Group &group, bool asBits);
+  llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits,
+                                           mlir::ValueRange largest);
+  void storeTile(const Group &group, IndexExpr block, int64_t plane, llvm::ArrayRef<mlir::Value> rows);
+  void storeMark(const Group &group, mlir::Value mark);
+  mlir::Value findUnfit(llvm::SmallVector<mlir::Value> largest);
+
+  PointEmitter &emitter;
+  mlir::Value tensor;
+  kernel::TileSide side;
+  kernel::TileShape shape;
+  llvm::SmallVector<int64_t> batchShape;
+  mlir::Value target;
+  int64_t marks;
+  /// Vectors run along K.
+  bool depthwise = false;
+};
+
+} // namespace moru
+
+#endif // MORU_LIB_CONVERSION_KERNELTOLOOPS_TILEPACK_H

@@ -1,0 +1,41 @@
+// Which contractions run on matrix units, and what is packed for them.
+// RUN: moru-opt %s --graph-to-kernel="tile-planes=3" | FileCheck %s
+// RUN: moru-opt %s --graph-to-kernel="tile-planes=3" -o %t.mlir --remarks-filter=graph-to-kernel 2>&1 | FileCheck %s --check-prefix=REMARK
+// RUN: moru-opt %s --graph-to-kernel | FileCheck %s --check-prefix=VECTORS
+// VECTORS-NOT: kernel.tiles
+
+// Both operands are packed, each once.
+// CHECK-LABEL: func.func @packs_both
+// CHECK: kernel.alloc : <256x320xf32, #kernel.tiles<lhs, 3>>
+// CHECK: kernel.alloc : <256x512xf32, #kernel.tiles<rhs, 3>>
+// CHECK: kernel.compute contract "contract" reads(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) {{.*}}kernel.tiles<lhs, 3>>, {{.*}}kernel.tiles<rhs, 3>>
+// CHECK: graph.contract {{.*}} over [0] with [0] {kernel.planes = 3 : i64}
+// REMARK: contraction on matrix units: packing costs less than they save
+func.func @packs_both(%a: tensor<320x256xf32>, %b: tensor<256x512xf32>) -> tensor<320x512xf32> {
+  %0 = graph.contract %a, %b over [1] with [0] : tensor<320x256xf32>, tensor<256x512xf32> -> tensor<320x512xf32>
+  return %0 : tensor<320x512xf32>
+}
+
+// -----
+
+// A wide rhs is split where it is used: it would only pass through the caches.
+// CHECK-LABEL: func.func @splits_a_wide_rhs
+// CHECK-NOT: kernel.tiles<rhs
+// CHECK: kernel.compute contract "contract" reads(%{{.*}} = %arg1, %{{.*}} = %{{.*}})
+// CHECK-NOT: kernel.tiles<rhs
+func.func @splits_a_wide_rhs(%a: tensor<320x256xf32>, %b: tensor<256x10000xf32>) -> tensor<320x10000xf32> {
+  %0 = graph.contract %a, %b over [1] with [0] : tensor<320x256xf32>, tensor<256x10000xf32> -> tensor<320x10000xf32>
+  return %0 : tensor<320x10000xf32>
+}
+
+// -----
+
+// Too small: what tiles save is less than packing costs.
+// CHECK-LABEL: func.func @leaves_a_small_one
+// CHECK-NOT: kernel.tiles
+// CHECK: #kernel.panels<32>
+// REMARK: contraction on vectors: too small to pay for packing
+func.func @leaves_a_small_one(%a: tensor<16x64xf32>, %b: tensor<64x64xf32>) -> tensor<16x64xf32> {
+  %0 = graph.contract %a, %b over [1] with [0] : tensor<16x64xf32>, tensor<64x64xf32> -> tensor<16x64xf32>
+  return %0 : tensor<16x64xf32>
+}
