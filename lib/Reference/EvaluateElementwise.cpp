@@ -30,6 +30,12 @@ struct UnaryFunction {
 };
 } // namespace
 
+/// Far below zero it is as small as e^x, where e^-x overflows.
+static double sigmoid(double x) {
+  double power = std::exp(-std::abs(x));
+  return (x < 0 ? power : 1) / (1 + power);
+}
+
 static constexpr UnaryFunction kUnaryFunctions[] = {
     {graph::ExpOp::getOperationName(), [](double x) { return std::exp(x); }, [](double, double y) { return y; },
      kExpUlps},
@@ -39,8 +45,7 @@ static constexpr UnaryFunction kUnaryFunctions[] = {
      [](double x, double) { return 1 / std::abs(1 + x); }, kLog1pUlps},
     {graph::TanhOp::getOperationName(), [](double x) { return std::tanh(x); },
      [](double, double y) { return 1 - y * y; }, kTanhUlps},
-    {graph::SigmoidOp::getOperationName(), [](double x) { return 1 / (1 + std::exp(-x)); },
-     [](double, double y) { return y * (1 - y); }, kSigmoidUlps},
+    {graph::SigmoidOp::getOperationName(), sigmoid, [](double, double y) { return y * (1 - y); }, kSigmoidUlps},
     {graph::ErfOp::getOperationName(), [](double x) { return std::erf(x); },
      [](double x, double) { return 2 * std::numbers::inv_sqrtpi * std::exp(-x * x); }, kErfUlps},
     {graph::SqrtOp::getOperationName(), [](double x) { return std::sqrt(x); }, [](double, double y) { return 0.5 / y; },
