@@ -18,6 +18,9 @@ struct SymbolicTensor {
 };
 using SymbolicTensors = llvm::SmallVector<SymbolicTensor>;
 
+/// The entries of an argument of which nothing is known.
+SymbolicTensor makeVariables(Terms &terms, mlir::RankedTensorType type, unsigned argument);
+
 /// Values that are visible at a place of a program.
 struct SymbolicScope {
   const SymbolicScope *parent = nullptr;

@@ -26,6 +26,8 @@ const SymbolicTensor *SymbolicScope::lookup(Value value) const {
 
 namespace {
 
+struct UnknownLoop;
+
 using Results = FailureOr<SymbolicTensors>;
 using Operands = ArrayRef<const SymbolicTensor *>;
 
@@ -44,12 +46,14 @@ private:
   Results runContract(graph::ContractOp contract);
   Results runRows(int64_t axis);
   Results runGather();
+  Results runScatter();
   Results runOpaque();
   Results runDecomposed();
   Results runScan(graph::ScanOp scan);
   Results runCond(graph::CondOp cond);
   Results runWhile(graph::WhileOp loop);
   Results summarize(graph::WhileOp loop, const SymbolicTensors &carries);
+  std::optional<SymbolicTensors> countDown(const UnknownLoop &loop, const SymbolicTensors &carries);
 
   bool areConstant(Operands tensors) const {
     return llvm::all_of(tensors, [&](const SymbolicTensor *tensor) {
@@ -275,12 +279,25 @@ Results Evaluation::runRows(int64_t axis) {
         Term zero = isa<FloatType>(type.getElementType()) ? terms.number(0) : terms.integer(0);
         return tensor.terms.push_back(isOwn ? row.front() : zero);
       }
+      // Of equal entries the first ones are chosen, in order.
+      bool areEqual = llvm::all_equal(row), isChosen = areEqual && isa<graph::ArgmaxOp, graph::TopKOp>(op);
+      if (isChosen)
+        return tensor.terms.push_back(isOwn ? row.front() : terms.integer(keepsAxis ? index[axis] : 0));
       Term place[] = {terms.apply(function, row), terms.integer(static_cast<int64_t>(number)),
                       terms.integer(keepsAxis ? index[axis] : 0)};
       tensor.terms.push_back(terms.apply("entry", place));
     });
   }
   return results;
+}
+
+/// Ids beyond are all the same.
+Results Evaluation::runScatter() {
+  SymbolicTensor ids = *operands[1];
+  for (Term &id : ids.terms)
+    id = terms.withinTable(id, resultType().getDimSize(0));
+  const SymbolicTensor *rows[] = {operands[0], &ids};
+  return Evaluation(terms, op, rows, scope).runOpaque();
 }
 
 /// An entry is one of its column of the table, chosen by its id.
@@ -301,7 +318,7 @@ Results Evaluation::runGather() {
   std::vector<Term> entries;
   for (Term id : ids.terms)
     for (Term choice : choices)
-      entries.push_back(terms.apply("choose", {choice, id}));
+      entries.push_back(terms.apply("choose", {choice, terms.withinTable(id, rows)}));
   return single(type, std::move(entries));
 }
 
@@ -400,6 +417,7 @@ struct UnknownLoop {
   SymbolicTensors next;
 
   std::set<size_t> carriesBehind(const Terms &terms, size_t carry) const;
+  bool hangsOnCarries(const Terms &terms, size_t carry) const;
 };
 } // namespace
 
@@ -428,6 +446,53 @@ std::set<size_t> UnknownLoop::carriesBehind(const Terms &terms, size_t carry) co
   return behind;
 }
 
+/// Whether one step makes of `carry` something else for other values.
+bool UnknownLoop::hangsOnCarries(const Terms &terms, size_t carry) const {
+  llvm::DenseSet<Term> variables, visited;
+  for (const SymbolicTensor &tensor : any)
+    variables.insert(tensor.terms.begin(), tensor.terms.end());
+  std::vector<Term> work = next[carry].terms;
+  while (!work.empty()) {
+    Term term = work.back();
+    work.pop_back();
+    if (variables.contains(term))
+      return true;
+    for (Term operand : terms.operandsOf(term))
+      if (visited.insert(operand).second)
+        work.push_back(operand);
+  }
+  return false;
+}
+
+/// Of a loop that goes on while a number is above another one, and takes one from it in each step: the number at the
+/// end, and what each step makes anew whatever is carried.
+std::optional<SymbolicTensors> Evaluation::countDown(const UnknownLoop &loop, const SymbolicTensors &carries) {
+  auto above = terms.matchAbove(loop.goesOn);
+  if (!above)
+    return std::nullopt;
+  auto isCount = [&](size_t carry) {
+    return loop.any[carry].terms.size() == 1 && loop.any[carry].terms[0] == above->second &&
+           terms.isOneLess(loop.next[carry].terms[0], above->second);
+  };
+  auto numbers = llvm::seq<size_t>(0, carries.size());
+  auto counter = llvm::find_if(numbers, isCount);
+  if (counter == numbers.end())
+    return std::nullopt;
+  const SymbolicTensor &count = carries[*counter];
+  Type element = count.type.getElementType();
+  Term end = terms.integer(above->first), goesOn = terms.applyLess(element, end, count.terms[0]);
+  SymbolicTensors results;
+  for (size_t carry : numbers) {
+    SymbolicTensor &result = results.emplace_back(SymbolicTensor{carries[carry].type, {}});
+    if (carry == *counter)
+      result.terms = {terms.applyOrder(/*isMin=*/true, element, count.terms[0], end)};
+    else if (!loop.hangsOnCarries(terms, carry))
+      for (auto [before, after] : llvm::zip_equal(carries[carry].terms, loop.next[carry].terms))
+        result.terms.push_back(terms.applyChoice(result.type.getElementType(), goesOn, after, before));
+  }
+  return results;
+}
+
 /// What such a loop makes of `carries`: each is a function of what it begins with and of what one step makes of any
 /// values, of its own and of those that it hangs on. Any values have names by the depth of the loop, so that those of a
 /// loop within another one differ from those around it.
@@ -446,7 +511,12 @@ Results Evaluation::summarize(graph::WhileOp op, const SymbolicTensors &carries)
   loop.goesOn = goesOn->front().terms[0];
   loop.next = std::move(*next);
   SymbolicTensors results;
+  std::optional<SymbolicTensors> counted = countDown(loop, carries);
   for (auto [number, carry] : llvm::enumerate(carries)) {
+    if (counted && !(*counted)[number].terms.empty()) {
+      results.push_back((*counted)[number]);
+      continue;
+    }
     std::string function = name;
     std::vector<Term> all{loop.goesOn};
     for (size_t other : loop.carriesBehind(terms, number)) {
@@ -507,6 +577,7 @@ Results Evaluation::run() {
       .Case<graph::BroadcastOp, graph::ReshapeOp, graph::TransposeOp, graph::SliceOp, graph::PadOp, graph::ConcatOp,
             graph::BarrierOp, graph::StopGradientOp>([&](auto) { return runMove(op->getNumOperands()); })
       .Case([&](graph::GatherOp) { return runGather(); })
+      .Case([&](graph::ScatterAddOp) { return runScatter(); })
       .Case([&](graph::DynamicSliceOp) { return runMove(1); })
       .Case([&](graph::DynamicUpdateSliceOp) { return runMove(2); })
       .Case<graph::ReduceSumOp, graph::ReduceMaxOp, graph::ReduceMinOp, graph::ReduceProdOp>(

@@ -33,8 +33,12 @@ struct Window {
   size_t storage = 0;
   int64_t base = 0;
   kernel::BufferType type;
+  /// Of a slot whose number is known by a term alone: where each of them begins, beside `base`.
+  std::vector<int64_t> slots{};
+  Term slot = 0;
   bool operator==(const Window &other) const {
-    return storage == other.storage && base == other.base && type == other.type;
+    return storage == other.storage && base == other.base && type == other.type && slots == other.slots &&
+           slot == other.slot;
   }
 };
 
@@ -55,7 +59,10 @@ private:
   LogicalResult defineSlot(kernel::SlotOp slot);
   void defineAlloc(kernel::AllocOp alloc);
   void defineView(kernel::ViewOp view);
-  FailureOr<SymbolicTensor> load(const Window &window) const;
+  std::string textOf(kernel::WhileOp loop) const;
+  LogicalResult runUnknownWhile(kernel::WhileOp loop, int64_t step);
+  FailureOr<SymbolicTensor> load(const Window &window);
+  FailureOr<SymbolicTensor> loadSlot(const Window &window);
   void store(const Window &window, const SymbolicTensor &tensor);
   bool areApart(const Window &read, const Window &write) const;
 
@@ -64,6 +71,8 @@ private:
   std::vector<Storage> storages{1};
   llvm::DenseMap<Value, Window> windows;
   llvm::DenseMap<Value, int64_t> loopSteps;
+  /// How many steps loops have taken whose end is not known.
+  llvm::DenseMap<Value, Term> unknownSteps;
   std::set<std::string> facts;
 };
 
@@ -73,7 +82,25 @@ private:
 // Memory
 //===----------------------------------------------------------------------===//
 
-FailureOr<SymbolicTensor> Run::load(const Window &window) const {
+/// An entry is that of one of all slots.
+FailureOr<SymbolicTensor> Run::loadSlot(const Window &window) {
+  std::vector<SmallVector<Term>> choices(window.type.getTensorType().getNumElements(), {window.slot});
+  for (int64_t begin : window.slots) {
+    FailureOr<SymbolicTensor> tensor = load({window.storage, window.base + begin, window.type});
+    if (failed(tensor))
+      return failure();
+    for (auto [entries, term] : llvm::zip_equal(choices, tensor->terms))
+      entries.push_back(term);
+  }
+  SymbolicTensor result{window.type.getTensorType(), {}};
+  for (ArrayRef<Term> entries : choices)
+    result.terms.push_back(terms.apply("slot", entries));
+  return result;
+}
+
+FailureOr<SymbolicTensor> Run::load(const Window &window) {
+  if (!window.slots.empty())
+    return loadSlot(window);
   SymbolicTensor tensor{window.type.getTensorType(), {}};
   tensor.terms.resize(tensor.type.getNumElements());
   const Storage &storage = storages[window.storage];
@@ -108,6 +135,8 @@ void Run::store(const Window &window, const SymbolicTensor &tensor) {
 bool Run::areApart(const Window &read, const Window &write) const {
   if (read.storage != write.storage)
     return true;
+  if (!read.slots.empty() || !write.slots.empty())
+    return false;
   std::set<int64_t> bytes;
   auto visit = [](const Window &window, llvm::function_ref<void(int64_t)> visitByte) {
     int64_t width = window.type.getElementBytes();
@@ -140,14 +169,26 @@ void Run::defineView(kernel::ViewOp view) {
 
 LogicalResult Run::defineSlot(kernel::SlotOp slot) {
   Window window = windows.lookup(slot.getSource());
+  int64_t axis = slot.getAxis(), width = window.type.getStrides()[axis] * window.type.getElementBytes();
+  if (auto it = unknownSteps.find(slot.getStep()); it != unknownSteps.end()) {
+    if (!window.slots.empty())
+      return failure();
+    Term numbers[] = {it->second, terms.integer(slot.getScale()), terms.integer(slot.getOffset()),
+                      terms.integer(slot.getModulus())};
+    window.slot = terms.apply("number of slot", numbers);
+    for (int64_t number = 0; number < window.type.getShape()[axis]; ++number)
+      window.slots.push_back(number * width);
+    window.type = slot.getType();
+    windows[slot.getResult()] = window;
+    return success();
+  }
   int64_t index =
       static_cast<int64_t>(slot.getScale()) * loopSteps.lookup(slot.getStep()) + static_cast<int64_t>(slot.getOffset());
   if (int64_t modulus = slot.getModulus())
     index = ((index % modulus) + modulus) % modulus;
-  int64_t axis = slot.getAxis();
   if (index < 0 || index >= window.type.getShape()[axis])
     return failure();
-  window.base += index * window.type.getStrides()[axis] * window.type.getElementBytes();
+  window.base += index * width;
   window.type = slot.getType();
   windows[slot.getResult()] = window;
   return success();
@@ -167,6 +208,8 @@ LogicalResult Run::runKernel(kernel::ComputeOp kernel, ArrayRef<Value> reads, Ar
   }
   for (auto [number, buffer] : llvm::enumerate(writes)) {
     Window window = windows.lookup(buffer);
+    if (!window.slots.empty())
+      return failure();
     for (Value other : writes.take_front(number))
       if (!areApart(windows.lookup(other), window))
         return failure();
@@ -239,14 +282,74 @@ LogicalResult Run::runCond(kernel::CondOp cond) {
   return success();
 }
 
+/// The text of a loop's operations, with the meanings of its launches.
+std::string Run::textOf(kernel::WhileOp loop) const {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  OpPrintingFlags flags = OpPrintingFlags().useLocalScope();
+  loop->print(stream, flags);
+  loop->walk([&](kernel::LaunchOp launch) {
+    if (kernel::ComputeOp meaning = meanings.lookup(launch))
+      meaning->print(stream, flags);
+  });
+  return text;
+}
+
+/// All that a loop leaves, whose end is not known from here on, is a function of its text and of all that it may read:
+/// the entries of all buffers around it that it names.
+LogicalResult Run::runUnknownWhile(kernel::WhileOp loop, int64_t step) {
+  llvm::SmallMapVector<Value, Window, 8> outer;
+  std::string function = textOf(loop) + " from " + std::to_string(step);
+  bool isKnown = true;
+  loop->walk([&](Operation *op) {
+    isKnown &= !isa<kernel::AllocOp>(op);
+    for (Value operand : op->getOperands()) {
+      bool isInside = loop->isProperAncestor(operand.getParentBlock()->getParentOp()) ||
+                      operand.getParentBlock()->getParentOp() == loop;
+      auto it = windows.find(operand);
+      if (isInside)
+        continue;
+      isKnown &= it != windows.end() && it->second.slots.empty();
+      if (!isKnown)
+        return;
+      auto place = outer.insert({operand, it->second}).first - outer.begin();
+      llvm::raw_string_ostream(function) << ' ' << place << ' ' << it->second.type << ' ' << it->second.storage << '+'
+                                         << it->second.base;
+    }
+  });
+  if (!isKnown)
+    return failure();
+  std::vector<Term> all;
+  Term nothing = terms.apply("nothing", {});
+  for (auto &[value, window] : outer)
+    reference::forEachEntry(window.type, [&, &window = window](int64_t, int64_t offset) {
+      const Storage &storage = storages[window.storage];
+      auto it = storage.find(window.base + offset * window.type.getElementBytes());
+      all.push_back(it == storage.end() ? nothing : it->second.term);
+    });
+  Term whole = terms.apply(function, all);
+  for (auto [number, entry] : llvm::enumerate(outer)) {
+    SymbolicTensor tensor{entry.second.type.getTensorType(), {}};
+    for (int64_t index = 0; index < tensor.type.getNumElements(); ++index) {
+      Term place[] = {whole, terms.integer(static_cast<int64_t>(number)), terms.integer(index)};
+      tensor.terms.push_back(terms.apply("entry", place));
+    }
+    store(entry.second, tensor);
+  }
+  unknownSteps[loop.getCount()] = terms.apply("steps", whole);
+  return success();
+}
+
 LogicalResult Run::runWhile(kernel::WhileOp loop) {
   for (int64_t step = 0; step < kMaxSteps; ++step) {
     loopSteps[loop.getConditionStep()] = loopSteps[loop.getStep()] = loopSteps[loop.getCount()] = step;
     if (failed(runBlock(*loop.getConditionBlock())))
       return failure();
     FailureOr<SymbolicTensor> goesOn = load(windows.lookup(loop.getPredicate()));
-    if (failed(goesOn) || !terms.isConstant(goesOn->terms[0]))
+    if (failed(goesOn))
       return failure();
+    if (!terms.isConstant(goesOn->terms[0]))
+      return runUnknownWhile(loop, step);
     if (!terms.integerOf(goesOn->terms[0]))
       return success();
     if (failed(runBlock(*loop.getBodyBlock())))
@@ -281,8 +384,7 @@ LogicalResult Run::runBlock(Block &block) {
 // Functions
 //===----------------------------------------------------------------------===//
 
-/// The entries of an argument, of which nothing is known.
-static SymbolicTensor makeVariables(Terms &terms, RankedTensorType type, unsigned argument) {
+SymbolicTensor check::makeVariables(Terms &terms, RankedTensorType type, unsigned argument) {
   SymbolicTensor tensor{type, {}};
   for (int64_t entry = 0; entry < type.getNumElements(); ++entry)
     tensor.terms.push_back(terms.variable(std::to_string(argument), entry));

@@ -48,14 +48,14 @@ Term Terms::number(double value) {
     value = 0; // The sign of zero does not count.
   auto bits = std::isnan(value) ? 0x7ff8000000000000u : llvm::bit_cast<uint64_t>(value);
   Term halves[] = {static_cast<Term>(bits), static_cast<Term>(bits >> 32)};
-  return intern(makeKey('n', "", halves), [&] { return Node{"", {}, {value, value}, 0, true}; });
+  return intern(makeKey('n', "", halves), [&] { return Node{"", {}, {value, value, !std::isnan(value)}, 0, true}; });
 }
 
 Term Terms::integer(int64_t value) {
   auto bits = static_cast<uint64_t>(value);
   Term halves[] = {static_cast<Term>(bits), static_cast<Term>(bits >> 32)};
   auto rounded = static_cast<double>(value);
-  return intern(makeKey('i', "", halves), [&] { return Node{"", {}, {rounded, rounded}, value, true}; });
+  return intern(makeKey('i', "", halves), [&] { return Node{"", {}, {rounded, rounded, true}, value, true}; });
 }
 
 Term Terms::variable(StringRef name, int64_t index) {
@@ -70,6 +70,12 @@ Term Terms::apply(StringRef function, ArrayRef<Term> operands, TermRange range) 
 /// How the names of comparisons begin that say that the first operand is at most the second.
 static constexpr llvm::StringLiteral kLess = "less";
 
+/// Integers beyond have neighbours that are the same double.
+bool TermRange::isExact() const {
+  auto isExactEnd = [](double end) { return std::isinf(end) || std::abs(end) < 0x1p53; };
+  return isExactEnd(low) && isExactEnd(high);
+}
+
 /// Of "x where x < y, else x" one knows more than of x, where y is a constant.
 TermRange Terms::rangeOfChoice(Term condition, Term onTrue, Term onFalse) const {
   Term values[] = {onTrue, onFalse};
@@ -80,12 +86,31 @@ TermRange Terms::rangeOfChoice(Term condition, Term onTrue, Term onFalse) const 
       continue;
     Term smaller = compared.operands[i], larger = compared.operands[1 - i];
     // The first side is taken where it is true; on the second one the operands have changed places, or are no numbers.
+    // Of integers, the smaller one is at least one less where the first side is taken.
+    double apart = i == 0 && StringRef(compared.function).starts_with("less i") ? 1 : 0;
     if (values[i] == smaller && isConstant(larger))
-      sides[i].high = std::min(sides[i].high, numberOf(larger));
+      sides[i].high = std::min(sides[i].high, numberOf(larger) - apart);
     if (values[i] == larger && isConstant(smaller))
-      sides[i].low = std::max(sides[i].low, numberOf(smaller));
+      sides[i].low = std::max(sides[i].low, numberOf(smaller) + apart);
   }
-  return {std::min(sides[0].low, sides[1].low), std::max(sides[0].high, sides[1].high)};
+  return {std::min(sides[0].low, sides[1].low), std::max(sides[0].high, sides[1].high),
+          sides[0].isNumber && sides[1].isNumber};
+}
+
+/// A range of what `roundings` operations make, each with its rounding; beyond the largest number of the type lies
+/// infinity.
+static TermRange rounded(TermRange range, Type element, size_t roundings = 1) {
+  // Four times the unit roundoff of bf16; no type of ours has a larger one.
+  double share = 0x1p-6 * static_cast<double>(roundings), largest = element.isF64() ? 0x1p1020 : 0x1p124;
+  range.low -= std::isinf(range.low) ? 0 : share * std::abs(range.low);
+  range.high += std::isinf(range.high) ? 0 : share * std::abs(range.high);
+  range.low = range.low < -largest ? -INFINITY : std::min(range.low, largest);
+  range.high = range.high > largest ? INFINITY : std::max(range.high, -largest);
+  return range;
+}
+
+static bool isFinite(const TermRange &range) {
+  return range.isNumber && std::isfinite(range.low) && std::isfinite(range.high);
 }
 
 /// The four products of two ranges' ends; anything where one of them is no number.
@@ -93,7 +118,44 @@ static TermRange multiply(const TermRange &x, const TermRange &y) {
   double products[] = {x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high};
   if (llvm::any_of(products, [](double product) { return std::isnan(product); }))
     return x.low >= 0 && y.low >= 0 ? TermRange{0, INFINITY} : TermRange{};
-  return {*llvm::min_element(products), *llvm::max_element(products)};
+  return {*llvm::min_element(products), *llvm::max_element(products), isFinite(x) && isFinite(y)};
+}
+
+/// Infinite numbers of either sign have no sum.
+static bool hasSum(const TermRange &x, const TermRange &y) {
+  return x.isNumber && y.isNumber && !(std::isinf(x.low) && std::isinf(y.high)) &&
+         !(std::isinf(x.high) && std::isinf(y.low));
+}
+
+/// Quotients by positive numbers.
+static TermRange divide(const TermRange &x, const TermRange &y) {
+  double quotients[] = {x.low / y.low, x.low / y.high, x.high / y.low, x.high / y.high};
+  if (!(y.low > 0) || llvm::any_of(quotients, [](double quotient) { return std::isnan(quotient); }))
+    return {};
+  return {*llvm::min_element(quotients), *llvm::max_element(quotients), x.isNumber && y.isNumber};
+}
+
+/// Of choices on one condition the sums are chosen; nothing where there are no two of them.
+std::optional<Term> Terms::sumChoices(Type element, ArrayRef<Term> operands) {
+  std::string choice = nameOf("choice", element);
+  std::map<Term, unsigned> conditions;
+  for (Term term : operands)
+    if (isFunction(term, choice))
+      ++conditions[nodes[term].operands[0]];
+  auto common = llvm::find_if(conditions, [](auto &entry) { return entry.second > 1; });
+  if (common == conditions.end())
+    return std::nullopt;
+  Term condition = common->first;
+  SmallVector<Term> onTrue, onFalse, rest;
+  for (Term term : operands) {
+    bool isChoice = isFunction(term, choice) && nodes[term].operands[0] == condition;
+    (isChoice ? onTrue : rest).push_back(isChoice ? nodes[term].operands[1] : term);
+    if (isChoice)
+      onFalse.push_back(nodes[term].operands[2]);
+  }
+  Term first = applySum(element, std::move(onTrue));
+  rest.push_back(applyChoice(element, condition, first, applySum(element, std::move(onFalse))));
+  return applySum(element, std::move(rest));
 }
 
 Term Terms::applySum(Type element, SmallVector<Term> operands) {
@@ -104,13 +166,19 @@ Term Terms::applySum(Type element, SmallVector<Term> operands) {
   if (operands.size() == 1)
     return operands.front();
   llvm::sort(operands);
+  if (std::optional<Term> choice = sumChoices(element, operands))
+    return *choice;
   TermRange range;
   // The sign is known where those of all terms are; of integers, which wrap, nothing is.
   if (isa<FloatType>(element)) {
-    if (llvm::all_of(operands, [&](Term term) { return nodes[term].range.low >= 0; }))
-      range.low = 0;
-    if (llvm::all_of(operands, [&](Term term) { return nodes[term].range.high <= 0; }))
-      range.high = 0;
+    range = {0, 0, true};
+    for (Term term : operands)
+      range = {range.low + nodes[term].range.low, range.high + nodes[term].range.high,
+               range.isNumber && nodes[term].range.isNumber};
+    // Partial sums of one sign are never infinite with both.
+    const TermRange &first = nodes[operands[0]].range, &second = nodes[operands[1]].range;
+    range.isNumber &= range.low >= 0 || range.high <= 0 || (operands.size() == 2 && hasSum(first, second));
+    range = rounded(range, element, operands.size());
   }
   return apply(nameOf("sum", element), operands, range);
 }
@@ -122,7 +190,8 @@ Term Terms::applyProduct(Type element, Term x, Term y) {
     return is(x, 1) ? y : x;
   if (finite && (is(x, 0) || is(y, 0)))
     return number(0);
-  TermRange range = x == y ? TermRange{0, INFINITY} : multiply(nodes[x].range, nodes[y].range);
+  TermRange range = x == y ? TermRange{0, INFINITY, nodes[x].range.isNumber}
+                           : rounded(multiply(nodes[x].range, nodes[y].range), element);
   return apply(nameOf("product", element), {std::min(x, y), std::max(x, y)}, range);
 }
 
@@ -131,13 +200,39 @@ Term Terms::applyChoice(Type element, Term condition, Term onTrue, Term onFalse)
     return onTrue;
   if (isConstant(condition))
     return integerOf(condition) ? onTrue : onFalse;
+  if (isFunction(condition, "not") || StringRef(nodes[condition].function).starts_with("unequal "))
+    return applyChoice(element, applyNot(condition), onFalse, onTrue);
+  if (element.isInteger(1)) {
+    auto isTruth = [&](Term term, bool truth) { return isConstant(term) && (integerOf(term) != 0) == truth; };
+    if (onTrue == condition || isTruth(onTrue, true))
+      return applyLogic(/*isAnd=*/false, condition, onFalse);
+    if (onFalse == condition || isTruth(onFalse, false))
+      return applyLogic(/*isAnd=*/true, condition, onTrue);
+  }
   // "L where x <= L, else x" of an x that is nowhere below L.
   const Node &compared = nodes[condition];
   if (StringRef(compared.function).starts_with(kLess) && compared.operands[0] == onFalse &&
       compared.operands[1] == onTrue && isConstant(onTrue) && nodes[onFalse].range.low >= numberOf(onTrue))
     return onFalse;
-  TermRange range = isa<FloatType>(element) ? rangeOfChoice(condition, onTrue, onFalse) : TermRange();
+  bool isKnown = isa<FloatType>(element) || (nodes[onTrue].range.isExact() && nodes[onFalse].range.isExact());
+  TermRange range = isKnown && !isa<NoneType>(element) ? rangeOfChoice(condition, onTrue, onFalse) : TermRange();
   return apply(nameOf("choice", element), {condition, onTrue, onFalse}, range);
+}
+
+/// The largest or smallest of floating-point numbers.
+TermRange Terms::rangeOfReduction(Operation *reduction, ArrayRef<Term> operands) const {
+  bool isMax = isa<graph::ReduceMaxOp>(reduction);
+  if (operands.empty() || !isa<FloatType>(getElementTypeOrSelf(reduction->getResult(0).getType())) ||
+      !(isMax || isa<graph::ReduceMinOp>(reduction)))
+    return {};
+  TermRange range = nodes[operands.front()].range;
+  for (Term term : operands.drop_front()) {
+    const TermRange &other = nodes[term].range;
+    range.low = isMax ? std::max(range.low, other.low) : std::min(range.low, other.low);
+    range.high = isMax ? std::max(range.high, other.high) : std::min(range.high, other.high);
+    range.isNumber &= other.isNumber;
+  }
+  return range;
 }
 
 Term Terms::applyReduction(Operation *reduction, SmallVector<Term> operands) {
@@ -152,7 +247,7 @@ Term Terms::applyReduction(Operation *reduction, SmallVector<Term> operands) {
     llvm::erase_if(operands, [&](Term term) { return is(term, neutral); });
   if (operands.size() == 1)
     return operands.front();
-  return apply(nameOf(reduction->getName().getStringRef(), element), operands);
+  return apply(nameOf(reduction->getName().getStringRef(), element), operands, rangeOfReduction(reduction, operands));
 }
 
 void Terms::store(Term constant, Tensor &tensor, int64_t index) const {
@@ -227,15 +322,21 @@ std::optional<Term> Terms::simplifyArithmetic(Operation *op, ArrayRef<Term> oper
     return x == y || atLeast(x, y) ? x : y;
   if (isa<graph::MinimumOp>(op) && (x == y || atMost(x, y) || atMost(y, x)))
     return x == y || atMost(x, y) ? x : y;
+  // Of numbers, the constant; NaN would stay.
+  bool areNumbers = nodes[x].range.isNumber && nodes[y].range.isNumber;
+  if (isa<graph::MaximumOp>(op) && areNumbers && (atMost(x, y) || atMost(y, x)))
+    return atMost(x, y) ? y : x;
+  if (isa<graph::MinimumOp>(op) && areNumbers && (atLeast(x, y) || atLeast(y, x)))
+    return atLeast(x, y) ? y : x;
   return std::nullopt;
 }
 
-/// What a comparison gives for all numbers; NaN compares as unequal to everything.
+/// What a comparison of floating-point numbers gives for all of them; NaN compares as unequal to everything.
 std::optional<bool> Terms::decide(Operation *compare, ArrayRef<Term> operands) const {
   TermRange x = nodes[operands[0]].range, y = nodes[operands[1]].range;
-  bool isSame = operands[0] == operands[1], isInteger = !hasFloats(compare->getOperand(0));
-  bool isLess = isInteger && x.high < y.low, isGreater = isInteger && x.low > y.high;
-  bool isAtMost = isInteger && (isSame || x.high <= y.low), isAtLeast = isInteger && (isSame || x.low >= y.high);
+  bool isSame = operands[0] == operands[1], areNumbers = x.isNumber && y.isNumber;
+  bool isLess = areNumbers && x.high < y.low, isGreater = areNumbers && x.low > y.high;
+  bool isAtMost = areNumbers && (isSame || x.high <= y.low), isAtLeast = areNumbers && (isSame || x.low >= y.high);
   switch (cast<graph::CompareOp>(compare).getDirection()) {
   case graph::Direction::Lt:
     return isLess ? std::optional(true) : isSame || x.low >= y.high ? std::optional(false) : std::nullopt;
@@ -246,11 +347,11 @@ std::optional<bool> Terms::decide(Operation *compare, ArrayRef<Term> operands) c
   case graph::Direction::Ge:
     return isAtLeast ? std::optional(true) : x.high < y.low ? std::optional(false) : std::nullopt;
   case graph::Direction::Eq:
-    return isSame && isInteger                ? std::optional(true)
+    return isSame && areNumbers               ? std::optional(true)
            : x.high < y.low || y.high < x.low ? std::optional(false)
                                               : std::nullopt;
   case graph::Direction::Ne:
-    return isSame && isInteger                ? std::optional(false)
+    return isSame && areNumbers               ? std::optional(false)
            : x.high < y.low || y.high < x.low ? std::optional(true)
                                               : std::nullopt;
   }
@@ -258,49 +359,59 @@ std::optional<bool> Terms::decide(Operation *compare, ArrayRef<Term> operands) c
 }
 
 std::optional<Term> Terms::simplifyLogic(Operation *op, ArrayRef<Term> operands) {
-  if (isa<graph::CompareOp>(op))
+  if (auto compare = dyn_cast<graph::CompareOp>(op)) {
+    if (!hasFloats(op->getOperand(0)))
+      return applyIntegerComparison(compare, operands[0], operands[1]);
     if (std::optional<bool> truth = decide(op, operands))
       return integer(*truth);
-  if (!isa<graph::AndOp, graph::OrOp>(op))
-    return std::nullopt;
-  if (operands[0] == operands[1])
-    return operands[0];
-  for (unsigned i : {0, 1})
-    if (isConstant(operands[i]))
-      return (integerOf(operands[i]) != 0) == isa<graph::AndOp>(op) ? operands[1 - i] : operands[i];
+  }
+  if (isa<graph::AndOp, graph::OrOp>(op))
+    return applyLogic(isa<graph::AndOp>(op), operands[0], operands[1]);
+  if (isa<graph::NotOp>(op))
+    return applyNot(operands[0]);
   return std::nullopt;
 }
 
-/// Integers beyond have neighbours that are the same double.
-static bool isExact(const TermRange &range) {
-  auto isExactEnd = [](double end) { return std::isinf(end) || std::abs(end) < 0x1p53; };
-  return isExactEnd(range.low) && isExactEnd(range.high);
-}
-
 TermRange Terms::rangeOf(Operation *op, ArrayRef<Term> operands) const {
-  bool hasOrder = isa<graph::MaximumOp, graph::MinimumOp>(op);
-  if (!hasFloats(op->getResult(0)) &&
-      !(hasOrder && llvm::all_of(operands, [&](Term term) { return isExact(nodes[term].range); })))
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  if (!isa<FloatType>(element))
     return {}; // Of integers, which wrap.
   TermRange x = nodes[operands[0]].range, y = nodes[operands.size() > 1 ? operands[1] : operands[0]].range;
-  if (isa<graph::AddOp>(op))
-    return {x.low + y.low, x.high + y.high};
+  bool areNumbers = x.isNumber && y.isNumber;
+  if (isa<graph::ConvertOp>(op) && !hasFloats(op->getOperand(0))) {
+    bool isTruth = getElementTypeOrSelf(op->getOperand(0).getType()).isInteger(1);
+    return isTruth ? TermRange{0, 1, true} : TermRange{-INFINITY, INFINITY, true};
+  }
+  if (isa<graph::ConvertOp>(op))
+    return rounded(x, element);
   if (isa<graph::SubOp>(op))
-    return {x.low - y.high, x.high - y.low};
+    return rounded({x.low - y.high, x.high - y.low, hasSum(x, {-y.high, -y.low, y.isNumber})}, element);
+  if (isa<graph::DivOp>(op))
+    return rounded(divide(x, y), element);
   if (isa<graph::NegOp>(op))
-    return {-x.high, -x.low};
+    return {-x.high, -x.low, x.isNumber};
   if (isa<graph::MaximumOp>(op))
-    return {std::max(x.low, y.low), std::max(x.high, y.high)};
+    return {std::max(x.low, y.low), std::max(x.high, y.high), areNumbers};
   if (isa<graph::MinimumOp>(op))
-    return {std::min(x.low, y.low), std::min(x.high, y.high)};
+    return {std::min(x.low, y.low), std::min(x.high, y.high), areNumbers};
   if (isa<graph::ExpOp>(op)) // A little more, as the library rounds as it likes.
-    return {std::exp(x.low) * 0.999, std::exp(x.high) * 1.001};
-  if (isa<graph::AbsOp, graph::SqrtOp, graph::RsqrtOp>(op))
-    return {0, INFINITY};
+    return rounded({std::exp(x.low), std::exp(x.high), x.isNumber}, element);
+  if (isa<graph::AbsOp>(op))
+    return {0, std::max(std::abs(x.low), std::abs(x.high)), x.isNumber};
+  if (isa<graph::SqrtOp>(op))
+    return {0, INFINITY, x.isNumber && x.low >= 0};
+  if (isa<graph::RsqrtOp>(op) && x.low > 0) // Of -0 it is infinite below.
+    return {0, INFINITY, x.isNumber};
   if (isa<graph::SigmoidOp>(op))
-    return {0, 1};
-  if (isa<graph::TanhOp, graph::ErfOp, graph::SinOp, graph::CosOp>(op))
-    return {-1, 1};
+    return {0, 1, x.isNumber};
+  if (isa<graph::TanhOp, graph::ErfOp>(op))
+    return {x.low >= 0 ? 0.0 : -1.0, x.high <= 0 ? 0.0 : 1.0, x.isNumber};
+  if (isa<graph::Log1pOp>(op) && x.low >= 0)
+    return {0, INFINITY, x.isNumber};
+  if (isa<graph::LogOp>(op) && x.low >= 1)
+    return {0, INFINITY, x.isNumber};
+  if (isa<graph::SinOp, graph::CosOp>(op))
+    return {-1, 1, isFinite(x)};
   return {};
 }
 
@@ -354,6 +465,8 @@ std::optional<Term> Terms::simplify(Operation *op, SmallVector<Term> &operands) 
     return term;
   if (std::optional<Term> term = simplifyLogic(op, operands))
     return term;
+  if (isa<graph::AddOp>(op) && hasFloats(op->getResult(0)))
+    return applySum(getElementTypeOrSelf(op->getResult(0).getType()), operands);
   if (op->hasTrait<OpTrait::IsCommutative>())
     llvm::sort(operands);
   return std::nullopt;
@@ -392,6 +505,8 @@ Term Terms::applyElementwise(Operation *op, ArrayRef<Term> operands) {
   if (llvm::all_of(terms, [&](Term term) { return isConstant(term); }))
     if (std::optional<Term> term = fold(op, terms))
       return *term;
+  if (isa<graph::MaximumOp, graph::MinimumOp>(op) && !isa<FloatType>(element))
+    return applyOrder(isa<graph::MinimumOp>(op), element, terms[0], terms[1]);
   if (std::optional<Term> term = simplify(op, terms))
     return *term;
   TermRange range = rangeOf(op, terms);

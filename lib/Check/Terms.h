@@ -6,6 +6,7 @@
 #ifndef MORU_LIB_CHECK_TERMS_H
 #define MORU_LIB_CHECK_TERMS_H
 
+#include "moru/Dialect/Graph/Graph.h"
 #include "moru/Reference/Tensor.h"
 
 #include "mlir/IR/Operation.h"
@@ -21,9 +22,13 @@ namespace moru::check {
 /// A term, by its number.
 using Term = uint32_t;
 
-/// What a term may be, unless it is NaN.
+/// What a term may be, unless it is NaN; `isNumber` says that it is not.
 struct TermRange {
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  bool isNumber = false;
+
+  /// Whether integers can be told by their ends, which are doubles.
+  bool isExact() const;
 };
 
 /// All terms of a comparison of programs. What is simplified holds for every number, infinite ones and NaN included,
@@ -45,6 +50,19 @@ public:
   /// Of two floating-point numbers.
   Term applyProduct(mlir::Type element, Term x, Term y);
   Term applyChoice(mlir::Type element, Term condition, Term onTrue, Term onFalse);
+  /// "And" and "or" of truth values, whose order and nesting do not count.
+  Term applyLogic(bool isAnd, Term x, Term y);
+  Term applyNot(Term x);
+  /// The smaller, or the larger, of two integers.
+  Term applyOrder(bool isMin, mlir::Type element, Term x, Term y);
+  /// Whether one integer is less than another.
+  Term applyLess(mlir::Type element, Term x, Term y);
+  /// The same row of a table of `rows` rows as `id`, or none as well.
+  Term withinTable(Term id, int64_t rows) const;
+  /// Integers k and x where `condition` says "k < x".
+  std::optional<std::pair<int64_t, Term>> matchAbove(Term condition) const;
+  /// Whether `term` says "x - 1" of an integer.
+  bool isOneLess(Term term, Term x) const;
   /// An entry of the result of an operation that works entry by entry.
   Term applyElementwise(mlir::Operation *op, llvm::ArrayRef<Term> operands);
 
@@ -74,8 +92,16 @@ private:
   std::optional<Term> simplify(mlir::Operation *op, llvm::SmallVector<Term> &operands);
   std::optional<Term> simplifyArithmetic(mlir::Operation *op, llvm::ArrayRef<Term> operands) const;
   std::optional<Term> simplifyLogic(mlir::Operation *op, llvm::ArrayRef<Term> operands);
+  Term applyAtMost(mlir::Type element, Term x, Term y);
+  Term applyIntegerComparison(graph::CompareOp compare, Term x, Term y);
+  std::optional<Term> splitLess(mlir::Type element, Term x, Term y);
+  bool areOpposite(Term x, Term y) const;
+  bool isFunction(Term term, llvm::StringRef name) const { return nodes[term].function == name; }
+  bool holdsWithin(Term condition, Term x, int64_t rows) const;
   std::optional<bool> decide(mlir::Operation *compare, llvm::ArrayRef<Term> operands) const;
   TermRange rangeOf(mlir::Operation *op, llvm::ArrayRef<Term> operands) const;
+  std::optional<Term> sumChoices(mlir::Type element, llvm::ArrayRef<Term> operands);
+  TermRange rangeOfReduction(mlir::Operation *reduction, llvm::ArrayRef<Term> operands) const;
   TermRange rangeOfChoice(Term condition, Term onTrue, Term onFalse) const;
   bool is(Term term, double value) const { return isConstant(term) && numberOf(term) == value; }
 

@@ -160,6 +160,170 @@ TEST_F(EquivalenceTest, LoopsOfUnknownLengthInLoops) {
   EXPECT_FALSE(computeSame(kFloats, nested("%i, %h"), nested("%h, %h")));
 }
 
+TEST_F(EquivalenceTest, TruthValues) {
+  auto chosen = [](const std::string &condition) {
+    return "%e = graph.compare eq %x, %y : tensor<3xf32> -> tensor<3xi1>\n"
+           "%n = graph.compare ne %x, %y : tensor<3xf32> -> tensor<3xi1>\n"
+           "%l = graph.compare lt %x, %y : tensor<3xf32> -> tensor<3xi1>\n"
+           "%g = graph.compare ge %x, %y : tensor<3xf32> -> tensor<3xi1>\n" +
+           condition + "\n%r = graph.select %c, %x, %y : tensor<3xi1>, tensor<3xf32>";
+  };
+  auto logic = [&](const std::string &text) { return chosen("%c = graph." + text + " : tensor<3xi1>"); };
+  const char *always = "%r = graph.barrier %x : tensor<3xf32>";
+  EXPECT_TRUE(computeSame(kFloats, logic("or %e, %n"), always));
+  // Of NaN neither is true.
+  EXPECT_FALSE(computeSame(kFloats, logic("or %l, %g"), always));
+  EXPECT_TRUE(computeSame(kFloats, logic("not %n"), logic("or %e, %e")));
+  EXPECT_FALSE(computeSame(kFloats, logic("not %g"), logic("or %l, %l")));
+  std::string both = "%b = graph.and %l, %e : tensor<3xi1>\n", last = " : tensor<3xi1>";
+  EXPECT_TRUE(computeSame(kFloats, chosen(both + "%c = graph.or %b, %l" + last), logic("or %l, %l")));
+  EXPECT_FALSE(computeSame(kFloats, chosen(both + "%c = graph.or %b, %g" + last), logic("or %g, %g")));
+  std::string select = "%c = graph.select ", types = " : tensor<3xi1>, tensor<3xi1>";
+  EXPECT_TRUE(computeSame(kFloats, chosen(select + "%l, %l, %e" + types), logic("or %e, %l")));
+  EXPECT_TRUE(computeSame(kFloats, chosen(select + "%l, %e, %l" + types), logic("and %e, %l")));
+  EXPECT_FALSE(computeSame(kFloats, chosen(select + "%l, %e, %g" + types), logic("and %e, %l")));
+}
+
+TEST_F(EquivalenceTest, RangesOfNumbersThatAreNotNaN) {
+  auto atLeastOne = [](const std::string &number) {
+    return "%o = graph.constant dense<1.0> : tensor<3xf32>\n%z = graph.constant dense<0.0> : tensor<3xf32>\n"
+           "%c = graph.compare lt %x, %y : tensor<3xf32> -> tensor<3xi1>\n%n = graph." +
+           number + "\n%r = graph.maximum %n, %o : tensor<3xf32>";
+  };
+  const char *one = "%r = graph.constant dense<1.0> : tensor<3xf32>";
+  EXPECT_TRUE(computeSame(kFloats, atLeastOne("select %c, %o, %z : tensor<3xi1>, tensor<3xf32>"), one));
+  EXPECT_TRUE(computeSame(kFloats, atLeastOne("convert %c : tensor<3xi1> -> tensor<3xf32>"), one));
+  EXPECT_FALSE(computeSame(kFloats, atLeastOne("tanh %x : tensor<3xf32>"), one));
+  EXPECT_FALSE(computeSame(kFloats, atLeastOne("select %c, %o, %y : tensor<3xi1>, tensor<3xf32>"), one));
+}
+
+/// Of exp(x)² ≥ 0 the signs of functions are known, and of x they are not.
+TEST_F(EquivalenceTest, SignsOfFunctions) {
+  for (std::string function : {"tanh", "erf", "log1p"}) {
+    auto relu = [&](const std::string &operand, const std::string &last) {
+      return "%e = graph.exp %x : tensor<3xf32>\n%f = graph." + function + " " + operand +
+             " : tensor<3xf32>\n%r = " + last + " %f : tensor<3xf32>";
+    };
+    EXPECT_TRUE(computeSame(kFloats, relu("%e", "graph.relu"), relu("%e", "graph.barrier"))) << function;
+    EXPECT_FALSE(computeSame(kFloats, relu("%x", "graph.relu"), relu("%x", "graph.barrier"))) << function;
+  }
+}
+
+/// A sum may be rounded to what it is compared with, and go beyond the largest number.
+TEST_F(EquivalenceTest, RangesAreRounded) {
+  auto compared = [](const std::string &numbers, const std::string &limit) {
+    return "%s = graph.sigmoid %x : tensor<3xf32>\n" + numbers + "%l = graph.constant dense<" + limit +
+           "> : tensor<3xf32>\n%c = graph.compare ge %n, %l : tensor<3xf32> -> tensor<3xi1>\n"
+           "%r = graph.select %c, %x, %y : tensor<3xi1>, tensor<3xf32>";
+  };
+  const char *more = "%a = graph.constant dense<0.1> : tensor<3xf32>\n%n = graph.add %s, %a : tensor<3xf32>\n";
+  const char *never = "%r = graph.barrier %y : tensor<3xf32>";
+  EXPECT_TRUE(computeSame(kFloats, compared(more, "1.5"), never));
+  EXPECT_FALSE(computeSame(kFloats, compared(more, "1.10000002"), never));
+  const char *power = "%a = graph.constant dense<100.0> : tensor<3xf32>\n%m = graph.mul %s, %a : tensor<3xf32>\n"
+                      "%n = graph.exp %m : tensor<3xf32>\n";
+  EXPECT_FALSE(computeSame(kFloats, compared(power, "0x7F800000"), never));
+}
+
+TEST_F(EquivalenceTest, SumsOfChoices) {
+  auto sum = [](const std::string &condition, const std::string &other) {
+    return "%c = graph.compare lt %x, %y : tensor<3xf32> -> tensor<3xi1>\n"
+           "%d = graph.compare lt %y, %x : tensor<3xf32> -> tensor<3xi1>\n"
+           "%z = graph.constant dense<0.0> : tensor<3xf32>\n"
+           "%a = graph.select " +
+           condition + " : tensor<3xi1>, tensor<3xf32>\n%b = graph.select " + other +
+           " : tensor<3xi1>, tensor<3xf32>\n%r = graph.add %a, %b : tensor<3xf32>";
+  };
+  EXPECT_TRUE(computeSame(kFloats, sum("%c, %x, %z", "%c, %z, %y"), sum("%c, %z, %z", "%c, %x, %y")));
+  EXPECT_FALSE(computeSame(kFloats, sum("%c, %x, %z", "%d, %z, %y"), sum("%c, %z, %z", "%d, %x, %y")));
+}
+
+TEST_F(EquivalenceTest, OrderOfIntegers) {
+  auto numbers = [](const std::string &body) {
+    return "%two = graph.constant dense<2> : tensor<3xi32>\n%three = graph.constant dense<3> : tensor<3xi32>\n"
+           "%z = graph.constant dense<0> : tensor<3xi32>\n" +
+           body;
+  };
+  auto nested = [&](const std::string &inner, const std::string &outer) {
+    return numbers("%a = graph." + inner + " %x, %three : tensor<3xi32>\n%r = graph." + outer +
+                   " %a, %two : tensor<3xi32>");
+  };
+  std::string least = numbers("%r = graph.minimum %x, %two : tensor<3xi32>");
+  EXPECT_TRUE(computeSame(kIntegers, nested("minimum", "minimum"), least));
+  EXPECT_FALSE(computeSame(kIntegers, nested("maximum", "minimum"), least));
+  auto compared = [&](const std::string &number, const std::string &comparison) {
+    return numbers("%a = graph." + number + " : tensor<3xi32>\n%c = graph.compare " + comparison +
+                   " : tensor<3xi32> -> tensor<3xi1>\n%r = graph.select %c, %x, %y : tensor<3xi1>, tensor<3xi32>");
+  };
+  std::string same = "barrier %x", smaller = "minimum %x, %two";
+  EXPECT_TRUE(computeSame(kIntegers, compared(same, "le %a, %two"), compared(same, "lt %a, %three")));
+  EXPECT_FALSE(computeSame(kIntegers, compared(same, "le %a, %two"), compared(same, "lt %a, %two")));
+  EXPECT_TRUE(computeSame(kIntegers, compared(smaller, "gt %a, %z"), compared(same, "gt %a, %z")));
+  EXPECT_FALSE(computeSame(kIntegers, compared("maximum %x, %two", "gt %a, %z"), compared(same, "gt %a, %z")));
+}
+
+/// The third row of a table of three is chosen where `mask` says so, else none.
+TEST_F(EquivalenceTest, IdsBeyondTables) {
+  auto gather = [](const std::string &comparison, const std::string &other) {
+    std::string head = "func.func @f(%t: tensor<3xf32>, %i: tensor<4xi32>) -> tensor<4xf32> {\n"
+                       "%z = graph.constant dense<0> : tensor<4xi32>\n%n = graph.constant dense<" +
+                       other + "> : tensor<4xi32>\n%c = graph.compare " + comparison;
+    return head + " : tensor<4xi32> -> tensor<4xi1>\n"
+                  "%m = graph.select %c, %i, %n : tensor<4xi1>, tensor<4xi32>\n"
+                  "%r = graph.gather %t[%m] : tensor<3xf32>, tensor<4xi32> -> tensor<4xf32>\n"
+                  "return %r : tensor<4xf32>\n}";
+  };
+  std::string plain = gather("eq %z, %z", "-1");
+  EXPECT_TRUE(areEquivalent(gather("ge %i, %z", "-1"), plain));
+  EXPECT_TRUE(areEquivalent(gather("lt %i, %n", "3"), plain));
+  EXPECT_FALSE(areEquivalent(gather("lt %i, %n", "2"), plain));
+  EXPECT_FALSE(areEquivalent(gather("gt %i, %z", "-1"), plain));
+}
+
+TEST_F(EquivalenceTest, EqualEntries) {
+  auto place = [](const std::string &axis, const std::string &op) {
+    return "func.func @f(%x: tensor<3xf32>) -> tensor<3xi32> {\n%b = graph.broadcast %x along [" + axis +
+           "] : tensor<3xf32> -> tensor<3x3xf32>\n%r = " + op + "\nreturn %r : tensor<3xi32>\n}";
+  };
+  std::string largest = "graph.argmax %b over 1 : tensor<3x3xf32> -> tensor<3xi32>",
+              first = "graph.constant dense<0> : tensor<3xi32>";
+  EXPECT_TRUE(areEquivalent(place("0", largest), place("0", first)));
+  EXPECT_FALSE(areEquivalent(place("1", largest), place("1", first)));
+  auto ranks = [](const std::string &axis, const std::string &last) {
+    return "func.func @f(%x: tensor<3xf32>) -> tensor<3x2xi32> {\n%b = graph.broadcast %x along [" + axis +
+           "] : tensor<3xf32> -> tensor<3x3xf32>\n"
+           "%v, %i = graph.top_k 2 of %b : tensor<3x3xf32> -> tensor<3x2xf32>, tensor<3x2xi32>\n%r = " +
+           last + "\nreturn %r : tensor<3x2xi32>\n}";
+  };
+  std::string chosen = "graph.barrier %i : tensor<3x2xi32>", order = "graph.iota along 1 : tensor<3x2xi32>";
+  EXPECT_TRUE(areEquivalent(ranks("0", chosen), ranks("0", order)));
+  EXPECT_FALSE(areEquivalent(ranks("1", chosen), ranks("1", order)));
+}
+
+/// While %i, which begins with the entry of %x or what `begin` makes of it, is above zero, one is taken from it. %r is
+/// made of what is left and of %h, which `body` makes in each step of %h, %y and %i.
+std::string countDown(const std::string &begin, const std::string &body, const std::string &step = "%i, %one") {
+  std::string types = "(tensor<i32>, tensor<i32>) -> (tensor<i32>, tensor<i32>)";
+  return "%two = graph.constant dense<2> : tensor<i32>\n%b = graph." + begin +
+         " : tensor<i32>\n%u:2 = graph.while carry(%i = %b, %h = %x) : " + types +
+         " {\n%z = graph.constant dense<0> : tensor<i32>\n%c = graph.compare gt %i, %z : tensor<i32> -> tensor<i1>\n"
+         "graph.yield out(%c : tensor<i1>)\n} do(%i, %h) {\n%one = graph.constant dense<1> : tensor<i32>\n"
+         "%j = graph.sub " +
+         step + " : tensor<i32>\n%k = graph." + body +
+         " : tensor<i32>\ngraph.yield carry(%j, %k : tensor<i32>, tensor<i32>)\n}\n"
+         "%r = graph.sub %u#0, %u#1 : tensor<i32>";
+}
+
+TEST_F(EquivalenceTest, CountingLoops) {
+  const char *type = "tensor<i32>", *all = "barrier %x", *few = "minimum %x, %two";
+  // What each step makes anew does not hang on how many there are.
+  EXPECT_TRUE(computeSame(type, countDown(all, "barrier %y"), countDown(few, "barrier %y")));
+  EXPECT_FALSE(computeSame(type, countDown(all, "add %h, %y"), countDown(few, "add %h, %y")));
+  EXPECT_FALSE(computeSame(type, countDown(all, "mul %i, %y"), countDown(few, "mul %i, %y")));
+  EXPECT_FALSE(computeSame(type, countDown(all, "barrier %y"), countDown("maximum %x, %two", "barrier %y")));
+  EXPECT_FALSE(computeSame(type, countDown(all, "barrier %y", "%i, %two"), countDown(few, "barrier %y", "%i, %two")));
+}
+
 /// Of four numbers two are read, zeros stand for the others; each of the two and what `from` chooses are added.
 std::string lowered(const std::string &mask, const std::string &from, int shift = 31) {
   return "llvm.func @f(%x: !llvm.ptr, %y: !llvm.ptr) {\n%m = llvm.mlir.constant(dense<" + mask +
@@ -206,6 +370,65 @@ TEST_F(EquivalenceTest, PlacesInTheArena) {
   // Onto what is read no more, and onto what its own kernel reads.
   EXPECT_TRUE(areEquivalent(chain(128), chain(0)));
   EXPECT_FALSE(areEquivalent(chain(128), chain(64)));
+}
+
+/// While the number in %n is above zero, `step` is taken from it; ahead of it %b is filled with `filling`, behind it
+/// `last` makes %y of %c and %b.
+std::string loopOfKernels(const std::string &filling, const std::string &step, const std::string &last) {
+  std::string number = "!kernel.buffer<i32>", numbers = "!kernel.buffer<4xf32>";
+  return "func.func @f(%n: " + number + ", %x: " + numbers + ", %y: " + numbers +
+         " {graph.role = \"output\"}, %z: " + number +
+         " {graph.role = \"output\"}) {\n%s = kernel.alloc : !kernel.buffer<2xi32>\n"
+         "%p = kernel.alloc : !kernel.buffer<i1>\n%b = kernel.alloc : " +
+         numbers + "\nkernel.compute map \"fill\" reads() writes(%b) : () -> (" + numbers +
+         ") {\n%0 = graph.constant dense<" + filling +
+         "> : tensor<4xf32>\nkernel.yield %0 : tensor<4xf32>\n}\n"
+         "%s0 = kernel.view %s at 0 : <2xi32> -> <i32>\n"
+         "kernel.compute map \"copy\" reads(%a = %n) writes(%s0) : (" +
+         number + ") -> (" + number +
+         ") {\nkernel.yield %a : tensor<i32>\n}\n"
+         "%e = kernel.while %p step %t : !kernel.buffer<i1> {\n"
+         "%from = kernel.slot %s[%t mod 2] axis 0 : <2xi32> -> <i32>\n"
+         "kernel.compute map \"compare\" reads(%a = %from) writes(%p) : (" +
+         number +
+         ") -> (!kernel.buffer<i1>) {\n%0 = graph.constant dense<0> : tensor<i32>\n"
+         "%1 = graph.compare gt %a, %0 : tensor<i32> -> tensor<i1>\nkernel.yield %1 : tensor<i1>\n}\n"
+         "} do step %t {\n%from = kernel.slot %s[%t mod 2] axis 0 : <2xi32> -> <i32>\n"
+         "%to = kernel.slot %s[%t + 1 mod 2] axis 0 : <2xi32> -> <i32>\n"
+         "kernel.compute map \"sub\" reads(%a = %from) writes(%to) : (" +
+         number + ") -> (" + number + ") {\n%0 = graph.constant dense<" + step +
+         "> : tensor<i32>\n%1 = graph.sub %a, %0 : tensor<i32>\nkernel.yield %1 : tensor<i32>\n}\n}\n"
+         "%end = kernel.slot %s[%e mod 2] axis 0 : <2xi32> -> <i32>\n"
+         "kernel.compute map \"copy\" reads(%a = %end) writes(%z) : (" +
+         number + ") -> (" + number +
+         ") {\nkernel.yield %a : tensor<i32>\n}\n"
+         "kernel.compute map \"last\" reads(%c = %x, %d = %b) writes(%y) : (" +
+         numbers + ", " + numbers + ") -> (" + numbers + ") {\n%0 = graph." + last +
+         " : tensor<4xf32>\nkernel.yield %0 : tensor<4xf32>\n}\nreturn\n}";
+}
+
+TEST_F(EquivalenceTest, KernelsBesideLoopsOfUnknownLength) {
+  std::string product = loopOfKernels("1.0", "1", "mul %c, %d");
+  EXPECT_TRUE(areEquivalent(product, loopOfKernels("1.0", "1", "barrier %c")));
+  EXPECT_FALSE(areEquivalent(product, loopOfKernels("2.0", "1", "mul %c, %d")));
+  EXPECT_FALSE(areEquivalent(product, loopOfKernels("1.0", "2", "mul %c, %d")));
+  EXPECT_FALSE(areEquivalent(loopOfKernels("2.0", "1", "mul %c, %d"), loopOfKernels("2.0", "1", "barrier %c")));
+}
+
+/// Buffers that are filled within a loop of unknown length are beyond what is followed; the kernels are compared alone.
+TEST_F(EquivalenceTest, KernelsAlone) {
+  auto inLoop = [](const std::string &body) {
+    return "func.func @f(%p: !kernel.buffer<i1>, %x: !kernel.buffer<4xf32>, %z: !kernel.buffer<4xf32>, "
+           "%y: !kernel.buffer<4xf32> {graph.role = \"output\"}) {\n"
+           "%e = kernel.while %p step %t : !kernel.buffer<i1> {\n"
+           "kernel.compute map \"not\" reads(%a = %p) writes(%p) : (!kernel.buffer<i1>) -> (!kernel.buffer<i1>) {\n"
+           "%0 = graph.not %a : tensor<i1>\nkernel.yield %0 : tensor<i1>\n}\n} do step %t {\n"
+           "kernel.compute map \"k\" reads(%a = %x, %b = %z) writes(%y) : (!kernel.buffer<4xf32>, "
+           "!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {\n%0 = graph." +
+           body + " : tensor<4xf32>\nkernel.yield %0 : tensor<4xf32>\n}\n}\nreturn\n}";
+  };
+  EXPECT_TRUE(areEquivalent(inLoop("add %a, %b"), inLoop("add %b, %a")));
+  EXPECT_FALSE(areEquivalent(inLoop("sub %a, %b"), inLoop("sub %b, %a")));
 }
 
 } // namespace
