@@ -98,6 +98,10 @@ std::optional<Difference> compare(const reference::Tensor &expected, const refer
 /// in `expected` from now on.
 void admitDistribution(reference::Tensor &expected, const reference::Tensor &distributed);
 
+/// What is decided stays so: a program is not right by saying nothing about an entry any more. Such entries of `got`
+/// get a coarse bound.
+void keepDecided(const reference::Tensor &expected, reference::Tensor &got);
+
 /// Of what the function `now` makes, the first operation with right operands and a wrong result, that the wrong result
 /// `output` depends on; `before` is the same program when it was right. Falls back to the operation that makes the
 /// result.

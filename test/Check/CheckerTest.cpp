@@ -55,6 +55,17 @@ TEST_F(CheckerTest, SmallMistakesAreFound) {
   EXPECT_NE(message.find("(reassociates) has changed result"), std::string::npos) << message;
 }
 
+/// Nothing can be said about 0/0; about what it takes the place of there can.
+TEST_F(CheckerTest, WhatIsDecidedStaysSo) {
+  auto shares = [](const std::string &of) {
+    return "func.func @f(%a: tensor<5xf32>) -> tensor<5xf32> {\n  %d = graph.sub %a, %a : tensor<5xf32>\n"
+           "  %e = graph.exp %d : tensor<5xf32>\n  %q = graph.div " +
+           of + " : tensor<5xf32>\n  return %q : tensor<5xf32>\n}";
+  };
+  EXPECT_TRUE(accepts("graph-simplify-algebra", shares("%e, %e"), shares("%e, %e"))) << message;
+  EXPECT_FALSE(accepts("graph-simplify-algebra", shares("%e, %e"), shares("%d, %d")));
+}
+
 TEST_F(CheckerTest, LostArgumentsAndResultsAreFound) {
   std::string two =
       "func.func @f(%a: tensor<2xf32>) -> (tensor<2xf32> {graph.name = \"y\"}) { return %a : tensor<2xf32> }";
