@@ -130,7 +130,7 @@ static bool isSmall(func::FuncOp function) {
 }
 
 /// Kinds of arguments and seeds to draw them from: those with numbers as programs meet them several times, and all of
-/// them twice as often for small functions.
+/// them twice as often for small functions, which meet all lone arguments, too.
 static SmallVector<std::pair<InputKind, uint64_t>> listDraws(func::FuncOp function, const CheckOptions &options) {
   // Odd, so that all seeds differ; far from the seeds that a campaign takes in order.
   constexpr uint64_t kNextSeed = 0x9E3779B97F4A7C15;
@@ -140,8 +140,12 @@ static SmallVector<std::pair<InputKind, uint64_t>> listDraws(func::FuncOp functi
   bool isRepeated = options.draws > 1 && isSmall(function);
   for (int64_t draw = 0, draws = options.draws * (isRepeated ? 2 : 1); draw < draws; ++draw)
     for (InputKind kind : options.kinds)
-      if (draw == 0 || isRepeated || kind == InputKind::Ordinary || kind == InputKind::Signed)
+      if (draw == 0 || (isRepeated && kind != InputKind::Lone) || kind == InputKind::Ordinary ||
+          kind == InputKind::Signed)
         list.push_back({kind, options.seed + static_cast<uint64_t>(draw) * kNextSeed});
+  bool enumerates = isRepeated && llvm::is_contained(options.kinds, InputKind::Lone);
+  for (int64_t lone = 1, count = enumerates ? countLone(function) : 0; lone < count; ++lone)
+    list.push_back({InputKind::Lone, options.seed + static_cast<uint64_t>(lone)});
   return list;
 }
 

@@ -11,6 +11,7 @@
 #include "llvm/Support/xxhash.h"
 
 #include <cmath>
+#include <set>
 
 using namespace mlir;
 using namespace moru;
@@ -140,6 +141,10 @@ static constexpr int64_t kAwkwardShare = 3;
 /// The deviation of numbers of either sign.
 static constexpr double kSignedDeviation = 2;
 
+/// Numbers of all magnitudes are between two to the power of minus this and of this: no square of one is lost beside 1
+/// in f64.
+static constexpr double kWidest = 20;
+
 /// The number of the awkward value at entry `i`, in [0, count), or nothing.
 static std::optional<size_t> drawAwkward(const Stream &stream, int64_t i, size_t count) {
   double draw = stream.uniform(i, 13) * static_cast<double>(kAwkwardShare);
@@ -184,6 +189,7 @@ static SmallVector<double> awkwardNumbers(Type element, InputKind kind) {
   switch (kind) {
   case InputKind::Ordinary:
   case InputKind::Signed:
+  case InputKind::Lone: // They are enumerated.
     return {};
   case InputKind::Tiny:
     return {0, -0.0, 0, -0.0, 1, 1, -1, least, -least, normal, -normal, normal / 2};
@@ -214,6 +220,10 @@ static Tensor drawFloats(RankedTensorType type, const Stream &stream, StringRef 
   double deviation = std::min(1.0, 4 / std::sqrt(rows));
   for (int64_t i = 0; i < tensor.size(); ++i) {
     double normal = kind == InputKind::Signed ? kSignedDeviation * stream.normal(i) : 0;
+    if (kind == InputKind::Lone) {
+      tensor.floats[i] = std::exp2(stream.between(i, -kWidest, kWidest)) * (stream.uniform(i, 13) < 0.5 ? -1 : 1);
+      continue;
+    }
     // A single number is negative: of the other kinds it is positive.
     if (kind == InputKind::Signed)
       tensor.floats[i] = static_cast<float>(type.getRank() == 0 ? -std::abs(normal) : normal);
@@ -250,11 +260,113 @@ static RankedTensorType drawType(func::FuncOp function, RankedTensorType type, u
 static Tensor drawTensor(Value value, RankedTensorType type, const Stream &stream, StringRef role, InputKind kind) {
   if (isa<FloatType>(type.getElementType()))
     return drawFloats(type, stream, role, kind);
-  return drawIntegers(type, stream, findIndexRange(value), kind);
+  return drawIntegers(type, stream, findIndexRange(value), kind == InputKind::Lone ? InputKind::Ordinary : kind);
 }
+
+//===----------------------------------------------------------------------===//
+// One awkward argument
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Which entries of an argument are awkward.
+enum class LoneShare : uint8_t { All, One, AllButOne };
+
+/// A way to make an argument awkward: a number in some places; without one, entries are constants of the program.
+struct LoneWay {
+  LoneShare share;
+  std::optional<double> number;
+};
+} // namespace
+
+/// The numbers of the constants in a function or kernel that arguments of a type may be compared with.
+static std::vector<double> constantsIn(Operation *scope, Type element) {
+  std::set<double> numbers;
+  scope->walk([&](graph::ConstantOp constant) {
+    FailureOr<Tensor> tensor = reference::fromAttribute(constant.getValue());
+    if (succeeded(tensor) && tensor->type.getElementType() == element)
+      for (int64_t i = 0; i < tensor->size(); ++i)
+        numbers.insert(tensor->at(i));
+  });
+  return {numbers.begin(), numbers.end()};
+}
+
+static void addWays(std::vector<LoneWay> &ways, LoneShare share, ArrayRef<double> numbers) {
+  for (double number : numbers)
+    ways.push_back({share, number});
+}
+
+/// All ways for the entries of `value`.
+static std::vector<LoneWay> listWays(Value value, Operation *scope) {
+  RankedTensorType type = tensorOf(value.getType());
+  Type element = type.getElementType();
+  bool isFloatType = isa<FloatType>(element), isBool = element.isInteger(1);
+  std::vector<LoneWay> ways;
+  SmallVector<double> numbers{NAN, -NAN, INFINITY, -INFINITY, 0}, few{-INFINITY, 0};
+  if (isBool) {
+    numbers = {0, 1}, few = {0};
+  } else if (!isFloatType) {
+    IndexRange index = findIndexRange(value);
+    auto range = static_cast<double>(index.range);
+    std::set<double> several{-1, 0, 1, 2, range - 1, range};
+    numbers.assign(several.begin(), several.end());
+    few = {-1};
+  }
+  addWays(ways, LoneShare::All, numbers);
+  if (type.getNumElements() > 1)
+    addWays(ways, LoneShare::One, numbers);
+  if (type.getNumElements() > 1)
+    addWays(ways, LoneShare::AllButOne, few);
+  if (!isBool && !constantsIn(scope, element).empty())
+    ways.push_back({LoneShare::All, std::nullopt});
+  return ways;
+}
+
+int64_t check::countLone(func::FuncOp function) {
+  int64_t count = 1; // All arguments draw the same numbers.
+  for (BlockArgument argument : function.getArguments())
+    count += static_cast<int64_t>(listWays(argument, function).size());
+  return count;
+}
+
+/// Beside what is awkward stand numbers of one of the first kinds, or of all magnitudes: then the kind is `Lone`
+/// itself.
+static InputKind drawBaseKind(uint64_t seed) {
+  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Signed, InputKind::Lone};
+  return kinds[static_cast<size_t>(Stream{seed, 0}.uniform(0, 19) * std::size(kinds))];
+}
+
+static void makeLone(Tensor &tensor, const LoneWay &way, const Stream &stream, ArrayRef<double> constants) {
+  auto size = static_cast<double>(tensor.size()), numConstants = static_cast<double>(constants.size());
+  auto chosen = static_cast<int64_t>(stream.uniform(0, 17) * size);
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    if (way.share == LoneShare::All || (i == chosen) == (way.share == LoneShare::One))
+      tensor.set(i, way.number ? *way.number : constants[static_cast<size_t>(stream.uniform(i, 18) * numConstants)]);
+}
+
+/// Makes one of `tensors`, which are values of `values`, awkward; none after the last way.
+static void makeLone(MutableArrayRef<Tensor> tensors, ValueRange values, Operation *scope, uint64_t number) {
+  for (auto [argument, pair] : llvm::enumerate(llvm::zip_equal(tensors, values))) {
+    auto &[tensor, value] = pair;
+    std::vector<LoneWay> ways = listWays(value, scope);
+    if (number < ways.size())
+      return makeLone(tensor, ways[number], {number, static_cast<uint32_t>(argument)},
+                      constantsIn(scope, tensor.type.getElementType()));
+    number -= ways.size();
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
 
 SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, InputKind kind) {
   SmallVector<Tensor> inputs;
+  // Of lone ones, the last draw gives all arguments the same numbers.
+  bool isLone = kind == InputKind::Lone;
+  uint64_t count = isLone ? countLone(function) : 1, lone = seed % count;
+  bool areSame = isLone && lone + 1 == count;
+  if (isLone)
+    kind = drawBaseKind(seed);
   for (BlockArgument argument : function.getArguments()) {
     unsigned index = argument.getArgNumber();
     auto role = function.getArgAttrOfType<StringAttr>(index, graph::GraphDialect::kRoleAttr);
@@ -268,18 +380,32 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, Inpu
     else if (role && role.getValue() == kernel::KernelDialect::kOutputRole)
       inputs.emplace_back(type);
     else
-      inputs.push_back(drawTensor(argument, type, {seed, index}, role ? role.getValue() : StringRef(), kind));
+      inputs.push_back(drawTensor(argument, type, {seed, areSame ? 0 : index},
+                                  role && !areSame ? role.getValue() : StringRef(), kind));
   }
+  if (isLone)
+    makeLone(inputs, function.getArguments(), function, lone);
   return inputs;
 }
 
 SmallVector<Tensor> check::drawOperands(kernel::ComputeOp kernel, uint64_t seed, InputKind kind) {
   SmallVector<Tensor> operands;
-  for (auto [argument, buffer] : llvm::zip_equal(kernel.getBodyBlock()->getArguments(), kernel.getReads())) {
-    // One buffer has one content, however often it is read.
-    auto number = static_cast<uint32_t>(llvm::find(kernel.getReads(), buffer) - kernel.getReads().begin());
-    operands.push_back(drawTensor(argument, tensorOf(argument.getType()), {seed, number}, "", kind));
+  SmallVector<Value> reads = llvm::to_vector(kernel.getReads());
+  ArrayRef<BlockArgument> arguments = kernel.getBodyBlock()->getArguments();
+  bool isLone = kind == InputKind::Lone;
+  for (auto [argument, buffer] : llvm::zip_equal(arguments, reads)) {
+    auto number = static_cast<uint32_t>(llvm::find(reads, buffer) - reads.begin());
+    operands.push_back(
+        drawTensor(argument, tensorOf(argument.getType()), {seed, number}, "", isLone ? drawBaseKind(seed) : kind));
   }
+  uint64_t count = 1;
+  for (Value argument : arguments)
+    count += listWays(argument, kernel).size();
+  if (isLone)
+    makeLone(operands, kernel.getBodyBlock()->getArguments(), kernel, seed % count);
+  // One buffer has one content, however often it is read.
+  for (auto [operand, buffer] : llvm::zip_equal(operands, reads))
+    operand = operands[llvm::find(reads, buffer) - reads.begin()];
   return operands;
 }
 
@@ -288,8 +414,8 @@ SmallVector<Tensor> check::drawOperands(kernel::ComputeOp kernel, uint64_t seed,
 //===----------------------------------------------------------------------===//
 
 ArrayRef<InputKind> check::inputKinds() {
-  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Signed, InputKind::Tiny, InputKind::Huge,
-                                        InputKind::NonFinite};
+  static constexpr InputKind kinds[] = {InputKind::Ordinary, InputKind::Signed,    InputKind::Tiny,
+                                        InputKind::Huge,     InputKind::NonFinite, InputKind::Lone};
   return kinds;
 }
 
@@ -305,6 +431,8 @@ StringRef check::toString(InputKind kind) {
     return "huge";
   case InputKind::NonFinite:
     return "non-finite";
+  case InputKind::Lone:
+    return "lone";
   }
   llvm_unreachable("every kind has a name");
 }

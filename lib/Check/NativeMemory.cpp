@@ -82,8 +82,9 @@ static void writeEntries(kernel::BufferType type, const Tensor &tensor, uint8_t 
     return reference::packTiles(type, ArrayRef(host.data<float>(), size_t(host.numElements())),
                                 reinterpret_cast<uint16_t *>(bytes));
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
-    if (floatType && std::isnan(tensor.at(linear)))
-      writeNaN(bytes + offset * width, floatType.getFloatSemantics(), /*isNegative=*/linear % 2 == 0);
+    // Of either sign, at each place.
+    if (double entry = tensor.at(linear); floatType && std::isnan(entry))
+      writeNaN(bytes + offset * width, floatType.getFloatSemantics(), std::signbit(entry) != (linear % 2 == 0));
     else
       std::memcpy(bytes + offset * width, source + linear * width, width);
   });

@@ -5,6 +5,8 @@
 #include "moru/Check/Inputs.h"
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
 using namespace moru;
 using namespace moru::check;
@@ -71,7 +73,38 @@ TEST_F(InputsTest, ASingleTargetIsIgnoredNowAndThen) {
       return %l : tensor<f32>
     })");
   auto isIgnored = [&](InputKind kind) { return drawInputs(f, 1, kind)[1].integers[0] == 9; };
-  EXPECT_EQ(std::count_if(inputKinds().begin(), inputKinds().end(), isIgnored), 1);
+  auto kinds = inputKinds().drop_back(); // Lone arguments are enumerated.
+  EXPECT_EQ(std::count_if(kinds.begin(), kinds.end(), isIgnored), 1);
+}
+
+TEST_F(InputsTest, LoneArgumentsAreEnumerated) {
+  auto f = parse(R"(
+    func.func @f(%x: tensor<3xf32>, %y: tensor<3xf32>, %id: tensor<i32>) -> tensor<3xi1> {
+      %t = graph.gather %x[%id] : tensor<3xf32>, tensor<i32> -> tensor<f32>
+      %h = graph.constant dense<0.375> : tensor<3xf32>
+      %c = graph.compare le %y, %h : tensor<3xf32> -> tensor<3xi1>
+      return %c : tensor<3xi1>
+    })");
+  std::set<int64_t> ids;
+  std::set<size_t> numInfinite;
+  bool meetsConstant = false;
+  for (int64_t seed = 0, count = countLone(f); seed < count; ++seed) {
+    auto inputs = drawInputs(f, seed, InputKind::Lone);
+    auto isInfinite = [](double entry) { return std::isinf(entry); };
+    auto isNaN = [](double entry) { return std::isnan(entry); };
+    auto isAwkward = [&](const reference::Tensor &tensor) {
+      return llvm::any_of(tensor.floats, isInfinite) || llvm::any_of(tensor.floats, isNaN);
+    };
+    EXPECT_FALSE(isAwkward(inputs[0]) && isAwkward(inputs[1]));
+    numInfinite.insert(llvm::count_if(inputs[1].floats, isInfinite));
+    meetsConstant |= llvm::all_of(inputs[1].floats, [](double entry) { return entry == 0.375; });
+    ids.insert(inputs[2].integers[0]);
+    EXPECT_EQ(inputs[0].floats == inputs[1].floats, seed + 1 == count);
+  }
+  for (int64_t id : {-1, 0, 2, 3})
+    EXPECT_TRUE(ids.contains(id)) << id;
+  EXPECT_EQ(numInfinite, (std::set<size_t>{0, 1, 2, 3}));
+  EXPECT_TRUE(meetsConstant);
 }
 
 TEST_F(InputsTest, SameSeedSameNumbers) {

@@ -28,4 +28,4 @@
 // RUN: not moru-opt %S/Inputs/lstm-step.mlir --check=all -o /dev/null 2>&1 | %FileCheck %s --check-prefix=EACH
 // EACH: --check: expected 'each', got 'all'
 // RUN: not moru-opt %S/Inputs/lstm-step.mlir --check=each --check-kinds=ordinary,odd -o /dev/null 2>&1 | %FileCheck %s --check-prefix=ARGUMENTS
-// ARGUMENTS: --check-kinds: expected ordinary, signed, tiny, huge or non-finite, got 'odd'
+// ARGUMENTS: --check-kinds: expected ordinary, signed, tiny, huge, non-finite or lone, got 'odd'

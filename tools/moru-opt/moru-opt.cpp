@@ -24,7 +24,7 @@ static llvm::cl::opt<uint64_t> checkSeed("check-seed", llvm::cl::desc("Seed of t
                                          llvm::cl::init(1), llvm::cl::cat(checkCategory));
 static llvm::cl::list<std::string> checkKinds("check-kinds", llvm::cl::CommaSeparated,
                                               llvm::cl::desc("Kinds of arguments that a check draws: ordinary, signed, "
-                                                             "tiny, huge, non-finite; all by default"),
+                                                             "tiny, huge, non-finite, lone; all by default"),
                                               llvm::cl::value_desc("kinds"), llvm::cl::cat(checkCategory));
 static llvm::cl::opt<std::string> inject("inject", llvm::cl::desc("Make the n-th mutation of a kind after a pass"),
                                          llvm::cl::value_desc("kind@pass#n"), llvm::cl::cat(checkCategory));
@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
     return fail("--check: expected 'each', got '" + check + "'");
   for (const std::string &name : checkKinds)
     if (!moru::check::parseInputKind(name))
-      return fail("--check-kinds: expected ordinary, signed, tiny, huge or non-finite, got '" + name + "'");
+      return fail("--check-kinds: expected ordinary, signed, tiny, huge, non-finite or lone, got '" + name + "'");
   moru::check::InstrumentOptions options = instrumentOptions();
   if (!options.checkEach && options.inject.empty() && options.mutants == 0)
     return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));

@@ -29,7 +29,7 @@ struct CheckOptions {
   /// A program is run on arguments of each of these kinds; fixed ones (`graph.check`) are run alone.
   llvm::SmallVector<InputKind> kinds{inputKinds()};
   /// How often ordinary and signed ones are drawn; if more than once, twice as often, and the others too, for functions
-  /// of few entries.
+  /// of few entries, and all lone ones once.
   int64_t draws = 2;
 };
 

@@ -27,7 +27,13 @@ enum class InputKind : uint8_t {
   /// Huge numbers that cancel and overflow.
   Huge,
   /// Some entries are infinite or NaN.
-  NonFinite
+  NonFinite,
+  /// One argument is awkward, in one entry, in all or in all but one: infinite, NaN or zero, an index at an end of its
+  /// range or beyond, or numbers that the program's constants are. The others are ordinary, signed or of all
+  /// magnitudes.
+  /// Or none is, but all hold the same numbers. Which of these it is follows from the seed: as many seeds in order as
+  /// `countLone` says give all.
+  Lone
 };
 llvm::ArrayRef<InputKind> inputKinds();
 /// "ordinary", "tiny", …
@@ -49,6 +55,9 @@ llvm::SmallVector<reference::Tensor> drawInputs(mlir::func::FuncOp function, uin
 
 /// One value for each operand of a kernel, as if they were arguments without a role.
 llvm::SmallVector<reference::Tensor> drawOperands(kernel::ComputeOp kernel, uint64_t seed, InputKind kind);
+
+/// How many draws of the kind `Lone` differ in more than ordinary numbers.
+int64_t countLone(mlir::func::FuncOp function);
 
 /// Whether arguments have the attribute `graph.check`: the values of a check that is to be repeated.
 bool hasFixedInputs(mlir::func::FuncOp function);
