@@ -10,6 +10,8 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -17,8 +19,10 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/TimeProfiler.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+#include "llvm/Transforms/Utils/SplitModule.h"
 
 #include <mutex>
 
@@ -119,9 +123,9 @@ Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, C
   codegen.llvmModule->setTargetTriple(Triple(target.triple));
   codegen.llvmModule->setDataLayout(codegen.machine->createDataLayout());
   setAttributes(*codegen.llvmModule, target);
+  codegen.target = target;
   codegen.quality = quality;
-  if (cache)
-    codegen.cacheKey = ObjectCache::key(*codegen.llvmModule, target, quality);
+  codegen.cache = cache;
   return codegen;
 }
 
@@ -148,30 +152,90 @@ std::string Codegen::emitLLVM() {
   return text;
 }
 
-Expected<std::string> Codegen::emitFile(CodeGenFileType type) {
-  // Emission changes the module; a copy leaves it for the next form.
-  std::unique_ptr<Module> copy = CloneModule(module());
+static Expected<std::string> emit(Module &module, TargetMachine &machine, CodeGenFileType type) {
   TimeTraceScope scope("emit machine code");
   SmallVector<char, 0> buffer;
   raw_svector_ostream out(buffer);
   legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, out, nullptr, type))
+  if (machine.addPassesToEmitFile(passes, out, nullptr, type))
     return makeError("expected an emitter of this kind of file, got none in this LLVM");
-  passes.run(*copy);
+  passes.run(module);
   return std::string(buffer.data(), buffer.size());
+}
+
+Expected<std::string> Codegen::emitFile(CodeGenFileType type) {
+  // Emission changes the module; a copy leaves it for the next form.
+  std::unique_ptr<Module> copy = CloneModule(module());
+  return emit(*copy, *machine, type);
 }
 
 Expected<std::string> Codegen::emitAssembly() { return emitFile(CodeGenFileType::AssemblyFile); }
 
-Expected<std::string> Codegen::emitObject() {
-  std::optional<ObjectCache> cache = cacheKey.empty() ? std::nullopt : ObjectCache::ofUser();
+/// The object that `make` makes, or the one in the cache.
+static Expected<std::string> throughCache(const std::string &key, function_ref<Expected<std::string>()> make) {
+  std::optional<ObjectCache> cache = key.empty() ? std::nullopt : ObjectCache::ofUser();
   if (cache)
-    if (std::optional<std::string> object = cache->find(cacheKey))
+    if (std::optional<std::string> object = cache->find(key))
       return std::move(*object);
-  Expected<std::string> object = emitFile(CodeGenFileType::ObjectFile);
+  Expected<std::string> object = make();
   if (object && cache)
-    cache->store(cacheKey, *object);
+    cache->store(key, *object);
   return object;
+}
+
+Expected<std::string> Codegen::emitObject() {
+  std::string key = cache && !optimized ? ObjectCache::key(*llvmModule, target, quality) : "";
+  return throughCache(key, [&] { return emitFile(CodeGenFileType::ObjectFile); });
+}
+
+/// Objects of one program: enough to keep all threads at work until the last one, whichever take longest.
+static constexpr unsigned kParts = 16;
+
+/// A part as bitcode becomes an object, in a context of its own.
+static Expected<std::string> compilePart(const std::string &bitcode, const Target &target, CodeQuality quality) {
+  LLVMContext context;
+  Expected<std::unique_ptr<Module>> part = parseBitcodeFile(MemoryBufferRef(bitcode, "moru"), context);
+  if (!part)
+    return part.takeError();
+  Expected<std::unique_ptr<TargetMachine>> machine = createTargetMachine(target, quality);
+  if (!machine)
+    return machine.takeError();
+  optimize(**part, **machine, quality);
+  return emit(**part, **machine, CodeGenFileType::ObjectFile);
+}
+
+Expected<std::vector<std::string>> Codegen::emitObjects() {
+  struct Part {
+    std::string key, bitcode;
+    std::optional<Expected<std::string>> object;
+  };
+  std::vector<Part> parts;
+  auto add = [&](std::unique_ptr<Module> module) {
+    if (all_of(module->functions(), [](const Function &function) { return function.isDeclaration(); }))
+      return;
+    Part &part = parts.emplace_back();
+    if (cache)
+      part.key = ObjectCache::key(*module, target, quality);
+    raw_string_ostream out(part.bitcode);
+    WriteBitcodeToFile(*module, out);
+  };
+  // Local functions stay with who calls them; nothing is renamed.
+  SplitModule(*llvmModule, kParts, add, /*PreserveLocals=*/true);
+  DefaultThreadPool pool(hardware_concurrency());
+  for (Part &part : parts)
+    pool.async(
+        [&] { part.object = throughCache(part.key, [&] { return compilePart(part.bitcode, target, quality); }); });
+  pool.wait();
+  std::vector<std::string> objects;
+  Error errors = Error::success();
+  for (Part &part : parts)
+    if (*part.object)
+      objects.push_back(std::move(**part.object));
+    else
+      errors = joinErrors(std::move(errors), part.object->takeError());
+  if (errors)
+    return errors;
+  return objects;
 }
 
 } // namespace moru

@@ -29,7 +29,7 @@ static Error checkHost(const Target &target) {
                    join(missing, ", ") + "; compile for --cpu=native, or run this elsewhere");
 }
 
-Expected<std::unique_ptr<Jit>> Jit::create(StringRef object, const Target &target) {
+Expected<std::unique_ptr<Jit>> Jit::create(ArrayRef<std::string> objects, const Target &target) {
   TimeTraceScope scope("link in memory");
   if (Error error = checkHost(target))
     return error;
@@ -39,8 +39,9 @@ Expected<std::unique_ptr<Jit>> Jit::create(StringRef object, const Target &targe
   auto jit = orc::LLJITBuilder().setPlatformSetUp(orc::setUpInactivePlatform).create();
   if (!jit)
     return jit.takeError();
-  if (Error error = (*jit)->addObjectFile(MemoryBuffer::getMemBufferCopy(object, "moru")))
-    return error;
+  for (const std::string &object : objects)
+    if (Error error = (*jit)->addObjectFile(MemoryBuffer::getMemBufferCopy(object, "moru")))
+      return error;
   return std::unique_ptr<Jit>(new Jit(std::make_unique<Implementation>(Implementation{std::move(*jit)})));
 }
 

@@ -22,10 +22,10 @@ static Error findKernels(const Codegen &codegen, Jit &jit, LoadedCode &code) {
 }
 
 Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature, const CompileOptions &options) {
-  Expected<std::string> object = codegen.emitObject();
-  if (!object)
-    return object.takeError();
-  Expected<std::unique_ptr<Jit>> jit = Jit::create(*object, options.target);
+  Expected<std::vector<std::string>> objects = codegen.emitObjects();
+  if (!objects)
+    return objects.takeError();
+  Expected<std::unique_ptr<Jit>> jit = Jit::create(*objects, options.target);
   if (!jit)
     return jit.takeError();
   LoadedCode code;

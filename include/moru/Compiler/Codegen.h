@@ -1,5 +1,6 @@
-// From a module in the LLVM dialect to machine code: LLVM IR, assembly and object files. The JIT runs exactly the
-// object that is made here, so that compiled ahead of time and just in time the bits are the same.
+// From a module in the LLVM dialect to machine code: LLVM IR, assembly and object files. The JIT runs
+// objects that are made here of the same functions in the same way, so that compiled ahead of time and just in time the
+// bits are the same.
 
 #ifndef MORU_COMPILER_CODEGEN_H
 #define MORU_COMPILER_CODEGEN_H
@@ -35,6 +36,8 @@ public:
   std::string emitLLVM();
   llvm::Expected<std::string> emitAssembly();
   llvm::Expected<std::string> emitObject();
+  /// The same code in several objects, which are made side by side: how it is cut follows from the module alone.
+  llvm::Expected<std::vector<std::string>> emitObjects();
 
   /// The optimized module, for tests and counts.
   const llvm::Module &module();
@@ -49,10 +52,11 @@ private:
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> llvmModule;
   std::unique_ptr<llvm::TargetMachine> machine;
+  Target target;
   CodeQuality quality = CodeQuality::Optimized;
   bool optimized = false;
-  /// Of the object in the cache; empty where there is none.
-  std::string cacheKey;
+  /// Objects are taken from the user's cache and put there.
+  bool cache = false;
 };
 
 } // namespace moru

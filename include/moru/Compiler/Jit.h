@@ -15,12 +15,12 @@ namespace moru {
 /// Machine code in memory; the addresses live as long as this does.
 class Jit {
 public:
-  /// Links an object that was made for `target`. Fails where this machine lacks a feature of it. The object may name
-  /// nothing outside itself.
-  static llvm::Expected<std::unique_ptr<Jit>> create(llvm::StringRef object, const Target &target);
+  /// Links objects that were made for `target`. Fails where this machine lacks a feature of it. They may name nothing
+  /// outside themselves.
+  static llvm::Expected<std::unique_ptr<Jit>> create(llvm::ArrayRef<std::string> objects, const Target &target);
   ~Jit();
 
-  /// The address of a function of the object.
+  /// The address of a function of the objects.
   llvm::Expected<void *> lookup(llvm::StringRef name);
 
 private:

@@ -133,15 +133,6 @@ static bool isRowBroadcast(BroadcastOp broadcast) {
          shapeOf(broadcast.getOperand()) == shapeOf(broadcast.getResult()).drop_back();
 }
 
-namespace {
-/// A value that an operation reads from a buffer or from a neighbor in its kernel.
-struct Edge {
-  Value source;
-  /// The consumer may sit in the same kernel as the producer (`perRow`: in a row reduction only).
-  bool fusible, perRow;
-};
-} // namespace
-
 static void addEdges(Value value, bool fusible, SmallVectorImpl<Edge> &edges) {
   if (isInlined(value)) {
     auto broadcast = value.getDefiningOp<BroadcastOp>();
@@ -157,7 +148,7 @@ static void addEdges(Value value, bool fusible, SmallVectorImpl<Edge> &edges) {
   edges.push_back({getSourceOfViews(value), fusible && !isView(value.getDefiningOp()), false});
 }
 
-static SmallVector<Edge> getEdges(Operation *op) {
+static SmallVector<Edge> findEdges(Operation *op) {
   SmallVector<Edge> edges;
   for (auto [index, operand] : llvm::enumerate(op->getOperands()))
     addEdges(operand, isLocalOperand(op, index), edges);
@@ -168,6 +159,33 @@ static SmallVector<Edge> getEdges(Operation *op) {
           addEdges(operand, false, edges);
     });
   return edges;
+}
+
+ArrayRef<Edge> Clusters::getEdges(Operation *op) const {
+  auto [place, isNew] = edges.try_emplace(op);
+  if (isNew)
+    place->second = std::make_unique<SmallVector<Edge>>(findEdges(op));
+  return *place->second;
+}
+
+/// What must run before `op`: the operations of this block that make what it reads, and the packing of its operands.
+const Clusters::Needs &Clusters::getNeeds(Operation *op) const {
+  auto [place, isNew] = needs.try_emplace(op);
+  if (!isNew)
+    return *place->second;
+  auto found = std::make_unique<Needs>();
+  for (const Edge &edge : getEdges(op))
+    if (Operation *producer = edge.source.getDefiningOp(); producer && producer->getBlock() == &block)
+      found->producers.push_back(producer);
+  op->walk([&](ContractOp contract) {
+    SmallVector<Packing> packings = getPackings(contract);
+    for (const std::unique_ptr<Node> &candidate : nodes)
+      if (candidate->kind == Node::Kind::Pack && llvm::is_contained(packings, candidate->packing))
+        found->packs.push_back(candidate.get());
+  });
+  Needs &result = *found;
+  needs[op] = std::move(found);
+  return result;
 }
 
 //===----------------------------------------------------------------------===//
@@ -403,41 +421,39 @@ Node *Clusters::getProducer(Value value) const {
   return op && op->getBlock() == &block ? getOwner(op) : nullptr;
 }
 
-SetVector<Node *> Clusters::getDependencies(Node *node) const {
-  SetVector<Node *> dependencies(node->after.begin(), node->after.end());
-  auto add = [&](Node *producer) {
+void Clusters::forEachDependency(Node *node, function_ref<void(Node *)> visit) const {
+  auto see = [&](Node *producer) {
     if (producer && producer != node)
-      dependencies.insert(producer);
+      visit(producer);
   };
+  for (Node *earlier : node->after)
+    see(earlier);
   if (node->kind == Node::Kind::Pack) {
     SetVector<Value> sources;
     collectSources(node->packing.source, sources);
     for (Value source : sources)
-      add(getProducer(source));
+      see(getProducer(source));
   }
-  auto addPackings = [&](ContractOp op) {
-    SmallVector<Packing> packings = getPackings(op);
-    for (const std::unique_ptr<Node> &candidate : nodes)
-      if (candidate->kind == Node::Kind::Pack && llvm::is_contained(packings, candidate->packing))
-        add(candidate.get());
-  };
   for (Operation *op : node->ops) {
-    for (Edge edge : getEdges(op))
-      add(getProducer(edge.source));
-    op->walk(addPackings);
+    const Needs &needs = getNeeds(op);
+    for (Operation *producer : needs.producers)
+      see(getOwner(producer));
+    for (Node *pack : needs.packs)
+      see(pack);
   }
-  return dependencies;
 }
 
 bool Clusters::reaches(Node *from, Node *to) const {
   SmallVector<Node *> worklist{to};
-  SmallPtrSet<Node *, 16> seen;
+  SmallPtrSet<Node *, 16> seen{to};
   while (!worklist.empty()) {
     Node *node = worklist.pop_back_val();
     if (node == from)
       return true;
-    if (seen.insert(node).second)
-      llvm::append_range(worklist, getDependencies(node));
+    forEachDependency(node, [&](Node *dependency) {
+      if (seen.insert(dependency).second)
+        worklist.push_back(dependency);
+    });
   }
   return false;
 }
@@ -466,7 +482,9 @@ SmallVector<Node *> Clusters::getOrder() const {
   std::function<void(Node *)> place = [&](Node *node) {
     if (!placed.insert(node).second)
       return;
-    SmallVector<Node *> dependencies = llvm::to_vector(getDependencies(node));
+    SetVector<Node *> found;
+    forEachDependency(node, [&](Node *dependency) { found.insert(dependency); });
+    SmallVector<Node *> dependencies = found.takeVector();
     llvm::sort(dependencies, [&](Node *a, Node *b) { return rank(a) < rank(b); });
     for (Node *dependency : dependencies)
       place(dependency);

@@ -69,6 +69,14 @@ struct Node {
   unsigned position = 0;
 };
 
+/// A value that an operation reads from a buffer or from a neighbor in its kernel.
+struct Edge {
+  /// Behind its views.
+  mlir::Value source;
+  /// The consumer may sit in the same kernel as the producer (`perRow`: in a row reduction only).
+  bool fusible, perRow;
+};
+
 /// The nodes of one block.
 class Clusters {
 public:
@@ -83,8 +91,8 @@ public:
   Node *getProducer(mlir::Value value) const;
   llvm::ArrayRef<std::unique_ptr<Node>> getNodes() const { return nodes; }
 
-  /// The nodes that must run before `node`.
-  llvm::SetVector<Node *> getDependencies(Node *node) const;
+  /// Calls `visit` with the nodes that must run before `node`, with some more than once.
+  void forEachDependency(Node *node, llvm::function_ref<void(Node *)> visit) const;
   /// Whether `to` runs, or has to run, after `from`.
   bool reaches(Node *from, Node *to) const;
   /// All nodes, each behind its dependencies, otherwise in program order.
@@ -97,6 +105,13 @@ public:
   bool reads(Node *node, mlir::Value value) const;
 
 private:
+  struct Needs {
+    llvm::SmallVector<mlir::Operation *> producers;
+    llvm::SmallVector<Node *> packs;
+  };
+  /// Both are found once for each operation, whose operands do not change.
+  llvm::ArrayRef<Edge> getEdges(mlir::Operation *op) const;
+  const Needs &getNeeds(mlir::Operation *op) const;
   Node *addNode(Node::Kind kind, mlir::Operation *op);
   void addSeeds();
   void pullProducers(Node *node);
@@ -113,6 +128,8 @@ private:
   llvm::SmallPtrSetImpl<mlir::Operation *> &keepsOutOfEpilogue;
   llvm::SmallVector<std::unique_ptr<Node>> nodes;
   llvm::DenseMap<mlir::Operation *, Node *> owners;
+  mutable llvm::DenseMap<mlir::Operation *, std::unique_ptr<llvm::SmallVector<Edge>>> edges;
+  mutable llvm::DenseMap<mlir::Operation *, std::unique_ptr<Needs>> needs;
 };
 
 } // namespace moru
