@@ -312,10 +312,11 @@ static std::vector<LoneWay> listWays(Value value, Operation *scope) {
     few = {-1};
   }
   addWays(ways, LoneShare::All, numbers);
-  if (type.getNumElements() > 1)
+  // A bounded length may be one for more.
+  if (!type.hasStaticShape() || type.getNumElements() > 1) {
     addWays(ways, LoneShare::One, numbers);
-  if (type.getNumElements() > 1)
     addWays(ways, LoneShare::AllButOne, few);
+  }
   if (!isBool && !constantsIn(scope, element).empty())
     ways.push_back({LoneShare::All, std::nullopt});
   return ways;
