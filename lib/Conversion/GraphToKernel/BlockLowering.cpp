@@ -360,9 +360,14 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
     return ContractOp::create(body, op.getLoc(), inlineInto(body, op.getLhs(), mapping), expand(packings[0], packed[0]),
                               lhsOver, over, op.getLhsBatch(), batch);
   }
-  Packing rhsPacking = getTilePacking(op, /*isLhs=*/false);
-  Value lhs = expand(packings[0], packed[0]);
-  Value rhs = expand(rhsPacking, packings.size() > 1 ? Value(packed[1]) : arrange(body, rhsPacking, mapping));
+  auto getOperand = [&](bool isLhs) -> Value {
+    for (auto [packing, argument] : llvm::zip_equal(packings, packed))
+      if (packing.isLhs == isLhs)
+        return expand(packing, argument);
+    Packing packing = getTilePacking(op, isLhs);
+    return expand(packing, arrange(body, packing, mapping));
+  };
+  Value lhs = getOperand(/*isLhs=*/true), rhs = getOperand(/*isLhs=*/false);
   auto contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch);
   contract->setAttr(KernelDialect::kPlanesAttr, planes);
   return contract;
@@ -379,10 +384,10 @@ void BlockLowering::emitCompute(Node &node) {
       contract = found;
       packings = getPackings(found);
       // What is not packed is read where it lies.
-      if (!packings.front().isLhs)
+      if (packings.front().planes == 0)
         sources.insert(found.getLhs());
       else if (packings.size() == 1)
-        collectSources(getTilePacking(found, /*isLhs=*/false).source, sources);
+        collectSources(getTilePacking(found, !packings.front().isLhs).source, sources);
       continue;
     }
     for (Value operand : op->getOperands())

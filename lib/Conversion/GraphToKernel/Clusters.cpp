@@ -79,8 +79,11 @@ Packing moru::getTilePacking(ContractOp op, bool isLhs) {
 SmallVector<Packing> moru::getPackings(ContractOp op) {
   if (!op->hasAttr(kernel::KernelDialect::kPlanesAttr))
     return {getPacking(op, /*isLhs=*/false, 0)};
-  SmallVector<Packing> packings{getTilePacking(op, /*isLhs=*/true)};
-  if (!op->hasAttr(kernel::KernelDialect::kSplitsRhsAttr))
+  auto splits = op->getAttrOfType<StringAttr>(kernel::KernelDialect::kSplitsAttr);
+  SmallVector<Packing> packings;
+  if (!splits || splits != "lhs")
+    packings.push_back(getTilePacking(op, /*isLhs=*/true));
+  if (!splits || splits != "rhs")
     packings.push_back(getTilePacking(op, /*isLhs=*/false));
   return packings;
 }

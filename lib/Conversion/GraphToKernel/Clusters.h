@@ -48,7 +48,7 @@ struct Packing {
   }
 };
 
-/// What `op` needs: its rhs in panels, both operands in tiles, or the lhs alone. The pairs of contracted axes run in
+/// What `op` needs: its rhs in panels, both operands in tiles, or one of them. The pairs of contracted axes run in
 /// the order of the lhs's axes.
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
 /// The packed form of an operand of `op` in tiles.

@@ -184,18 +184,22 @@ static bool isFasterInTiles(ContractOp op, int64_t planes) {
   return packing < products * (kVectorTime - tiles);
 }
 
-/// Whether the rhs is split within the kernel, a panel just before its use: where all rows of the lhs stay in the
-/// second cache, so that each panel is used once, and the split rhs would not; where the columns alone are work for all
-/// threads; and where the rhs is made anew whenever the contraction runs.
-static bool splitsRhs(ContractOp op, int64_t planes, int64_t l2Bytes) {
+/// The operand that is split within the kernel, a panel just before its use, if any: where all of the other one stays
+/// in the second cache, so that each panel is used once, and the split operand would not; where its panels alone are
+/// work for all threads; and where it is made anew whenever the contraction runs.
+static StringRef chooseSplit(ContractOp op, int64_t planes, int64_t l2Bytes) {
   constexpr int64_t kLeastColumns = 1024, kMostDepth = 1024;
-  Packing lhs = getTilePacking(op, /*isLhs=*/true), rhs = getTilePacking(op, /*isLhs=*/false);
   auto bytes = [&](const Packing &packing) {
     return 2 * planes * packing.shape.back() * packing.shape[packing.shape.size() - 2];
   };
-  int64_t depth = rhs.shape[rhs.shape.size() - 2];
-  return bytes(lhs) <= l2Bytes / 2 && bytes(rhs) > l2Bytes / 2 && rhs.shape.back() >= kLeastColumns &&
-         depth <= kMostDepth && getHomeBlock(rhs.source) == op->getBlock();
+  for (bool isLhs : {false, true}) {
+    Packing split = getTilePacking(op, isLhs), other = getTilePacking(op, !isLhs);
+    int64_t depth = split.shape[split.shape.size() - 2];
+    if (bytes(other) <= l2Bytes * 5 / 8 && bytes(split) > l2Bytes / 2 && split.shape.back() >= kLeastColumns &&
+        depth <= kMostDepth && getHomeBlock(split.source) == op->getBlock())
+      return isLhs ? "lhs" : "rhs";
+  }
+  return "";
 }
 
 /// Decides which contractions run on matrix units.
@@ -207,8 +211,8 @@ static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
     bool chosen = isFasterInTiles(op, planes);
     if (chosen)
       op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
-    if (chosen && splitsRhs(op, planes, l2Bytes))
-      op->setAttr(KernelDialect::kSplitsRhsAttr, builder.getUnitAttr());
+    if (StringRef split = chosen ? chooseSplit(op, planes, l2Bytes) : ""; !split.empty())
+      op->setAttr(KernelDialect::kSplitsAttr, builder.getStringAttr(split));
     remark::passed(op.getLoc(), remark::RemarkOpts::name("Tiles").category(DEBUG_TYPE))
         << (chosen ? "contraction on matrix units: packing costs less than they save"
                    : "contraction on vectors: too small to pay for packing");

@@ -7,7 +7,7 @@
 // more. A long sum is cut into stretches so that the panels of A that a task works on stay in the second cache; between
 // stretches the sums lie in an output that nothing reads.
 //
-// Where an rhs is not in tiles, a panel of it is split just before it is used, and stays in the caches.
+// Where an operand is not in tiles, a panel of it is split just before it is used, and stays in the caches.
 //
 // A panel that is marked is not a sum of parts; then, in plain loops, the operands are put together again and
 // multiplied as they are.
@@ -65,7 +65,9 @@ private:
 
   void chooseCuts();
   void emitBlock(const Place &place);
-  void emitColumnPanel(IndexExpr columnPanel, IndexExpr stretch, Value lower, Value upper);
+  void preparePanel(TileOperand &operand);
+  void emitSplit(const Chunks &chunks, IndexExpr chunk);
+  void emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask);
   void multiplyOnTiles(const Place &place);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
   SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
@@ -103,7 +105,8 @@ void TileContraction::chooseCuts() {
   int64_t blocks = a.shape.blocks;
   cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, kBlocksPerCut));
   numCuts = llvm::divideCeil(blocks, cutBlocks);
-  scratch = findScratch(job, op);
+  // A panel that is split is used for one stretch.
+  scratch = a.whole || b.whole ? nullptr : findScratch(job, op);
   stretchCuts = scratch && numCuts > kCutsPerStretch + 1 ? kCutsPerStretch : numCuts;
   numStretches = llvm::divideCeil(numCuts, stretchCuts);
 }
@@ -388,14 +391,51 @@ void TileContraction::emitBlock(const Place &place) {
   finish(place);
 }
 
-/// All rows of a task against one panel of columns.
-void TileContraction::emitColumnPanel(IndexExpr columnPanel, IndexExpr stretch, Value lower, Value upper) {
-  if (pack)
-    pack->emitPanel(getShape(b.whole).size() > 2 ? Position{batch} : Position(), columnPanel, 0);
-  emitter.loop(lower, upper, a.shape.panels, [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
+/// Memory for one panel of an operand that is not in tiles, and what fills it.
+void TileContraction::preparePanel(TileOperand &operand) {
+  // The marks take a line of their own.
+  int64_t size = operand.shape.getPanelSize() + 64 / 2;
+  operand.flat = memref::AllocaOp::create(emitter.builder, MemRefType::get(size, emitter.builder.getBF16Type()),
+                                          emitter.builder.getI64IntegerAttr(64));
+  pack.emplace(emitter, operand.whole, operand.type, operand.flat, operand.getMarks());
+  pack->chooseDirection();
+}
+
+/// One side's panels are split one after the other: each is used for all panels of the other.
+void TileContraction::emitSplit(const Chunks &chunks, IndexExpr chunk) {
+  const TileOperand &split = a.whole ? a : b, &other = a.whole ? b : a;
+  job.loopChunk(chunks, chunk, [&](IndexExpr panel) {
+    pack->emitPanel(getShape(split.whole).size() > 2 ? Position{batch} : Position(), panel, 0);
+    emitter.loop(other.shape.panels,
+                 [&](IndexExpr partner) { emitBlock(a.whole ? Place{panel, partner, 0} : Place{partner, panel, 0}); });
+  });
+}
+
+/// The panels of both sides that a task works on; those of A in blocks that stay in half of the second cache while
+/// those of B pass by.
+void TileContraction::emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask) {
+  int64_t rowPanels = a.shape.panels;
+  int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
+  int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
+  int64_t rowBlocks = llvm::divideCeil(rows.perTask, most), perBlock = llvm::divideCeil(rows.perTask, rowBlocks);
+  auto bound = [&](IndexExpr value) -> Value {
+    return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(rowPanels));
+  };
+  emitter.loop(numStretches, [&](IndexExpr stretch) {
+    emitter.loop(rowBlocks, [&](IndexExpr rowBlock) {
+      IndexExpr first = rowTask * rows.perTask + rowBlock * perBlock;
+      Value lower = bound(first), upper = bound(first + perBlock);
+      if (rows.perTask % perBlock != 0)
+        upper = arith::MinSIOp::create(emitter.builder, upper, bound(rowTask * rows.perTask + rows.perTask));
+      job.loopChunk(columns, columnTask, [&](IndexExpr columnPanel) {
+        emitter.loop(lower, upper, rowPanels, [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
+      });
+    });
+  });
 }
 
 int64_t TileContraction::emit() {
+  bool splits = a.whole || b.whole;
   chooseCuts();
   for (int64_t axis : op.getLhsBatch())
     batchShape.push_back(getShape(op.getLhs())[axis]);
@@ -404,55 +444,30 @@ int64_t TileContraction::emit() {
     return memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
   };
   sums = allocate();
-  if (b.whole) {
-    // One stretch: a panel is split once. The marks take a line of their own.
-    stretchCuts = numCuts;
-    numStretches = 1;
-    int64_t size = b.shape.getPanelSize() + 64 / 2;
-    b.flat = memref::AllocaOp::create(emitter.builder, MemRefType::get(size, emitter.builder.getBF16Type()),
-                                      emitter.builder.getI64IntegerAttr(64));
-    pack.emplace(emitter, b.whole, b.type, b.flat, b.getMarks());
-    pack->chooseDirection();
-  }
   if (stretchCuts > 1)
     cutSums = allocate();
+  if (splits)
+    preparePanel(a.whole ? a : b);
 
   int64_t batches = a.shape.batches, rowPanels = a.shape.panels, columnPanels = b.shape.panels;
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
   int64_t wanted = std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
-  Chunks batchChunks = job.splitTasks(batches, wanted);
   int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
-  // A panel is split for all rows.
-  Pieces rows = b.whole ? Pieces{1, rowPanels * kPanel} : Pieces{rowPanels, kPanel};
-  auto [rowChunks, columnChunks] = chooseGrid(job, rows, {columnPanels, kPanel}, pieces);
-  if (b.whole)
-    rowChunks = {rowPanels, rowPanels, 1};
+  Chunks batchChunks = job.splitTasks(batches, wanted);
+  auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel}, pieces);
+  if (splits) {
+    rowChunks = a.whole ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
+    columnChunks = b.whole ? job.splitTasks(columnPanels, pieces) : Chunks{columnPanels, columnPanels, 1};
+  }
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
-  // Panels of A that stay in half of the second cache while those of B pass by.
-  int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
-  int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
-
   job.loopChunk(batchChunks, task[0], [&, rowChunks = rowChunks, columnChunks = columnChunks](IndexExpr item) {
     batch = item;
-    auto bound = [&](IndexExpr value) -> Value {
-      return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(rowPanels));
-    };
-    emitter.loop(numStretches, [&](IndexExpr stretch) {
-      int64_t rowBlocks = llvm::divideCeil(rowChunks.perTask, most),
-              perBlock = llvm::divideCeil(rowChunks.perTask, rowBlocks);
-      emitter.loop(rowBlocks, [&](IndexExpr rowBlock) {
-        IndexExpr first = task[1] * rowChunks.perTask + rowBlock * perBlock;
-        Value upper = bound(first + perBlock);
-        if (rowChunks.perTask % perBlock != 0)
-          upper =
-              arith::MinSIOp::create(emitter.builder, upper, bound(task[1] * rowChunks.perTask + rowChunks.perTask));
-        Value lower = bound(first);
-        job.loopChunk(columnChunks, task[2],
-                      [&](IndexExpr columnPanel) { emitColumnPanel(columnPanel, stretch, lower, upper); });
-      });
-    });
+    if (splits)
+      emitSplit(a.whole ? rowChunks : columnChunks, task[a.whole ? 1 : 2]);
+    else
+      emitGrid(rowChunks, columnChunks, task[1], task[2]);
   });
   job.report(Twine(a.shape.planes == 3 ? 6 : 3) + " products on tiles, blocks of " + Twine(kPanel) + " x " +
              Twine(kPanel) + "; " + Twine(numCuts) + " cuts, " + Twine(numStretches) + " stretches of k; " +
@@ -467,8 +482,8 @@ int64_t productOf(ArrayRef<int64_t> sizes) {
   return product;
 }
 
-/// What a contraction reads, its axes in the order batch, over, free: an argument in tiles, or a reshape of one; of an
-/// rhs also any value, where it stands as [batch, over, free], to be split into `planes`.
+/// What a contraction reads, its axes in the order batch, over, free: an argument in tiles, or a reshape of one; or any
+/// value, where it stands as [batch, over, free], to be split into `planes`.
 FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, int64_t planes) {
   Value value = isLhs ? op.getLhs() : op.getRhs(), source = value;
   ArrayRef<int64_t> batch = isLhs ? op.getLhsBatch() : op.getRhsBatch(), shape = getShape(value);
@@ -484,8 +499,6 @@ FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, in
     KernelBuffer buffer = job.emitter.getBuffer(argument);
     return TileOperand{buffer.flat, buffer.type, TileShape(buffer.type), freeShape, {}};
   }
-  if (isLhs)
-    return op.emitOpError("expected lhs to be an argument in tiles, or a reshape of one");
   SmallVector<int64_t> collapsed;
   if (!batch.empty())
     collapsed.push_back(productOf(shape.take_front(batch.size())));
@@ -495,9 +508,9 @@ FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, in
     if (auto reshape = value.getDefiningOp<ReshapeOp>())
       value = reshape.getOperand();
   if (getShape(value) != ArrayRef<int64_t>(collapsed))
-    return op.emitOpError("expected rhs in tiles, or collapsed to one axis of each kind, got ") << value.getType();
-  auto type =
-      BufferType::get(cast<RankedTensorType>(value.getType()), TilesAttr::get(op.getContext(), TileSide::Rhs, planes));
+    return op.emitOpError("expected operands in tiles, or collapsed to one axis of each kind, got ") << value.getType();
+  auto type = BufferType::get(cast<RankedTensorType>(value.getType()),
+                              TilesAttr::get(op.getContext(), isLhs ? TileSide::Lhs : TileSide::Rhs, planes));
   return TileOperand{{}, type, TileShape(type), freeShape, value};
 }
 
@@ -505,12 +518,15 @@ FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, in
 
 FailureOr<int64_t> emitTileContract(KernelJob &job) {
   ContractOp op = *job.emitter.kernel.getBodyBlock()->getOps<ContractOp>().begin();
-  FailureOr<TileOperand> a = findOperand(job, op, /*isLhs=*/true, 0);
-  if (failed(a))
+  auto planes = op->getAttrOfType<IntegerAttr>(KernelDialect::kPlanesAttr);
+  if (!planes)
+    return op.emitOpError("expected kernel.planes on a contraction of operands in tiles");
+  FailureOr<TileOperand> a = findOperand(job, op, /*isLhs=*/true, planes.getInt());
+  FailureOr<TileOperand> b = findOperand(job, op, /*isLhs=*/false, planes.getInt());
+  if (failed(a) || failed(b))
     return failure();
-  FailureOr<TileOperand> b = findOperand(job, op, /*isLhs=*/false, a->shape.planes);
-  if (failed(b))
-    return failure();
+  if (a->whole && b->whole)
+    return op.emitOpError("expected one operand in tiles at least, got none");
   if (a->shape.planes != b->shape.planes || a->shape.depth != b->shape.depth || a->shape.batches != b->shape.batches ||
       job.emitter.getLanes() != kHalf)
     return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")

@@ -77,6 +77,22 @@ func.func @splits(%a: !kernel.buffer<33x70xf32> {graph.name = "a", graph.role = 
   return
 }
 
+// The same of an lhs.
+// CHECK-LABEL: func.func @splits_lhs
+func.func @splits_lhs(%a: !kernel.buffer<70x95xf32> {graph.name = "a", graph.role = "input"},
+                      %b: !kernel.buffer<70x33xf32> {graph.name = "b", graph.role = "input"},
+                      %y: !kernel.buffer<95x33xf32> {graph.name = "y", graph.role = "output"}) {
+  %rhs = kernel.alloc : !kernel.buffer<70x33xf32, #kernel.tiles<rhs, 3>>
+  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<70x33xf32>) -> (!kernel.buffer<70x33xf32, #kernel.tiles<rhs, 3>>) {
+    kernel.yield %0 : tensor<70x33xf32>
+  }
+  kernel.compute contract "split lhs" reads(%0 = %a, %1 = %rhs) writes(%y) : (!kernel.buffer<70x95xf32>, !kernel.buffer<70x33xf32, #kernel.tiles<rhs, 3>>) -> (!kernel.buffer<95x33xf32>) {
+    %c = graph.contract %0, %1 over [0] with [0] {kernel.planes = 3 : i64} : tensor<70x95xf32>, tensor<70x33xf32> -> tensor<95x33xf32>
+    kernel.yield %c : tensor<95x33xf32>
+  }
+  return
+}
+
 // Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>

@@ -53,8 +53,9 @@ def Kernel_Dialect : Dialect {
     static constexpr llvm::StringLiteral kRoundedAttr = "kernel.rounded";
     /// On a contraction that runs on matrix units: planes of bf16 of each operand.
     static constexpr llvm::StringLiteral kPlanesAttr = "kernel.planes";
-    /// On such a contraction of a graph: its rhs is split within the kernel, panel by panel, just before use.
-    static constexpr llvm::StringLiteral kSplitsRhsAttr = "kernel.splits_rhs";
+    /// On such a contraction of a graph: "lhs" or "rhs", which is split within the kernel, panel by panel, just before
+    /// use.
+    static constexpr llvm::StringLiteral kSplitsAttr = "kernel.splits";
   }];
 }
 
