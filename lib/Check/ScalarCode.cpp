@@ -11,12 +11,14 @@
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Operator.h"
+#include "llvm/IR/PatternMatch.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Transforms/Scalar/ScalarizeMaskedMemIntrin.h"
 #include "llvm/Transforms/Scalar/Scalarizer.h"
 
 using namespace llvm;
+using namespace llvm::PatternMatch;
 
 static void run(Module &module, function_ref<void(PassBuilder &, ModulePassManager &)> addPasses) {
   LoopAnalysisManager loops;
@@ -98,6 +100,61 @@ static void makeStrict(Module &module) {
     }
 }
 
+/// Whether the lower 16 bits of an f32 value are zero where it is NaN: it was bf16, or an instruction of the processor
+/// made it of such numbers, which quiets one of them or gives the NaN that it has for infinity less infinity.
+static bool hasNarrowNaN(const Value *value, int depth = 0) {
+  constexpr int kDeepest = 16;
+  const Value *bits;
+  if (auto *constant = dyn_cast<ConstantFP>(value))
+    return !constant->isNaN();
+  if (match(value, m_BitCast(m_Shl(m_Value(bits), m_SpecificInt(16)))))
+    return true;
+  auto *instruction = dyn_cast<Instruction>(value);
+  if (!instruction || depth == kDeepest)
+    return false;
+  auto isNarrow = [&](const Value *operand) { return hasNarrowNaN(operand, depth + 1); };
+  switch (instruction->getOpcode()) {
+  case Instruction::FAdd:
+  case Instruction::FSub:
+  case Instruction::FMul:
+  case Instruction::FDiv:
+  case Instruction::FNeg:
+    return all_of(instruction->operand_values(), isNarrow);
+  case Instruction::Select:
+    return isNarrow(instruction->getOperand(1)) && isNarrow(instruction->getOperand(2));
+  default:
+    return false;
+  }
+}
+
+/// The f32 number that `instruction` rounds to the upper 16 bits of an i32, with a case of its own for NaN, and what it
+/// is where there is none. Without the case, such a NaN with nothing in its lower half stays one.
+static Value *matchNeedlessCase(Instruction &instruction) {
+  Value *number, *compared, *kept, *rounded, *bits, *again, *last;
+  CmpPredicate predicate;
+  if (!match(&instruction,
+             m_Select(m_FCmp(predicate, m_Value(number), m_Value(compared)), m_Value(kept), m_Value(rounded))) ||
+      predicate != FCmpInst::FCMP_UNO || number != compared || !hasNarrowNaN(number))
+    return nullptr;
+  auto upper = m_LShr(m_BitCast(m_Specific(number)), m_SpecificInt(16));
+  bool keepsNaN = match(kept, upper) || match(kept, m_c_Or(upper, m_SpecificInt(64)));
+  bool isRounded =
+      match(rounded, m_LShr(m_Add(m_Value(bits), m_Add(m_And(m_LShr(m_Value(again), m_SpecificInt(16)), m_One()),
+                                                       m_SpecificInt(0x7fff))),
+                            m_SpecificInt(16)));
+  last = nullptr;
+  return keepsNaN && isRounded && bits == again && match(bits, m_BitCast(m_Value(last))) && last == number ? rounded
+                                                                                                           : nullptr;
+}
+
+/// Which NaN a number is, does not count.
+static void dropNeedlessCases(Module &module) {
+  for (Function &function : module)
+    for (Instruction &instruction : instructions(function))
+      if (Value *rounded = matchNeedlessCase(instruction))
+        instruction.replaceAllUsesWith(rounded);
+}
+
 /// Values are known by the order in which they are made.
 static void dropNames(Module &module) {
   for (Function &function : module) {
@@ -125,8 +182,11 @@ std::string moru::check::toScalarCode(StringRef text) {
     passes.addPass(createModuleToFunctionPassAdaptor(ScalarizeMaskedMemIntrinPass()));
   });
   makeStrict(*module);
-  run(*module, [](PassBuilder &builder, ModulePassManager &passes) {
+  run(*module, [](PassBuilder &, ModulePassManager &passes) {
     passes.addPass(createModuleToFunctionPassAdaptor(ScalarizerPass()));
+  });
+  dropNeedlessCases(*module);
+  run(*module, [](PassBuilder &builder, ModulePassManager &passes) {
     passes.addPass(builder.buildPerModuleDefaultPipeline(OptimizationLevel::O2));
   });
   dropNames(*module);
