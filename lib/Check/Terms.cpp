@@ -159,6 +159,12 @@ std::optional<Term> Terms::sumChoices(Type element, ArrayRef<Term> operands) {
 }
 
 Term Terms::applySum(Type element, SmallVector<Term> operands) {
+  if (llvm::any_of(operands, [&](Term term) { return isTainted(term); })) {
+    SmallVector<Term> sources;
+    for (Term &term : operands)
+      term = untaint(term, sources);
+    return applyTaint(applySum(element, std::move(operands)), sources);
+  }
   if (operands.size() > 1)
     llvm::erase_if(operands, [&](Term term) { return is(term, 0); });
   if (operands.empty())
@@ -188,8 +194,15 @@ Term Terms::applyProduct(Type element, Term x, Term y) {
     return number(numberOf(x) * numberOf(y));
   if (is(x, 1) || is(y, 1))
     return is(x, 1) ? y : x;
+  if (isTainted(x) || isTainted(y)) {
+    SmallVector<Term> sources;
+    Term first = untaint(x, sources), second = untaint(y, sources);
+    return applyTaint(applyProduct(element, first, second), sources);
+  }
   if (finite && (is(x, 0) || is(y, 0)))
     return number(0);
+  if (is(x, 0) || is(y, 0)) // NaN times anything that is not finite.
+    return applyTaint(number(0), {x, y});
   TermRange range = x == y ? TermRange{0, INFINITY, nodes[x].range.isNumber}
                            : rounded(multiply(nodes[x].range, nodes[y].range), element);
   return apply(nameOf("product", element), {std::min(x, y), std::max(x, y)}, range);
@@ -461,6 +474,8 @@ std::optional<Term> Terms::simplify(Operation *op, SmallVector<Term> &operands) 
     return operands[0];
   if (std::optional<Term> term = simplifyFinite(op, operands))
     return term;
+  if (isa<graph::SubOp>(op) && operands[0] == operands[1]) // Of floating-point numbers, unless they are finite.
+    return applyTaint(number(0), operands[0]);
   if (std::optional<Term> term = simplifyArithmetic(op, operands))
     return term;
   if (std::optional<Term> term = simplifyLogic(op, operands))
@@ -505,6 +520,8 @@ Term Terms::applyElementwise(Operation *op, ArrayRef<Term> operands) {
   if (llvm::all_of(terms, [&](Term term) { return isConstant(term); }))
     if (std::optional<Term> term = fold(op, terms))
       return *term;
+  if (std::optional<Term> term = applyToTainted(op, terms))
+    return *term;
   if (isa<graph::MaximumOp, graph::MinimumOp>(op) && !isa<FloatType>(element))
     return applyOrder(isa<graph::MinimumOp>(op), element, terms[0], terms[1]);
   if (std::optional<Term> term = simplify(op, terms))

@@ -55,6 +55,8 @@ public:
   Term applyNot(Term x);
   /// The smaller, or the larger, of two integers.
   Term applyOrder(bool isMin, mlir::Type element, Term x, Term y);
+  /// `value` where all of `sources` are finite, NaN elsewhere.
+  Term applyTaint(Term value, llvm::ArrayRef<Term> sources);
   /// Whether one integer is less than another.
   Term applyLess(mlir::Type element, Term x, Term y);
   /// The same row of a table of `rows` rows as `id`, or none as well.
@@ -96,6 +98,10 @@ private:
   Term applyIntegerComparison(graph::CompareOp compare, Term x, Term y);
   std::optional<Term> splitLess(mlir::Type element, Term x, Term y);
   bool areOpposite(Term x, Term y) const;
+  bool isTainted(Term term) const;
+  /// The value of a tainted term, whose sources are added; any other term itself.
+  Term untaint(Term term, llvm::SmallVectorImpl<Term> &sources) const;
+  std::optional<Term> applyToTainted(mlir::Operation *op, llvm::ArrayRef<Term> operands);
   bool isFunction(Term term, llvm::StringRef name) const { return nodes[term].function == name; }
   bool holdsWithin(Term condition, Term x, int64_t rows) const;
   std::optional<bool> decide(mlir::Operation *compare, llvm::ArrayRef<Term> operands) const;

@@ -47,6 +47,26 @@ TEST_F(EquivalenceTest, WhatIsNoNumberCounts) {
                            "%r = graph.constant dense<0.0> : tensor<3xf32>"));
 }
 
+/// The softmax of one number is 1 where it is finite, and NaN elsewhere.
+TEST_F(EquivalenceTest, NumbersThatAreNaNWhereOthersAreNotFinite) {
+  auto share = [](const std::string &last) {
+    return "%d = graph.sub %x, %x : tensor<3xf32>\n%e = graph.exp %d : tensor<3xf32>\n"
+           "%s = graph.div %e, %e : tensor<3xf32>\n%o = graph.constant dense<1.0> : tensor<3xf32>\n"
+           "%a = graph.add %x, %s : tensor<3xf32>\n%r = graph." +
+           last + " : tensor<3xf32>";
+  };
+  EXPECT_TRUE(computeSame(kFloats, share("sub %o, %s"), share("sub %s, %o")));
+  EXPECT_TRUE(computeSame(kFloats, share("sub %s, %o"), share("barrier %d")));
+  EXPECT_FALSE(computeSame(kFloats, share("sub %s, %o"), share("sub %o, %o")));
+  EXPECT_FALSE(computeSame(kFloats, share("barrier %s"), share("barrier %o")));
+  // Of infinity it is NaN, too.
+  EXPECT_TRUE(computeSame(kFloats, share("mul %a, %s"), share("barrier %a")));
+  EXPECT_FALSE(computeSame(kFloats, share("mul %x, %s"), share("barrier %x")));
+  EXPECT_FALSE(computeSame(kFloats, share("mul %y, %s"), share("barrier %y")));
+  // The larger one of NaN and another is NaN.
+  EXPECT_TRUE(computeSame(kFloats, share("maximum %d, %s"), share("barrier %s")));
+}
+
 TEST_F(EquivalenceTest, Ranges) {
   const char *positive = "%e = graph.exp %x : tensor<3xf32>\n", *any = "%e = graph.tanh %x : tensor<3xf32>\n";
   const char *relu = "%r = graph.relu %e : tensor<3xf32>", *same = "%r = graph.barrier %e : tensor<3xf32>";
@@ -348,6 +368,32 @@ TEST_F(EquivalenceTest, UnreadEntriesOfVectors) {
   // More is read, or a number is shifted by its whole width.
   EXPECT_FALSE(areEquivalent(lowered(mask, "[4, 4, 4, 4]"), lowered("[true, true, true, false]", "[4, 4, 4, 4]")));
   EXPECT_FALSE(areEquivalent(lowered(mask, "[4, 4, 4, 4]"), lowered(mask, "[4, 4, 4, 4]", 32)));
+}
+
+/// A number, read by `load` as %v (f32), is added to itself and rounded to bf16; of NaN, `kept` stays.
+std::string rounded(const std::string &load, const std::string &kept, const std::string &addend = "32767") {
+  return "llvm.func @f(%x: !llvm.ptr, %y: !llvm.ptr) {\n%h = llvm.mlir.constant(16 : i32) : i32\n"
+         "%q = llvm.mlir.constant(64 : i32) : i32\n%o = llvm.mlir.constant(1 : i32) : i32\n"
+         "%m = llvm.mlir.constant(" +
+         addend + " : i32) : i32\n" + load +
+         "\n%w = llvm.fadd %v, %v : f32\n%b = llvm.bitcast %w : f32 to i32\n%u = llvm.lshr %b, %h : i32\n"
+         "%l = llvm.and %u, %o : i32\n%a = llvm.add %l, %m : i32\n%s = llvm.add %b, %a : i32\n"
+         "%r = llvm.lshr %s, %h : i32\n%n = llvm.fcmp \"uno\" %w, %w : f32\n%t = llvm.or %u, %q : i32\n"
+         "%k = llvm.select %n, " +
+         kept + ", %r : i1, i32\n%i = llvm.trunc %k : i32 to i16\nllvm.store %i, %y : i16, !llvm.ptr\nllvm.return\n}";
+}
+
+TEST_F(EquivalenceTest, RoundingOfNaN) {
+  std::string wide = "%v = llvm.load %x : !llvm.ptr -> f32",
+              narrow = "%g = llvm.load %x : !llvm.ptr -> i16\n%z = llvm.zext %g : i16 to i32\n"
+                       "%j = llvm.shl %z, %h : i32\n%v = llvm.bitcast %j : i32 to f32";
+  EXPECT_TRUE(areEquivalent(rounded(narrow, "%t"), rounded(narrow, "%u")));
+  EXPECT_TRUE(areEquivalent(rounded(narrow, "%t"), rounded(narrow, "%r")));
+  EXPECT_FALSE(areEquivalent(rounded(narrow, "%t"), rounded(narrow, "%q")));
+  EXPECT_FALSE(areEquivalent(rounded(narrow, "%t"), rounded(narrow, "%t", "32766")));
+  // All of whose digits are ones, it would be rounded up to a zero.
+  EXPECT_FALSE(areEquivalent(rounded(wide, "%t"), rounded(wide, "%r")));
+  EXPECT_FALSE(areEquivalent(rounded(wide, "%t"), rounded(wide, "%u")));
 }
 
 /// A chain of three kernels whose buffers lie at 0, 64 and `offset`.
