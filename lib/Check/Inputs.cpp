@@ -316,6 +316,10 @@ static std::vector<LoneWay> listWays(Value value, Operation *scope) {
   if (!type.hasStaticShape() || type.getNumElements() > 1) {
     addWays(ways, LoneShare::One, numbers);
     addWays(ways, LoneShare::AllButOne, few);
+  } else if (!isFloatType) {
+    // What a single id or count chooses shows with some numbers beside it and not with others.
+    for (int i = 0; i < 2; ++i)
+      addWays(ways, LoneShare::All, numbers);
   }
   if (!isBool && !constantsIn(scope, element).empty())
     ways.push_back({LoneShare::All, std::nullopt});
@@ -345,12 +349,13 @@ static void makeLone(Tensor &tensor, const LoneWay &way, const Stream &stream, A
 }
 
 /// Makes one of `tensors`, which are values of `values`, awkward; none after the last way.
-static void makeLone(MutableArrayRef<Tensor> tensors, ValueRange values, Operation *scope, uint64_t number) {
+static void makeLone(MutableArrayRef<Tensor> tensors, ValueRange values, Operation *scope, uint64_t seed,
+                     uint64_t number) {
   for (auto [argument, pair] : llvm::enumerate(llvm::zip_equal(tensors, values))) {
     auto &[tensor, value] = pair;
     std::vector<LoneWay> ways = listWays(value, scope);
     if (number < ways.size())
-      return makeLone(tensor, ways[number], {number, static_cast<uint32_t>(argument)},
+      return makeLone(tensor, ways[number], {seed, static_cast<uint32_t>(argument)},
                       constantsIn(scope, tensor.type.getElementType()));
     number -= ways.size();
   }
@@ -385,7 +390,7 @@ SmallVector<Tensor> check::drawInputs(func::FuncOp function, uint64_t seed, Inpu
                                   role && !areSame ? role.getValue() : StringRef(), kind));
   }
   if (isLone)
-    makeLone(inputs, function.getArguments(), function, lone);
+    makeLone(inputs, function.getArguments(), function, seed, lone);
   return inputs;
 }
 
@@ -403,7 +408,7 @@ SmallVector<Tensor> check::drawOperands(kernel::ComputeOp kernel, uint64_t seed,
   for (Value argument : arguments)
     count += listWays(argument, kernel).size();
   if (isLone)
-    makeLone(operands, kernel.getBodyBlock()->getArguments(), kernel, seed % count);
+    makeLone(operands, kernel.getBodyBlock()->getArguments(), kernel, seed, seed % count);
   // One buffer has one content, however often it is read.
   for (auto [operand, buffer] : llvm::zip_equal(operands, reads))
     operand = operands[llvm::find(reads, buffer) - reads.begin()];
