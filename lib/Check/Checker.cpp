@@ -129,8 +129,22 @@ static bool isSmall(func::FuncOp function) {
   return entries <= kFewEntries;
 }
 
+/// How many of its lone arguments a small function meets: all, unless it computes so many numbers that the runs, which
+/// are kept, would take too much time and memory.
+static int64_t countLoneDraws(func::FuncOp function) {
+  // Less than the other runs of a step of training take.
+  constexpr int64_t kMostEntries = 400'000;
+  int64_t entries = 1;
+  function.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.hasStaticShape())
+        entries += tensor.getNumElements();
+  });
+  return std::clamp<int64_t>(kMostEntries / entries, 1, countLone(function));
+}
+
 /// Kinds of arguments and seeds to draw them from: those with numbers as programs meet them several times, and all of
-/// them twice as often for small functions, which meet all lone arguments, too.
+/// them twice as often for small functions, which meet lone arguments in turn, too.
 static SmallVector<std::pair<InputKind, uint64_t>> listDraws(func::FuncOp function, const CheckOptions &options) {
   // Odd, so that all seeds differ; far from the seeds that a campaign takes in order.
   constexpr uint64_t kNextSeed = 0x9E3779B97F4A7C15;
@@ -144,8 +158,9 @@ static SmallVector<std::pair<InputKind, uint64_t>> listDraws(func::FuncOp functi
           kind == InputKind::Signed)
         list.push_back({kind, options.seed + static_cast<uint64_t>(draw) * kNextSeed});
   bool enumerates = isRepeated && llvm::is_contained(options.kinds, InputKind::Lone);
-  for (int64_t lone = 1, count = enumerates ? countLone(function) : 0; lone < count; ++lone)
-    list.push_back({InputKind::Lone, options.seed + static_cast<uint64_t>(lone)});
+  // Where there are too many, those at even distances.
+  for (int64_t lone = 1, draws = enumerates ? countLoneDraws(function) : 0; lone < draws; ++lone)
+    list.push_back({InputKind::Lone, options.seed + static_cast<uint64_t>(lone * countLone(function) / draws)});
   return list;
 }
 
