@@ -92,7 +92,7 @@ Expected<Workload> BenchCommand::chooseWorkload() const {
   const Workload *found = findWorkload(name);
   if (found && !sized)
     return *found;
-  if (!findModel(name))
+  if (!findModel(StringRef(name).split(':').first))
     return makeError("unknown workload \"" + name + "\"; known: " + join(workloadNames(), ", ") +
                      "; or a model: " + join(modelNames(), ", "));
   if (batchSize < 1 || seqLen < 1)
