@@ -80,8 +80,7 @@ void TilePack::storeTile(const Group &group, IndexExpr block, int64_t plane, Arr
 
 /// The tiles of a block with `depth` entries of K. Returns the largest magnitudes so far: a vector for each column
 /// along K, else one with a column in each lane.
-SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits,
-                                       ValueRange largest) {
+SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int64_t depth, ValueRange largest) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   SmallVector<Value> magnitudes(largest);
   SmallVector<SmallVector<Value>> planes(shape.planes, SmallVector<Value>(kHalf));
@@ -96,14 +95,6 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
   };
   for (int64_t j = 0; j < kHalf; ++j) {
     auto [first, second] = loadPair(group, block, j, depth);
-    if (asBits) {
-      Value x = asInteger(first), y = asInteger(second);
-      planes[0][j] = join(x, y);
-      planes[1][j] = join(arith::ShLIOp::create(builder, x, sixteen), arith::ShLIOp::create(builder, y, sixteen));
-      if (shape.planes > 2)
-        planes[2][j] = bits(0);
-      continue;
-    }
     Value &most = magnitudes[depthwise ? j : 0];
     for (Value value : {first, second})
       most = arith::MaxUIOp::create(builder, most, arith::AndIOp::create(builder, asInteger(value), magnitude));
@@ -125,15 +116,38 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
   return magnitudes;
 }
 
-SmallVector<Value> TilePack::emitBlocks(const Group &group, bool asBits) {
+SmallVector<Value> TilePack::emitBlocks(const Group &group) {
   int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
-  SmallVector<Value> largest(asBits ? 0 : depthwise ? kHalf : 1, bits(0));
+  SmallVector<Value> largest(depthwise ? kHalf : 1, bits(0));
   if (full > 0)
-    largest =
-        emitter.loop(emitter.index(0), emitter.index(full), full, largest, [&](IndexExpr block, ValueRange values) {
-          return emitBlock(group, block, kBlock, asBits, values);
-        });
-  return rest ? emitBlock(group, full, rest, asBits, largest) : largest;
+    largest = emitter.loop(emitter.index(0), emitter.index(full), full, largest,
+                           [&](IndexExpr block, ValueRange values) { return emitBlock(group, block, kBlock, values); });
+  return rest ? emitBlock(group, full, rest, largest) : largest;
+}
+
+/// Writes the columns anew, an entry at a time, as the halves of their bits: it is rare.
+void TilePack::emitBits(const Group &group) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  IndexSpace &space = emitter.space;
+  emitter.loop(shape.depth, [&](IndexExpr k) {
+    emitter.loop(group.active, [&](IndexExpr column) {
+      Value value = emitter.emit(tensor, at(group, k, group.number * kHalf + column));
+      value = arith::BitcastOp::create(builder, builder.getI32Type(), value);
+      IndexExpr pair = space.remainder(k, kHalf), second = space.remainder(space.divide(k, kHalf), 2);
+      IndexExpr row = side == TileSide::Lhs ? column : pair, place = side == TileSide::Lhs ? pair : column;
+      IndexExpr inTile = row * kBlock + place * 2 + second;
+      for (int64_t plane = 0; plane < shape.planes; ++plane) {
+        Value part = arith::ConstantOp::create(builder, builder.getI16IntegerAttr(0));
+        if (plane < 2) {
+          Value shift = emitter.number(builder.getI32Type(), plane == 0 ? 16 : 0);
+          part = arith::TruncIOp::create(builder, builder.getI16Type(), arith::ShRUIOp::create(builder, value, shift));
+        }
+        part = arith::BitcastOp::create(builder, builder.getBF16Type(), part);
+        Value address = emitter.materialize(addressOf(group, space.divide(k, kBlock), plane) + inTile);
+        memref::StoreOp::create(builder, part, target, ValueRange{address});
+      }
+    });
+  });
 }
 
 /// Whether a column's largest magnitude, as bits, is not finite, above 2^127, or not zero but below 2^-100.
@@ -174,10 +188,10 @@ void TilePack::emitGroup(const Group &group) {
     });
     return storeMark(group, number(0));
   }
-  Value unfit = findUnfit(emitBlocks(group, /*asBits=*/false));
+  Value unfit = findUnfit(emitBlocks(group));
   Value isUnfit = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, unfit, number(0));
   storeMark(group, arith::ExtUIOp::create(builder, builder.getI16Type(), isUnfit));
-  emitter.branch(isUnfit, [&] { emitBlocks(group, /*asBits=*/true); });
+  emitter.branch(isUnfit, [&] { emitBits(group); });
 }
 
 void TilePack::chooseDirection() {
@@ -188,6 +202,8 @@ void TilePack::chooseDirection() {
 void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place) {
   int64_t whole = shape.columns / TileShape::kPanel, rest = shape.columns % TileShape::kPanel;
   auto emitHalves = [&](IndexExpr panel, int64_t columns) {
+    if (columns == TileShape::kPanel)
+      return emitter.loop(2, [&](IndexExpr half) { emitGroup({batch, panel * 2 + half, kHalf, place, half}); });
     for (int64_t half = 0; half < 2; ++half)
       emitGroup({batch, panel * 2 + half, std::clamp<int64_t>(columns - half * kHalf, 0, kHalf), place, half});
   };

@@ -41,8 +41,9 @@ private:
   std::pair<mlir::Value, mlir::Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
   mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
   void emitGroup(const Group &group);
-  llvm::SmallVector<mlir::Value> emitBlocks(const Group &group, bool asBits);
-  llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth, bool asBits,
+  llvm::SmallVector<mlir::Value> emitBlocks(const Group &group);
+  void emitBits(const Group &group);
+  llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth,
                                            mlir::ValueRange largest);
   void storeTile(const Group &group, IndexExpr block, int64_t plane, llvm::ArrayRef<mlir::Value> rows);
   void storeMark(const Group &group, mlir::Value mark);
