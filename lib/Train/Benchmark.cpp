@@ -197,7 +197,17 @@ Error Benchmark::start() {
       return error;
     facts["second_loss"] = loss;
   }
-  return time(kWarmupSteps).takeError();
+  // Warm, and with a look at what one unit launches.
+  Expected<std::vector<KernelTime>> launched = profile(kWarmupSteps);
+  if (!launched)
+    return launched.takeError();
+  int64_t launches = 0;
+  for (const KernelTime &kernel : *launched)
+    launches += kernel.calls;
+  facts["launches"] = launches / (kWarmupSteps * (phase == Phase::Decode ? kDecodeTokens : 1));
+  facts["kernels"] = int64_t(launched->size());
+  facts["arena_bytes"] = model.executable->signature().arenaBytes();
+  return Error::success();
 }
 
 //===----------------------------------------------------------------------===//
