@@ -74,6 +74,8 @@ private:
   /// How many steps loops have taken whose end is not known.
   llvm::DenseMap<Value, Term> unknownSteps;
   std::set<std::string> facts;
+  /// How many kernels have run.
+  int64_t numKernels = 0;
 };
 
 } // namespace
@@ -215,11 +217,12 @@ LogicalResult Run::runKernel(kernel::ComputeOp kernel, ArrayRef<Value> reads, Ar
         return failure();
     for (auto [readNumber, other] : llvm::enumerate(reads)) {
       if (windows.lookup(other) == window) // Whether the kernel bears it, is not known here.
-        facts.insert(llvm::formatv("{0}: {1} takes the place of {2}", kernel.getLabel(), number, readNumber));
+        facts.insert(llvm::formatv("kernel {0}: {1} takes the place of {2}", numKernels, number, readNumber));
       else if (!areApart(windows.lookup(other), window))
         return failure();
     }
   }
+  ++numKernels;
   FailureOr<SymbolicTensors> results = evaluateSymbolically(terms, *kernel.getBodyBlock(), operands);
   if (failed(results))
     return failure();

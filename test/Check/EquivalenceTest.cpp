@@ -396,11 +396,11 @@ TEST_F(EquivalenceTest, RoundingOfNaN) {
   EXPECT_FALSE(areEquivalent(rounded(wide, "%t"), rounded(wide, "%u")));
 }
 
-/// A chain of three kernels whose buffers lie at 0, 64 and `offset`.
-std::string chain(int offset) {
+/// A chain of kernels whose buffers lie at 0, `second` and `offset`.
+std::string chain(int offset, int second = 64) {
   std::string text = "func.func @f(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32> {graph.role = \"output\"}) "
                      "attributes {kernel.arena = 256 : i64} {\n";
-  const int places[] = {0, 64, offset};
+  const int places[] = {0, second, offset};
   for (int i = 0; i < 3; ++i)
     text += "%b" + std::to_string(i) + " = kernel.alloc at " + std::to_string(places[i]) + " : !kernel.buffer<4xf32>\n";
   const char *buffers[] = {"%x", "%b0", "%b1", "%b2", "%y"};
@@ -416,6 +416,9 @@ TEST_F(EquivalenceTest, PlacesInTheArena) {
   // Onto what is read no more, and onto what its own kernel reads.
   EXPECT_TRUE(areEquivalent(chain(128), chain(0)));
   EXPECT_FALSE(areEquivalent(chain(128), chain(64)));
+  // That one kernel does so says nothing about the next one of the same name.
+  EXPECT_TRUE(areEquivalent(chain(128, 0), chain(192, 0)));
+  EXPECT_FALSE(areEquivalent(chain(128, 0), chain(0, 0)));
 }
 
 /// While the number in %n is above zero, `step` is taken from it; ahead of it %b is filled with `filling`, behind it
