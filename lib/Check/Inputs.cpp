@@ -309,7 +309,7 @@ static std::vector<LoneWay> listWays(Value value, Operation *scope) {
     auto range = static_cast<double>(index.range);
     std::set<double> several{-1, 0, 1, 2, range - 1, range};
     numbers.assign(several.begin(), several.end());
-    few = {-1};
+    few = {-1, -1, -1}; // The one that is left may be one that does not count.
   }
   addWays(ways, LoneShare::All, numbers);
   // A bounded length may be one for more.
