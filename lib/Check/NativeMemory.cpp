@@ -136,7 +136,7 @@ ChildResult check::runInChild(llvm::function_ref<void(int64_t &)> work) {
   *progress = 0;
   pid_t child = fork();
   if (child == 0) {
-    moru_request_tiles();
+    (void)moru_request_tiles();
     limitChild(kSeconds);
     work(*progress);
     _exit(0);

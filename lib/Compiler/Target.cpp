@@ -2,6 +2,8 @@
 
 #include "moru/Compiler/Target.h"
 
+#include "moru/Runtime/Runtime.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
@@ -23,10 +25,12 @@ constexpr StringLiteral kExtensions[] = {"amx-bf16",   "amx-int8", "amx-tile", "
                                          "avx512bw",   "avx512cd", "avx512dq", "avx512f", "avx512fp16", "avx512vl",
                                          "avx512vnni", "avxvnni",  "bmi",      "bmi2",    "f16c",       "fma"};
 
+/// What code may use here: of a processor's matrix units only if the system lets this process have their registers.
 std::vector<std::string> hostFeatures() {
+  static const bool hasTiles = moru_request_tiles() == 0;
   std::vector<std::string> features;
   for (const auto &[name, enabled] : sys::getHostCPUFeatures())
-    if (enabled)
+    if (enabled && (hasTiles || !name.starts_with("amx")))
       features.push_back(name.str());
   return features;
 }
@@ -115,10 +119,9 @@ std::string Target::tuneCpu() const {
 }
 
 std::vector<std::string> Target::missingOnHost() const {
-  StringMap<bool> host = sys::getHostCPUFeatures();
-  std::vector<std::string> missing;
+  std::vector<std::string> host = hostFeatures(), missing;
   for (const std::string &feature : features)
-    if (!host.lookup(feature))
+    if (!is_contained(host, feature))
       missing.push_back(feature);
   return missing;
 }

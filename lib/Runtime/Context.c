@@ -94,10 +94,12 @@ void moru_free(void *memory, int64_t bytes) {
 /* An arena of no bytes still has an address, so that compiled code may add 0 to it. */
 static int64_t allocatedArena(int64_t bytes) { return bytes ? bytes : MORU_ALIGNMENT; }
 
-void moru_request_tiles(void) {
+int32_t moru_request_tiles(void) {
 #if defined(__linux__) && defined(__x86_64__)
   enum { kRequestPermission = 0x1023, kTileData = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
-  syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) ? -1 : 0;
+#else
+  return -1;
 #endif
 }
 
@@ -113,7 +115,7 @@ moru_context *moru_context_create(int64_t arena_bytes, int32_t threads, moru_err
     moruSetError(error, "expected memory for a context, got none");
     return NULL;
   }
-  moru_request_tiles(); /* Before the workers start: threads inherit it. */
+  (void)moru_request_tiles(); /* Before the workers start: threads inherit it. */
   context->abi_version = MORU_ABI_VERSION;
   context->threads = threads ? threads : moruAvailableCpus();
   context->arena_bytes = arena_bytes;

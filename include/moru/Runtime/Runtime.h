@@ -56,9 +56,9 @@ struct moru_context {
   struct moru_workers *workers;
 };
 
-/** Asks the system for the registers of matrix units, without which code that uses them is stopped. Done for this
- * process and its threads by `moru_context_create`; no harm where there are none. */
-void moru_request_tiles(void);
+/** Asks the system for the registers of matrix units, without which code that uses them is stopped: for this process
+ * and its threads, as `moru_context_create` does. Returns 0 where they may be used, else -1. */
+int32_t moru_request_tiles(void);
 
 /** Creates a context with an arena of `arena_bytes` and `threads` threads (0: one per CPU that this process may use).
  * On failure (no memory, no thread) returns null and says why in `error`, which may be null. One launch at a time: a
