@@ -29,6 +29,9 @@ namespace {
 /// ln 2 in two parts, the first with 12 trailing zeros, so that its product with an exponent is exact.
 constexpr double kLn2High = 0.693115234375, kLn2Low = 3.1946184945309415e-05;
 
+/// Below it e^x is less than half of the least denormal number.
+constexpr double kZeroExponential = -104;
+
 /// e^r for |r| <= ln 2 / 2, within 2^-28: 1 + r + r^2 p(r).
 Value exponentialNearZero(MathWriter &w, Value r) {
   Value p = w.polynomial(
@@ -54,10 +57,12 @@ Value normalExponential(MathWriter &w, Value x) {
 
 Value writeExponential(MathWriter &w, Value x) {
   // Beyond these the result is 0 or infinity anyway.
-  SplitExponential e = splitExponential(w, w.clamp(x, -104, 89));
-  // Two factors, as the result may be denormal or infinite.
-  Value half = w.shiftRight(e.bits, 1);
-  return w.mul(w.mul(e.factor, w.powerOfTwo(half)), w.powerOfTwo(w.subInteger(e.bits, half)));
+  SplitExponential e = splitExponential(w, w.clamp(x, kZeroExponential, 89));
+  // Two factors, as the result may be denormal or infinite. Where it is zero, so is the second one: a product that
+  // becomes too small takes the processor a hundred times as long (masked entries of a softmax are all like that).
+  Value half = w.shiftRight(e.bits, 1), rest = w.powerOfTwo(w.subInteger(e.bits, half));
+  rest = w.select(w.less(x, w.constant(kZeroExponential)), w.constant(0), rest);
+  return w.mul(w.mul(e.factor, w.powerOfTwo(half)), rest);
 }
 
 /// |x| < 0.95: x + x^3 p(x^2); beyond: 1 - 2 / (e^2|x| + 1), which is 1 in f32 from 9.02 on.
