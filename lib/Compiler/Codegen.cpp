@@ -4,8 +4,10 @@
 
 #include "moru/Compiler/ObjectCache.h"
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
+#include "moru/Dialect/Kernel/Cost.h"
 #include "moru/Support/Files.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringExtras.h"
@@ -116,6 +118,7 @@ Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, C
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
   module.getContext()->appendDialectRegistry(registry);
+  codegen.listKernels(module);
   codegen.llvmModule = mlir::translateModuleToLLVMIR(module, *codegen.context, "moru");
   if (!codegen.llvmModule)
     return makeError(
@@ -136,13 +139,16 @@ const Module &Codegen::module() {
   return *llvmModule;
 }
 
-std::vector<std::string> Codegen::kernels() const {
-  std::vector<std::string> names;
-  for (const Function &function : *llvmModule)
-    if (StringRef name = function.getName();
-        !function.isDeclaration() && !function.hasLocalLinkage() && name.consume_back(kKernelEntrySuffix))
-      names.push_back(name.str());
-  return names;
+void Codegen::listKernels(mlir::ModuleOp module) {
+  for (auto entry : module.getOps<mlir::LLVM::LLVMFuncOp>()) {
+    StringRef name = entry.getName();
+    if (entry.isExternal() || entry.getLinkage() != mlir::LLVM::Linkage::External ||
+        !name.consume_back(kKernelEntrySuffix))
+      continue;
+    mlir::Operation *kernel = module.lookupSymbol(name);
+    std::optional<KernelCost> cost = kernel ? kernel::getCost(kernel) : std::nullopt;
+    kernelList.push_back({name.str(), cost.value_or(KernelCost())});
+  }
 }
 
 std::string Codegen::emitLLVM() {

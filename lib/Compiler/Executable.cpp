@@ -499,9 +499,9 @@ void Executable::setProfile(moru_profile_fn hook, void *data) {
   implementation->context->profile_data = data;
 }
 
-std::string_view Executable::kernelName(moru_task_fn entry) const {
-  auto found = find_if(implementation->code.kernels, [&](const auto &kernel) { return kernel.first == entry; });
-  return found == implementation->code.kernels.end() ? std::string_view() : std::string_view(found->second);
+const LoadedKernel *Executable::findKernel(moru_task_fn entry) const {
+  auto found = find_if(implementation->code.kernels, [&](const LoadedKernel &kernel) { return kernel.entry == entry; });
+  return found == implementation->code.kernels.end() ? nullptr : &*found;
 }
 
 } // namespace moru

@@ -12,11 +12,11 @@ namespace moru {
 
 /// The entries of kernels, for profiles.
 static Error findKernels(const Codegen &codegen, Jit &jit, LoadedCode &code) {
-  for (const std::string &kernel : codegen.kernels()) {
-    Expected<void *> address = jit.lookup(kernelEntryName(kernel));
+  for (const Codegen::Kernel &kernel : codegen.kernels()) {
+    Expected<void *> address = jit.lookup(kernelEntryName(kernel.name));
     if (!address)
       return address.takeError();
-    code.kernels.emplace_back(reinterpret_cast<moru_task_fn>(*address), kernel);
+    code.kernels.push_back({reinterpret_cast<moru_task_fn>(*address), kernel.name, kernel.cost});
   }
   return Error::success();
 }

@@ -8,12 +8,12 @@
 #include "moru/Support/Philox.h"
 #include "moru/Train/CountFlops.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <algorithm>
 #include <cmath>
-#include <sys/resource.h>
 #include <tuple>
 
 using namespace llvm;
@@ -22,12 +22,6 @@ namespace moru {
 
 /// Steps after the first ones that are not counted, as the peers do.
 static constexpr int64_t kWarmupSteps = 3;
-
-static double peakMegabytes() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return double(usage.ru_maxrss) / 1024;
-}
 
 static StringRef functionOf(Phase phase) {
   return phase == Phase::Train ? "train_step" : phase == Phase::Infer ? "logits" : "decode_step";
@@ -111,7 +105,7 @@ Expected<std::unique_ptr<Benchmark>> Benchmark::create(const Workload &workload,
     return model.takeError();
   std::unique_ptr<Benchmark> benchmark(new Benchmark(workload, phase, std::move(*model)));
   benchmark->compileSeconds = secondsSince(begin);
-  benchmark->precision = options.precision;
+  benchmark->options = options;
   if (Error error = benchmark->load(initial))
     return error;
   if (Error error = benchmark->start())
@@ -179,9 +173,9 @@ Error Benchmark::start() {
   facts = json::Object{{"peer", "moru"},
                        {"workload", workload.name},
                        {"phase", nameOf(phase)},
-                       {"precision", StringRef(toString(precision))},
+                       {"precision", StringRef(toString(options.precision))},
                        {"threads", model.executable->threads()},
-                       {"rss_before_first_step_mb", peakMegabytes()}};
+                       {"rss_before_first_step_mb", machine.peakMegabytes()}};
   if (Error error = prepareStep())
     return error;
   Clock::time_point begin = Clock::now();
@@ -198,16 +192,37 @@ Error Benchmark::start() {
     facts["second_loss"] = loss;
   }
   // Warm, and with a look at what one unit launches.
-  Expected<std::vector<KernelTime>> launched = profile(kWarmupSteps);
-  if (!launched)
-    return launched.takeError();
-  int64_t launches = 0;
-  for (const KernelTime &kernel : *launched)
-    launches += kernel.calls;
-  facts["launches"] = launches / (kWarmupSteps * (phase == Phase::Decode ? kDecodeTokens : 1));
-  facts["kernels"] = int64_t(launched->size());
-  facts["arena_bytes"] = model.executable->signature().arenaBytes();
+  if (Error error = profile(kWarmupSteps).moveInto(launched))
+    return error;
+  noteLaunches();
   return Error::success();
+}
+
+/// What is known of a step from its kernels.
+void Benchmark::noteLaunches() {
+  int64_t launches = 0, units = kWarmupSteps * unitsPerStep();
+  KernelCost sum;
+  double executed = 0;
+  for (const KernelTime &kernel : launched) {
+    launches += kernel.calls;
+    sum.bytes += kernel.calls * kernel.cost.bytes;
+    sum.residentBytes += kernel.calls * kernel.cost.residentBytes;
+    executed += double(kernel.calls) * double(kernel.cost.executedFlops());
+  }
+  executedFlops = executed / double(units);
+  residentBytes = double(sum.residentBytes) / double(units);
+  const FunctionSignature *function = model.executable->signature().find(functionOf(phase));
+  int64_t arguments = 0;
+  for (const ArgumentSignature &argument : function->arguments)
+    arguments += argument.bytes();
+  // A row of a table, or a weight that is read twice, makes the one or the other less.
+  stepBytes = std::min(int64_t(residentBytes), arguments) + function->arenaBytes;
+  facts["launches"] = launches / units;
+  facts["kernels"] = int64_t(launched.size());
+  facts["arena_bytes"] = model.executable->signature().arenaBytes();
+  facts["bytes"] = sum.bytes / units;
+  facts["resident_bytes"] = sum.residentBytes / units;
+  facts["step_bytes"] = stepBytes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -281,26 +296,53 @@ Error Benchmark::step() {
 /// Milliseconds of each step (decoding: of each token), sorted.
 Expected<std::vector<double>> Benchmark::time(int64_t steps) {
   std::vector<double> times;
-  double units = phase == Phase::Decode ? double(kDecodeTokens) : 1;
   for (int64_t i = 0; i < steps; ++i) {
     if (Error error = prepareStep())
       return error;
     Clock::time_point begin = Clock::now();
     if (Error error = step())
       return error;
-    times.push_back(secondsSince(begin) * 1e3 / units);
+    times.push_back(secondsSince(begin) * 1e3 / double(unitsPerStep()));
   }
   sort(times);
   return times;
 }
 
-Expected<json::Object> Benchmark::measure(int64_t steps) {
+Error Benchmark::calibrate() {
+  if (Error error = machine.calibrate(options, model.executable->threads(), stepBytes))
+    return error;
+  // Caches hold what was calibrated.
+  return time(1).takeError();
+}
+
+/// How a measured step compares with what the machine allows.
+void Benchmark::addShares(json::Object &result) const {
+  const Calibration *peaks = machine.get();
+  if (!peaks)
+    return;
+  double seconds = result.getNumber("median_ms").value_or(0) / 1e3, bound = 0;
+  for (const KernelTime &kernel : launched)
+    bound += boundOf(kernel.cost).seconds * double(kernel.calls) / double(kWarmupSteps * unitsPerStep());
+  double rate = residentBytes / seconds;
+  result["calibration"] = machine.toJson();
+  result["fma_share"] = flops / seconds / peaks->vectorFlops;
+  result["executed_gflops"] = executedFlops / seconds / 1e9;
+  result["resident_gbs"] = rate / 1e9;
+  result["bandwidth_share"] = rate / peaks->readOf(stepBytes).bytesPerSecond;
+  result["bound_ms"] = bound * 1e3;
+  result["bound_share"] = bound / seconds;
+}
+
+Expected<json::Object> Benchmark::measure(int64_t steps, bool calibratesAfter) {
   Expected<std::vector<double>> times = time(steps);
   if (!times)
     return times.takeError();
+  if (calibratesAfter)
+    if (Error error = calibrate())
+      return error;
   size_t count = times->size();
   double median = ((*times)[count / 2] + (*times)[(count - 1) / 2]) / 2;
-  double perStep = median * (phase == Phase::Decode ? double(kDecodeTokens) : 1) / 1e3;
+  double perStep = median * double(unitsPerStep()) / 1e3;
   double tokensPerUnit = phase == Phase::Decode ? 1 : double(workload.batch * workload.time);
   json::Object result = facts;
   result["median_ms"] = median;
@@ -310,7 +352,8 @@ Expected<json::Object> Benchmark::measure(int64_t steps) {
   result["tokens_per_s"] = tokensPerUnit / median * 1e3;
   result["gflops"] = flops / median / 1e6;
   result["compile_s"] = compileSeconds + std::max(0.0, firstCallSeconds - perStep);
-  result["peak_rss_mb"] = peakMegabytes();
+  result["peak_rss_mb"] = machine.peakMegabytes();
+  addShares(result);
   return result;
 }
 
@@ -321,16 +364,15 @@ Expected<json::Object> Benchmark::measure(int64_t steps) {
 namespace {
 /// What the hook of a profile adds to.
 struct KernelTimes {
-  Executable *executable;
-  StringMap<std::pair<int64_t, uint64_t>> callsAndNanoseconds;
+  MapVector<moru_task_fn, std::pair<int64_t, uint64_t>> callsAndNanoseconds;
 };
 } // namespace
 
 Expected<std::vector<Benchmark::KernelTime>> Benchmark::profile(int64_t steps) {
-  KernelTimes times{&*model.executable, {}};
+  KernelTimes times;
   auto hook = [](void *data, moru_task_fn entry, int64_t, uint64_t begin, uint64_t end) {
     auto &times = *static_cast<KernelTimes *>(data);
-    auto &[calls, nanoseconds] = times.callsAndNanoseconds[StringRef(times.executable->kernelName(entry))];
+    auto &[calls, nanoseconds] = times.callsAndNanoseconds[entry];
     ++calls;
     nanoseconds += end - begin;
   };
@@ -340,8 +382,9 @@ Expected<std::vector<Benchmark::KernelTime>> Benchmark::profile(int64_t steps) {
   if (!measured)
     return measured.takeError();
   std::vector<KernelTime> list;
-  for (const auto &entry : times.callsAndNanoseconds)
-    list.push_back({entry.getKey().str(), entry.second.first, double(entry.second.second) / 1e6});
+  for (const auto &[entry, measured] : times.callsAndNanoseconds)
+    if (const LoadedKernel *kernel = model.executable->findKernel(entry))
+      list.push_back({kernel->name, measured.first, double(measured.second) / 1e6, kernel->cost});
   sort(list, [](const KernelTime &a, const KernelTime &b) {
     return std::tuple(-a.milliseconds, StringRef(a.name)) < std::tuple(-b.milliseconds, StringRef(b.name));
   });

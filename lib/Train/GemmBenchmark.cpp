@@ -7,6 +7,7 @@
 #include "moru/Support/Clock.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Philox.h"
+#include "moru/Train/Calibration.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -48,11 +49,15 @@ Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t dept
   executable->setProfile(
       [](void *data, moru_task_fn entry, int64_t, uint64_t begin, uint64_t end) {
         auto &product = *static_cast<ProductTime *>(data);
-        if (StringRef(product.executable->kernelName(entry)).starts_with("product"))
+        if (const LoadedKernel *kernel = product.executable->findKernel(entry); kernel->cost.contractionFlops)
           product.milliseconds += double(end - begin) / 1e6;
       },
       &product);
 
+  CalibratedRun machine;
+  int64_t bytes = a.sizeInBytes() + b.sizeInBytes() + 4 * rows * columns;
+  if (Error error = machine.calibrate(options, executable->threads(), bytes))
+    return error;
   constexpr double kSeconds = 1.0 / 3;
   constexpr size_t kWarmup = 3, kLeastCalls = 5;
   std::vector<double> whole, products;
@@ -69,6 +74,8 @@ Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t dept
       products.push_back(product.milliseconds);
     }
   }
+  if (Error error = machine.calibrate(options, executable->threads(), bytes))
+    return error;
   double flops = 2 * double(rows) * double(columns) * double(depth), milliseconds = medianOf(whole);
   std::string shape = std::to_string(rows) + "x" + std::to_string(columns) + "x" + std::to_string(depth);
   return json::Object{{"peer", "gemm"},
@@ -79,7 +86,10 @@ Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t dept
                       {"median_ms", milliseconds},
                       {"gflops", flops / milliseconds / 1e6},
                       {"product_ms", medianOf(products)},
-                      {"product_gflops", flops / medianOf(products) / 1e6}};
+                      {"product_gflops", flops / medianOf(products) / 1e6},
+                      {"fma_share", flops / milliseconds * 1e3 / machine.get()->vectorFlops},
+                      {"product_fma_share", flops / medianOf(products) * 1e3 / machine.get()->vectorFlops},
+                      {"calibration", machine.toJson()}};
 }
 
 } // namespace moru

@@ -202,7 +202,7 @@ TEST_F(ExecutableTest, NamesKernelsInProfiles) {
   exe.setProfile(
       [](void *data, moru_task_fn fn, int64_t tasks, uint64_t, uint64_t) {
         auto *profile = static_cast<Profile *>(data);
-        profile->names += std::string(profile->exe->kernelName(fn)) + ":" + std::to_string(tasks) + " ";
+        profile->names += profile->exe->findKernel(fn)->name + ":" + std::to_string(tasks) + " ";
       },
       &profile);
   ASSERT_TRUE(exe.run("step", {&x}));

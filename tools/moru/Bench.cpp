@@ -45,6 +45,7 @@ private:
   Error runGemm();
   Error serve(Benchmark &benchmark);
   Error printKernels(Benchmark &benchmark);
+  void print(json::Object result, StringRef line) const;
 
   PluginOptions plugins;
   TargetOptions target;
@@ -122,7 +123,55 @@ Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
   return Benchmark::create(*chosen, *parsed, initial, *options);
 }
 
+/// `{key}` in `line` becomes the member of that name, `{key%}` as a percentage.
+static std::string fillIn(StringRef line, const json::Object &values) {
+  std::string text;
+  while (!line.empty()) {
+    auto [plain, rest] = line.split('{');
+    auto [key, behind] = rest.split('}');
+    text += plain;
+    line = behind;
+    bool isShare = key.consume_back("%");
+    if (std::optional<double> number = values.getNumber(key))
+      text += isShare ? formatv("{0:P0}", *number).str() : formatNumber(*number);
+    else
+      text += values.getString(key).value_or("");
+  }
+  return text;
+}
+
+/// What the machine can do, before and after.
+static void printCalibration(const json::Object &calibration) {
+  Table table({"peak", "before", "after"});
+  const json::Object *before = calibration.getObject("before"), *after = calibration.getObject("after");
+  if (!before)
+    return;
+  if (!after)
+    after = before;
+  auto row = [&](std::string name, const json::Object &first, const json::Object &second, StringRef key) {
+    auto text = [&](const json::Object &object) { return formatNumber(object.getNumber(key).value_or(0)); };
+    table.add({std::move(name), text(first), text(second)});
+  };
+  row("multiply-add f32, GFLOP/s", *before, *after, "fma_gflops");
+  row("matrix units bf16, GFLOP/s", *before, *after, "tile_gflops");
+  for (auto [first, second] : zip(*before->getArray("reads"), *after->getArray("reads")))
+    row("read " + formatBytes(uint64_t(first.getAsObject()->getInteger("bytes").value_or(0))) + ", GB/s",
+        *first.getAsObject(), *second.getAsObject(), "gbs");
+  table.print(outs());
+}
+
+/// As a line of JSON, or `line` (see fillIn) and what the machine can do.
+void BenchCommand::print(json::Object result, StringRef line) const {
+  if (json)
+    return printJsonLine(outs(), std::move(result));
+  outs() << fillIn(line, result) << '\n';
+  if (const json::Object *calibration = result.getObject("calibration"))
+    printCalibration(*calibration);
+}
+
 Error BenchCommand::serve(Benchmark &benchmark) {
+  if (Error error = benchmark.calibrate())
+    return error;
   for (std::string line; std::getline(std::cin, line);) {
     StringRef rest = StringRef(line).trim();
     int64_t count = 0;
@@ -136,26 +185,45 @@ Error BenchCommand::serve(Benchmark &benchmark) {
   return Error::success();
 }
 
-/// A line for each kernel, of the mean step.
+/// A line for each kernel, of the mean step (decoding: of the mean token), beside its roofline.
 Error BenchCommand::printKernels(Benchmark &benchmark) {
+  if (Error error = benchmark.calibrate())
+    return error;
   Expected<std::vector<Benchmark::KernelTime>> times = benchmark.profile(steps);
   if (!times)
     return times.takeError();
-  double total = 0;
+  if (Error error = benchmark.calibrate())
+    return error;
+  double total = 0, units = double(steps * benchmark.unitsPerStep());
   for (const Benchmark::KernelTime &time : *times)
     total += time.milliseconds;
-  Table table({"kernel", "calls", "ms", "share"});
+  Table table(
+      {"kernel", "calls", "ms", "share", "MFLOP", "done", "MB", "done GFLOP/s", "GB/s", "bound by", "of bound"});
   for (const Benchmark::KernelTime &time : *times) {
+    double calls = double(time.calls) / units, milliseconds = time.milliseconds / units;
+    double flops = calls * double(time.cost.executedFlops()), bytes = calls * double(time.cost.bytes);
+    Roofline bound = benchmark.boundOf(time.cost);
+    json::Object line{{"kernel", time.name},
+                      {"calls", calls},
+                      {"ms", milliseconds},
+                      {"share", time.milliseconds / total},
+                      {"mflop", calls * double(time.cost.flops) / 1e6},
+                      {"executed_mflop", flops / 1e6},
+                      {"mb", bytes / 1e6},
+                      {"executed_gflops", flops / milliseconds / 1e6},
+                      {"gbs", bytes / milliseconds / 1e6},
+                      {"bound", bound.limit},
+                      {"bound_share", calls * bound.seconds * 1e3 / milliseconds}};
+    table.add({time.name, fillIn("{calls}", line), formatv("{0:F3}", milliseconds).str(), fillIn("{share%}", line),
+               fillIn("{mflop}", line), fillIn("{executed_mflop}", line), fillIn("{mb}", line),
+               fillIn("{executed_gflops}", line), fillIn("{gbs}", line), bound.limit, fillIn("{bound_share%}", line)});
     if (json)
-      printJsonLine(outs(), json::Object{{"kernel", time.name},
-                                         {"calls", double(time.calls) / double(steps)},
-                                         {"ms", time.milliseconds / double(steps)}});
-    table.add({time.name, formatNumber(double(time.calls) / double(steps)),
-               formatv("{0:F3}", time.milliseconds / double(steps)).str(),
-               formatv("{0:P1}", time.milliseconds / total).str()});
+      printJsonLine(outs(), std::move(line));
   }
-  if (!json)
-    table.print(outs());
+  if (json)
+    return Error::success();
+  table.print(outs());
+  printCalibration(benchmark.calibrationToJson());
   return Error::success();
 }
 
@@ -174,13 +242,9 @@ Error BenchCommand::runGemm() {
   Expected<json::Object> result = benchmarkGemm(numbers[0], numbers[1], numbers[2], *options);
   if (!result)
     return result.takeError();
-  auto number = [&](StringRef key) { return formatNumber(result->getNumber(key).value_or(0)); };
-  if (json)
-    printJsonLine(outs(), std::move(*result));
-  else
-    outs() << "moru " << target.precision << " gemm " << result->getString("shape") << ": " << number("median_ms")
-           << " ms, " << number("gflops") << " GFLOP/s with packing; the product alone " << number("product_ms")
-           << " ms, " << number("product_gflops") << " GFLOP/s\n";
+  print(std::move(*result),
+        "moru {precision} gemm {shape}: {median_ms} ms, {gflops} GFLOP/s with packing, {fma_share%} of the peak of "
+        "multiply-adds; the product alone {product_ms} ms, {product_gflops} GFLOP/s, {product_fma_share%}");
   return Error::success();
 }
 
@@ -198,17 +262,18 @@ Error BenchCommand::run() {
     return serve(**benchmark);
   if (kernels)
     return printKernels(**benchmark);
-  Expected<json::Object> result = (*benchmark)->measure(steps);
+  if (Error error = (*benchmark)->calibrate())
+    return error;
+  Expected<json::Object> result = (*benchmark)->measure(steps, /*calibratesAfter=*/true);
   if (!result)
     return result.takeError();
-  auto number = [&](StringRef key) { return formatNumber(result->getNumber(key).value_or(0)); };
-  if (json)
-    printJsonLine(outs(), std::move(*result));
-  else
-    outs() << "moru " << target.precision << " " << workload << " " << phase << ": " << number("median_ms")
-           << " ms (min " << number("min_ms") << ", p90 " << number("p90_ms") << "), " << number("tokens_per_s")
-           << " tokens/s, " << number("gflops") << " GFLOP/s, compile " << number("compile_s") << " s, "
-           << number("peak_rss_mb") << " MB\n";
+  print(std::move(*result),
+        "moru {precision} {workload} {phase}: {median_ms} ms (min {min_ms}, p90 {p90_ms}), {tokens_per_s} tokens/s, "
+        "compile {compile_s} s, {peak_rss_mb} MB\n"
+        "  contractions {gflops} GFLOP/s, {fma_share%} of the peak of multiply-adds; carried out {executed_gflops} "
+        "GFLOP/s\n"
+        "  weights and state {resident_gbs} GB/s, {bandwidth_share%} of what reading them gives; the kernels' bounds "
+        "{bound_ms} ms, {bound_share%} of the time");
   return Error::success();
 }
 

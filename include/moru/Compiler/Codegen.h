@@ -6,6 +6,7 @@
 #define MORU_COMPILER_CODEGEN_H
 
 #include "moru/Compiler/CompileOptions.h"
+#include "moru/Support/KernelCost.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/LLVMContext.h"
@@ -42,16 +43,22 @@ public:
   /// The optimized module, for tests and counts.
   const llvm::Module &module();
 
-  /// The names of the kernels that the runtime calls through an entry.
-  std::vector<std::string> kernels() const;
+  /// A kernel that the runtime calls through an entry.
+  struct Kernel {
+    std::string name;
+    KernelCost cost;
+  };
+  llvm::ArrayRef<Kernel> kernels() const { return kernelList; }
 
 private:
   Codegen() = default;
   llvm::Expected<std::string> emitFile(llvm::CodeGenFileType type);
+  void listKernels(mlir::ModuleOp module);
 
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> llvmModule;
   std::unique_ptr<llvm::TargetMachine> machine;
+  std::vector<Kernel> kernelList;
   Target target;
   CodeQuality quality = CodeQuality::Optimized;
   bool optimized = false;

@@ -13,6 +13,7 @@
 #include "moru/Compiler/Signature.h"
 #include "moru/Runtime/Runtime.h"
 #include "moru/Support/HostTensor.h"
+#include "moru/Support/KernelCost.h"
 #include "moru/Support/Result.h"
 
 #include <initializer_list>
@@ -59,14 +60,21 @@ private:
   std::string text;
 };
 
+/// A kernel as the runtime calls it.
+struct LoadedKernel {
+  moru_task_fn entry;
+  std::string name;
+  KernelCost cost;
+};
+
 /// Machine code of a program: what the JIT or a shared library has loaded.
 struct LoadedCode {
   /// Keeps the code in memory.
   std::shared_ptr<void> owner;
   /// One for each function of the signature, in its order.
   std::vector<moru_function> functions;
-  /// The entries of kernels with their names, for profiles.
-  std::vector<std::pair<moru_task_fn, std::string>> kernels;
+  /// The entries of kernels, for profiles.
+  std::vector<LoadedKernel> kernels;
 };
 
 /// A program that can be called. Belongs to one thread at a time; calls use the executable's own workers.
@@ -107,9 +115,10 @@ public:
   /// Zeroes all values of a role.
   void clear(Role role);
 
-  /// Calls `hook` after every launch of a kernel; null ends it. `kernelName` gives the name of what it gets.
+  /// Calls `hook` after every launch of a kernel; null ends it. `findKernel` says which one it got.
   void setProfile(moru_profile_fn hook, void *data);
-  std::string_view kernelName(moru_task_fn entry) const;
+  /// The kernel of an entry; null for one that is none of this program.
+  const LoadedKernel *findKernel(moru_task_fn entry) const;
 
 private:
   struct Implementation;

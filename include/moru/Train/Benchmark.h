@@ -5,6 +5,7 @@
 
 #include "moru/Compiler/CompileOptions.h"
 #include "moru/Decode/RowDecoder.h"
+#include "moru/Train/Calibration.h"
 #include "moru/Train/LoadedModel.h"
 #include "moru/Train/Workload.h"
 
@@ -32,17 +33,36 @@ public:
                                                            llvm::StringRef initial, const CompileOptions &options);
 
   /// Measures so many further steps; the fields are those of the peers, and `launches` of kernels in a step (decoding:
-  /// for a token), `kernels` that are not the same, `arena_bytes`.
-  llvm::Expected<llvm::json::Object> measure(int64_t steps);
+  /// for a token), `kernels` that are not the same, `arena_bytes`. With a calibration, too, what the machine allows:
+  /// - `calibration`: see CalibratedRun;
+  /// - `fma_share`: of the peak of multiply-additions, `gflops`, the model's; more than 1 where matrix units are
+  /// faster;
+  /// - `executed_gflops`: what kernels carry out, elementwise work and each product of parts counted;
+  /// - `bytes`, `resident_bytes`: operands and results of all kernels of a step (decoding: of a token), and those among
+  ///   them that parameters and state hold; `step_bytes`: what a step touches;
+  /// - `resident_gbs`, `bandwidth_share`: resident bytes per second, and of the rate at which `step_bytes` are read;
+  /// - `bound_ms`, `bound_share`: the sum of the kernels' bounds, and its share of the time.
+  llvm::Expected<llvm::json::Object> measure(int64_t steps, bool calibratesAfter = false);
+
+  /// Measures what the machine can do: the first time before, then after what is compared with it.
+  llvm::Error calibrate();
+  llvm::json::Object calibrationToJson() const { return machine.toJson(); }
+
+  /// What a measured step consists of: 1, decoding: tokens.
+  int64_t unitsPerStep() const { return phase == Phase::Decode ? kDecodeTokens : 1; }
 
   /// Time in one kernel, over some steps.
   struct KernelTime {
     std::string name;
     int64_t calls = 0;
     double milliseconds = 0;
+    /// Of one call.
+    KernelCost cost;
   };
   /// Where so many further steps spend their time, the longest first.
   llvm::Expected<std::vector<KernelTime>> profile(int64_t steps);
+  /// The least time that a call of a kernel takes on this machine. After `calibrate`.
+  Roofline boundOf(const KernelCost &cost) const { return machine.get()->boundOf(cost, stepBytes); }
 
 private:
   Benchmark(const Workload &workload, Phase phase, LoadedModel model);
@@ -55,10 +75,12 @@ private:
   Outputs call(llvm::StringRef function);
   double lossOfLogits(const HostTensor &logits) const;
   llvm::Expected<std::vector<double>> time(int64_t steps);
+  void noteLaunches();
+  void addShares(llvm::json::Object &result) const;
 
   Workload workload;
   Phase phase;
-  Precision precision = Precision::F32;
+  CompileOptions options;
   LoadedModel model;
   /// `source` and its lengths are empty where the model reads none.
   HostTensor ids, targets, source, lengths;
@@ -67,7 +89,13 @@ private:
   double loss = 0;
   std::vector<int32_t> tokens;
   llvm::json::Object facts;
-  double flops = 0, compileSeconds = 0, firstCallSeconds = 0;
+  CalibratedRun machine;
+  /// The kernels of the last warming steps, and how many those were.
+  std::vector<KernelTime> launched;
+  int64_t stepBytes = 0;
+  /// Of a step; decoding: of a token.
+  double flops = 0, executedFlops = 0, residentBytes = 0;
+  double compileSeconds = 0, firstCallSeconds = 0;
 };
 
 } // namespace moru

@@ -12,7 +12,8 @@ namespace moru {
 
 /// C[rows, columns] = A[rows, depth] B[depth, columns], f32. Calls for a third of a second after a warm-up. The fields
 /// are those of gemm_peer.py, and `product_ms`, `product_gflops`: of the kernel that multiplies, without the packing of
-/// operands.
+/// operands; `fma_share`, `product_fma_share`: of the calibrated peak of multiply-additions, more than 1 where matrix
+/// units are faster; `calibration` before and after.
 llvm::Expected<llvm::json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t depth,
                                                  const CompileOptions &options);
 

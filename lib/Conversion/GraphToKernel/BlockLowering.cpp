@@ -5,6 +5,7 @@
 #include "BlockLowering.h"
 
 #include "Labels.h"
+#include "moru/Dialect/Kernel/Cost.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
@@ -20,58 +21,6 @@ using namespace moru::kernel;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 static BufferType bufferTypeOf(Value value) { return cast<BufferType>(value.getType()); }
-
-//===----------------------------------------------------------------------===//
-// Costs
-//===----------------------------------------------------------------------===//
-
-/// Floating-point operations of a region: two per product of a contraction, one per entry of everything elementwise or
-/// reduced.
-static int64_t countFlops(Block &body) {
-  int64_t flops = 0;
-  for (Operation &op : body.without_terminator()) {
-    if (auto contract = dyn_cast<ContractOp>(op)) {
-      int64_t depth = 1;
-      for (int64_t axis : contract.getLhsOver())
-        depth *= typeOf(contract.getLhs()).getDimSize(axis);
-      flops += 2 * depth * typeOf(contract.getResult()).getNumElements();
-    } else if (isReduction(&op) || isa<ScatterAddOp, CumsumOp, TopKOp>(op)) {
-      flops += typeOf(op.getOperand(0)).getNumElements();
-    } else if (op.hasTrait<OpTrait::Elementwise>()) {
-      flops += typeOf(op.getResult(0)).getNumElements();
-    }
-  }
-  return flops;
-}
-
-/// `tensor` is an operand of which a box is replaced where it lies.
-static bool isUpdatedInPlace(ComputeOp op, Value tensor) {
-  auto argument = dyn_cast<BlockArgument>(tensor);
-  return argument && argument.hasOneUse() && isa<DynamicUpdateSliceOp>(*argument.user_begin()) &&
-         argument.user_begin()->getOperand(0) == argument &&
-         llvm::is_contained(op.getWrites(), op.getReads()[argument.getArgNumber()]);
-}
-
-/// Bytes of the logical tensors that a kernel reads and writes, each once; of a gathered table the rows that are read,
-/// of a box its own.
-static int64_t countBytes(ComputeOp op) {
-  auto bytesOf = [](RankedTensorType type) {
-    return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
-  };
-  int64_t bytes = 0;
-  for (BlockArgument argument : op.getBodyBlock()->getArguments()) {
-    Operation *user = argument.hasOneUse() ? *argument.user_begin() : nullptr;
-    if (user && isa<GatherOp, DynamicSliceOp>(user) && user->getOperand(0) == argument)
-      bytes += bytesOf(typeOf(user->getResult(0)));
-    else if (!isUpdatedInPlace(op, argument))
-      bytes += bytesOf(typeOf(argument));
-  }
-  for (Value value : op.getYield().getValues()) {
-    auto update = value.getDefiningOp<DynamicUpdateSliceOp>();
-    bytes += bytesOf(typeOf(update && isUpdatedInPlace(op, update.getOperand()) ? update.getUpdate() : value));
-  }
-  return bytes;
-}
 
 //===----------------------------------------------------------------------===//
 // Buffers and kernels
@@ -125,8 +74,7 @@ ComputeOp BlockLowering::beginKernel(Family family, StringRef label, ArrayRef<Va
 void BlockLowering::endKernel(ComputeOp op, ArrayRef<Value> results) {
   OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
   kernel::YieldOp::create(body, op.getLoc(), results);
-  op->setAttr("flops", builder.getI64IntegerAttr(countFlops(*op.getBodyBlock())));
-  op->setAttr("bytes", builder.getI64IntegerAttr(countBytes(op)));
+  kernel::noteCost(op);
 }
 
 //===----------------------------------------------------------------------===//

@@ -5,6 +5,7 @@
 #include "moru/Conversion/KernelToLoops/KernelToLoops.h"
 
 #include "Families.h"
+#include "moru/Dialect/Kernel/Cost.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -202,6 +203,7 @@ private:
                                          builder.getFunctionType(types, {}));
     function.setPrivate();
     function->setAttr(KernelDialect::kFamilyAttr, builder.getStringAttr(stringifyFamily(op.getFamily())));
+    setCost(function, computeCost(op));
     function.addEntryBlock();
     return function;
   }

@@ -5,7 +5,7 @@
 
 // CHECK-LABEL: func.func @maps_as_one_axis
 // CHECK: kernel.launch @scale_0(%{{.*}}, %{{.*}} : !kernel.buffer<8x20xf32>, !kernel.buffer<8x20xf32>) tasks 1
-// CHECK: func.func private @scale_0(%{{.*}}: memref<8x20xf32>, %{{.*}}: memref<8x20xf32>, %{{.*}}: index) attributes {kernel.family = "map"}
+// CHECK: func.func private @scale_0(%{{.*}}: memref<8x20xf32>, %{{.*}}: memref<8x20xf32>, %{{.*}}: index) attributes {kernel.cost = array<i64: 160, 0, 0, 1280, 1280>, kernel.family = "map"}
 // CHECK: scf.for
 // CHECK-NOT: scf.for
 // CHECK: vector.load %{{.*}} : memref<160xf32>, vector<16xf32>
