@@ -133,7 +133,7 @@ static Repetition prepare(SharedMemory &memory, const NativeCode &code, const La
 /// What may be read from a buffer into which `tensor` was written: tiles drop the last digits of the smallest numbers.
 static Tensor asStored(kernel::BufferType type, Tensor tensor) {
   kernel::TilesAttr tiles = type.getTiles();
-  if (!tiles)
+  if (!tiles || tiles.getPlanes() == 1)
     return tensor;
   tensor.addBounds();
   double split = tiles.getPlanes() == 2 ? reference::kSplitTwo : 0;

@@ -78,9 +78,13 @@ static void writeEntries(kernel::BufferType type, const Tensor &tensor, uint8_t 
   int64_t width = type.getElementBytes();
   const auto *source = static_cast<const uint8_t *>(host.bytes());
   auto floatType = dyn_cast<FloatType>(type.getElementType());
-  if (type.getTiles())
-    return reference::packTiles(type, ArrayRef(host.data<float>(), size_t(host.numElements())),
-                                reinterpret_cast<uint16_t *>(bytes));
+  if (type.getTiles()) {
+    auto *target = reinterpret_cast<uint16_t *>(bytes);
+    size_t count = host.numElements();
+    if (type.getElementType().isBF16())
+      return reference::packTiles(type, ArrayRef(reinterpret_cast<const uint16_t *>(source), count), target);
+    return reference::packTiles(type, ArrayRef(host.data<float>(), count), target);
+  }
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {
     // Of either sign, at each place.
     if (double entry = tensor.at(linear); floatType && std::isnan(entry))
@@ -106,7 +110,11 @@ Tensor BufferImage::read() const {
   int64_t width = type.getElementBytes();
   auto *target = static_cast<uint8_t *>(host.bytes());
   if (type.getTiles()) {
-    llvm::copy(reference::unpackTiles(type, reinterpret_cast<const uint16_t *>(bytes)), host.data<float>());
+    const auto *entries = reinterpret_cast<const uint16_t *>(bytes);
+    if (type.getElementType().isBF16())
+      llvm::copy(reference::unpackBits(type, entries), reinterpret_cast<uint16_t *>(target));
+    else
+      llvm::copy(reference::unpackTiles(type, entries), host.data<float>());
     return reference::fromHost(host, tensorType);
   }
   reference::forEachEntry(type, [&](int64_t linear, int64_t offset) {

@@ -46,11 +46,21 @@ std::optional<Emit> parseEmit(StringRef name) {
 }
 
 std::string_view toString(Precision precision) {
-  return precision == Precision::F32 ? "f32" : precision == Precision::F32x6 ? "f32x6" : "f32x3";
+  switch (precision) {
+  case Precision::F32:
+    return "f32";
+  case Precision::F32x6:
+    return "f32x6";
+  case Precision::F32x3:
+    return "f32x3";
+  case Precision::BF16:
+    return "bf16";
+  }
+  llvm_unreachable("every precision has a name");
 }
 
 std::optional<Precision> parsePrecision(std::string_view name) {
-  for (Precision precision : {Precision::F32, Precision::F32x6, Precision::F32x3})
+  for (Precision precision : {Precision::F32, Precision::F32x6, Precision::F32x3, Precision::BF16})
     if (toString(precision) == name)
       return precision;
   return std::nullopt;
@@ -159,6 +169,21 @@ void Way::addDump(Emit emit) {
   }));
 }
 
+/// Parts of bf16 into which contractions on matrix units split their operands; 0: none runs there.
+static int64_t getTilePlanes(Precision precision) {
+  switch (precision) {
+  case Precision::F32:
+    return 0;
+  case Precision::F32x6:
+    return 3;
+  case Precision::F32x3:
+    return 2;
+  case Precision::BF16:
+    return 1;
+  }
+  llvm_unreachable("every precision has its planes");
+}
+
 static PipelineOptions pipelineOptions(const CompileOptions &compile) {
   const Target &target = compile.target;
   PipelineOptions options;
@@ -168,8 +193,9 @@ static PipelineOptions pipelineOptions(const CompileOptions &compile) {
   options.vectorRegisters = target.vectorRegisters;
   options.l1Bytes = target.l1Bytes;
   options.l2Bytes = target.l2Bytes;
-  if (target.hasTiles() && compile.precision != Precision::F32)
-    options.tilePlanes = compile.precision == Precision::F32x6 ? 3 : 2;
+  options.roundContractions = compile.precision == Precision::BF16;
+  if (target.hasTiles())
+    options.tilePlanes = getTilePlanes(compile.precision);
   return options;
 }
 

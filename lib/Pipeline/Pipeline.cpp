@@ -81,6 +81,11 @@ void moru::populateGraphSimplify(OpPassManager &manager, const PipelineOptions &
     functions.addPass(graph::createDecomposeComposites());
     functions.addPass(graph::createSimplifyAlgebra());
   }
+  // Last: what is rounded for one contraction is rounded for all.
+  if (options.roundContractions) {
+    functions.addPass(graph::createRoundContractions());
+    functions.addPass(graph::createSimplifyAlgebra());
+  }
 }
 
 void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions &options) {
@@ -160,8 +165,12 @@ struct Flags : PassPipelineOptions<Flags> {
   Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
   Option<int64_t> vectorRegisters{*this, "vector-registers", llvm::cl::desc("number of the target's vectors"),
                                   llvm::cl::init(32)};
-  Option<int64_t> tilePlanes{*this, "tile-planes", llvm::cl::desc("parts of bf16 that matrix units multiply; 0: none"),
-                             llvm::cl::init(0)};
+  Option<int64_t> tilePlanes{
+      *this, "tile-planes",
+      llvm::cl::desc("parts of bf16 that matrix units multiply; 1: operands of bf16 alone; 0: none"),
+      llvm::cl::init(0)};
+  Option<bool> roundContractions{*this, "round-contractions", llvm::cl::desc("round operands of contractions to bf16"),
+                                 llvm::cl::init(false)};
   PipelineOptions get() const {
     return {.hoist = hoist,
             .decompose = decompose,
@@ -169,7 +178,8 @@ struct Flags : PassPipelineOptions<Flags> {
             .memoryBudget = memoryBudget,
             .vectorBits = vectorBits,
             .vectorRegisters = vectorRegisters,
-            .tilePlanes = tilePlanes};
+            .tilePlanes = tilePlanes,
+            .roundContractions = roundContractions};
   }
 };
 } // namespace
@@ -179,7 +189,7 @@ void moru::registerPipelines() {
       "graph-to-gradient", "stage graph to stage gradient: expand graph.gradient",
       [](OpPassManager &manager, const Flags &flags) { populateGraphToGradient(manager, flags.get()); });
   PassPipelineRegistration<Flags>(
-      "graph-simplify", "stage gradient to stage simplified: algebra, hoisting out of scans, decomposition",
+      "graph-simplify", "stage gradient to stage simplified: algebra, hoisting out of scans, decomposition, precision",
       [](OpPassManager &manager, const Flags &flags) { populateGraphSimplify(manager, flags.get()); });
   PassPipelineRegistration<Flags>(
       "graph-to-kernels", "stage simplified to stage kernels: cut into fused kernels over buffers",

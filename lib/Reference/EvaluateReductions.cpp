@@ -94,7 +94,7 @@ static void addTileBounds(int64_t planes, const ContractSizes &sizes, const std:
   multiply(sizes, a.data(), ones.data(), entries.data(), true);
   multiply(sizes, ones.data(), b.data(), entries.data(), true);
   // A remainder of either side, and the products that are left out.
-  double split = 3 * (planes == 2 ? kSplitTwo : kSplitThree);
+  double split = planes == 1 ? 0 : 3 * (planes == 2 ? kSplitTwo : kSplitThree);
   for (size_t i = 0; i < sums.size(); ++i)
     inherited[i] += split * sums[i] + kFlushedParts * entries[i] + kFlushedSums * double(sizes.depth);
 }

@@ -2,6 +2,7 @@
 
 #include "moru/Reference/Tiles.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/bit.h"
 
 #include <cmath>
@@ -20,7 +21,10 @@ public:
     int64_t panel = batch * shape.panels + n / TileShape::kPanel, half = n / TileShape::kHalf % 2;
     int64_t tile = panel * shape.getPanelSize() + k / TileShape::kBlock * shape.getBlockSize() +
                    (plane * 2 + half) * TileShape::kTileSize;
-    int64_t pair = k % TileShape::kHalf, second = k / TileShape::kHalf % 2, column = n % TileShape::kHalf;
+    // Neighbors are a pair in one plane, else entries of different halves of the block.
+    int64_t inBlock = k % TileShape::kBlock, column = n % TileShape::kHalf;
+    int64_t pair = shape.planes == 1 ? inBlock / 2 : inBlock % TileShape::kHalf;
+    int64_t second = shape.planes == 1 ? inBlock % 2 : inBlock / TileShape::kHalf;
     int64_t row = isLhs ? column : pair, place = isLhs ? pair : column;
     return tile + row * TileShape::kBlock + place * 2 + second;
   }
@@ -31,6 +35,14 @@ public:
   TileShape shape;
   bool isLhs;
 };
+
+/// Where each entry of a tensor of bf16 lies, in row-major order.
+void forEachPlace(const TileMap &map, llvm::function_ref<void(int64_t)> visit) {
+  for (int64_t batch = 0; batch < map.shape.batches; ++batch)
+    for (int64_t k = 0; k < map.shape.depth; ++k)
+      for (int64_t n = 0; n < map.shape.columns; ++n)
+        visit(map.locate(batch, k, n, 0));
+}
 
 uint32_t bitsOf(float value) { return llvm::bit_cast<uint32_t>(value); }
 float numberOf(uint32_t bits) { return llvm::bit_cast<float>(bits); }
@@ -86,5 +98,18 @@ llvm::SmallVector<float> reference::unpackTiles(BufferType type, const uint16_t 
           sum += numberOf(part(plane));
         entries.push_back(source[map.mark(batch, n)] ? numberOf(part(0) | part(1) >> 16) : sum);
       }
+  return entries;
+}
+
+void reference::packTiles(BufferType type, llvm::ArrayRef<uint16_t> entries, uint16_t *target) {
+  TileMap map(type);
+  std::fill_n(target, map.shape.getSizeInBytes() / 2, 0);
+  const uint16_t *next = entries.begin();
+  forEachPlace(map, [&](int64_t place) { target[place] = *next++; });
+}
+
+llvm::SmallVector<uint16_t> reference::unpackBits(BufferType type, const uint16_t *source) {
+  llvm::SmallVector<uint16_t> entries;
+  forEachPlace(TileMap(type), [&](int64_t place) { entries.push_back(source[place]); });
   return entries;
 }

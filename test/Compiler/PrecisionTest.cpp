@@ -119,9 +119,48 @@ TEST_F(PrecisionTest, WhatCannotBeSplitIsMultipliedAsItIs) {
 TEST_F(PrecisionTest, TheSameBitsForAnyNumberOfThreads) {
   auto plain = [](float x, int64_t) { return x; };
   HostTensor a = draw(kRows, kDepth, 1, plain), b = draw(kDepth, 2048, 2, plain);
-  HostTensor expected = multiply(a, b, Precision::F32x6, 1);
-  for (int32_t threads : {2, 3, 8})
-    EXPECT_TRUE(multiply(a, b, Precision::F32x6, threads).sameBits(expected)) << threads;
+  for (Precision precision : {Precision::F32x6, Precision::BF16}) {
+    HostTensor expected = multiply(a, b, precision, 1);
+    for (int32_t threads : {2, 3, 8})
+      EXPECT_TRUE(multiply(a, b, precision, threads).sameBits(expected)) << toString(precision) << " " << threads;
+  }
+}
+
+/// The nearest bf16, as f32; of two the even one.
+float toBF16(float x, int64_t) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+  std::memcpy(&x, &bits, sizeof bits);
+  return x;
+}
+
+HostTensor rounded(HostTensor matrix) {
+  for (int64_t i = 0; i < matrix.numElements(); ++i)
+    matrix.data<float>()[i] = toBF16(matrix.data<float>()[i], i);
+  return matrix;
+}
+
+/// On matrix units or on vectors: operands are rounded, and nothing else is.
+TEST(BF16Test, RoundsTheOperandsAlone) {
+  auto plain = [](float x, int64_t) { return x; };
+  HostTensor a = draw(kRows, kDepth, 1, plain), b = draw(kDepth, kColumns, 2, plain);
+  HostTensor c = multiply(a, b, Precision::BF16);
+  EXPECT_LT(errorsOf(rounded(a.clone()), rounded(b.clone()), c).back(), 3e-6);
+  EXPECT_GT(errorsOf(a, b, c).back(), 1e-4);
+}
+
+TEST(BF16Test, KeepsWhatIsNotFinite) {
+  auto plain = [](float x, int64_t) { return x; };
+  HostTensor b = draw(kDepth, kColumns, 2, plain), a = draw(kRows, kDepth, 1, plain);
+  a.data<float>()[kDepth * 5 + 3] = std::numeric_limits<float>::infinity();
+  a.data<float>()[kDepth * 6 + 3] = std::numeric_limits<float>::quiet_NaN();
+  HostTensor c = multiply(a, b, Precision::BF16);
+  for (int64_t j = 0; j < kColumns; ++j) {
+    EXPECT_EQ(c.data<float>()[5 * kColumns + j], std::copysign(INFINITY, b.data<float>()[3 * kColumns + j])) << j;
+    EXPECT_TRUE(std::isnan(c.data<float>()[6 * kColumns + j])) << j;
+    EXPECT_TRUE(std::isfinite(c.data<float>()[7 * kColumns + j])) << j;
+  }
 }
 
 } // namespace

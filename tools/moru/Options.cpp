@@ -27,9 +27,11 @@ Error PluginOptions::load() const {
 TargetOptions::TargetOptions(cl::SubCommand &sub)
     : cpu("cpu", cl::desc("Instruction set: native, x86-64-v3, x86-64-v4, each with features after a plus"),
           cl::value_desc("name[+features]"), cl::init("native"), cl::sub(sub)),
-      precision("precision",
-                cl::desc("f32, f32x6 (as accurate, on matrix units where that is faster) or f32x3 (errors of 4e-6)"),
-                cl::value_desc("name"), cl::init("f32"), cl::sub(sub)),
+      precision(
+          "precision",
+          cl::desc("f32, f32x6 (as accurate, on matrix units where that is faster), f32x3 (errors of 4e-6) or bf16 "
+                   "(operands rounded)"),
+          cl::value_desc("name"), cl::init("f32"), cl::sub(sub)),
       threads("threads", cl::desc("Threads; 0: one for each CPU. Never changes a result"), cl::init(0), cl::sub(sub)),
       residuals("residuals", cl::desc("keep or recompute: what loops keep for their gradient"),
                 cl::value_desc("policy"), cl::init("keep"), cl::sub(sub)),
@@ -58,7 +60,7 @@ Expected<CompileOptions> TargetOptions::get() const {
   options.target = target.take();
   std::optional<Precision> parsed = parsePrecision(precision.getValue());
   if (!parsed)
-    return makeError("--precision: expected f32, f32x6 or f32x3, got \"" + precision + "\"");
+    return makeError("--precision: expected f32, f32x6, f32x3 or bf16, got \"" + precision + "\"");
   options.precision = *parsed;
   if (threads < 0 || threads > 1024)
     return makeError("--threads: expected a number from 0 to 1024, got " + Twine(threads));
@@ -78,7 +80,7 @@ Expected<CompileOptions> TargetOptions::get() const {
   options.checkEach = check == "each";
   if (options.checkEach && options.precision == Precision::F32x3)
     return makeError(
-        "--check=each: expected --precision=f32 or f32x6, whose errors the check has bounds for, got f32x3");
+        "--check=each: expected --precision=f32, f32x6 or bf16, whose errors the check has bounds for, got f32x3");
   options.dumpStages = dumpStages;
   return options;
 }

@@ -28,9 +28,11 @@ enum class Precision : uint8_t {
   F32x6,
   /// Three products of two parts: errors of about 4e-6 of the sum of magnitudes.
   F32x3,
+  /// Operands are rounded to bf16, products added up in f32. Parameters, states and all else stay f32.
+  BF16,
 };
 
-/// "f32", "f32x6", "f32x3".
+/// "f32", "f32x6", "f32x3", "bf16".
 std::string_view toString(Precision precision);
 std::optional<Precision> parsePrecision(std::string_view name);
 
@@ -38,7 +40,7 @@ struct CompileOptions {
   /// The machine; the one that this runs on by default.
   Target target = Target::host();
   CodeQuality quality = CodeQuality::Optimized;
-  /// On a target without matrix units all are f32.
+  /// On a target without matrix units f32x6 and f32x3 are f32; bf16 rounds there, too.
   Precision precision = Precision::F32;
   /// Threads of an executable; 0: one for each CPU that the process may use. Never changes a result.
   int32_t threads = 0;

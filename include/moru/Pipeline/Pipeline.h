@@ -53,8 +53,11 @@ struct PipelineOptions {
   int64_t vectorBits = 512;
   /// Number of these vectors: 32 with AVX-512, 16 with AVX2.
   int64_t vectorRegisters = 32;
-  /// Parts of bf16 into which large contractions split f32 for matrix units; 0: no matrix units.
+  /// Parts of bf16 into which large contractions split f32 for matrix units; 1: these multiply bf16 alone; 0: no matrix
+  /// units.
   int64_t tilePlanes = 0;
+  /// Contractions of f32 have their operands rounded to bf16.
+  bool roundContractions = false;
   /// Bytes of the first and the second cache that blocking aims at.
   int64_t l1Bytes = 32 << 10;
   int64_t l2Bytes = 1 << 20;

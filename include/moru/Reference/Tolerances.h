@@ -36,7 +36,7 @@ constexpr double kDivisionRoundoffs = 3;
 /// Contractions on matrix units, of operands split into parts of bf16. What is left of a number behind so many parts,
 /// relative to it; products of parts that are left out are as small.
 constexpr double kSplitTwo = 0x1p-16, kSplitThree = 0x1p-24;
-/// Parts of a number that are denormal are taken for zero: no more than two.
+/// Parts of a number that are denormal are taken for zero: no more than two, or the number itself where it is bf16.
 constexpr double kFlushedParts = 0x1p-125;
 /// So are sums, after each product of parts: two parts have three, three parts six.
 constexpr double kFlushedSums = 6 * 0x1p-126;

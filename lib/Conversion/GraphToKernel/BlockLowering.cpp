@@ -306,7 +306,8 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
     SmallVector<int64_t> lhsOver(op.getLhsOver());
     llvm::sort(lhsOver);
     return ContractOp::create(body, op.getLoc(), inlineInto(body, op.getLhs(), mapping), expand(packings[0], packed[0]),
-                              lhsOver, over, op.getLhsBatch(), batch);
+                              lhsOver, over, op.getLhsBatch(), batch)
+        .like(op);
   }
   auto getOperand = [&](bool isLhs) -> Value {
     for (auto [packing, argument] : llvm::zip_equal(packings, packed))
@@ -316,7 +317,7 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
     return expand(packing, arrange(body, packing, mapping));
   };
   Value lhs = getOperand(/*isLhs=*/true), rhs = getOperand(/*isLhs=*/false);
-  auto contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch);
+  ContractOp contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch).like(op);
   contract->setAttr(KernelDialect::kPlanesAttr, planes);
   return contract;
 }
@@ -332,10 +333,12 @@ void BlockLowering::emitCompute(Node &node) {
       contract = found;
       packings = getPackings(found);
       // What is not packed is read where it lies.
-      if (packings.front().planes == 0)
+      if (!found->hasAttr(KernelDialect::kPlanesAttr))
         sources.insert(found.getLhs());
-      else if (packings.size() == 1)
-        collectSources(getTilePacking(found, !packings.front().isLhs).source, sources);
+      else
+        for (bool isLhs : {true, false})
+          if (llvm::none_of(packings, [&](const Packing &packing) { return packing.isLhs == isLhs; }))
+            collectSources(getTilePacking(found, isLhs).source, sources);
       continue;
     }
     for (Value operand : op->getOperands())

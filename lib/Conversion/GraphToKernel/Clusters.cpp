@@ -20,11 +20,26 @@ static ArrayRef<int64_t> shapeOf(Value value) { return typeOf(value).getShape();
 
 bool moru::isView(Operation *op) { return op && isa<SliceOp, TransposeOp, ReshapeOp, BarrierOp>(op); }
 
+/// All that read `value` are contractions that have it packed in tiles.
+static bool isReadInTiles(Value value) {
+  return llvm::all_of(value.getUsers(), [](Operation *user) {
+    return isView(user) ? isReadInTiles(user->getResult(0)) : user->hasAttr(kernel::KernelDialect::kPlanesAttr);
+  });
+}
+
+/// An argument that is rounded to be packed: each packing reads it as it is, rather than another kernel all of it
+/// first.
+static bool isRoundedForTiles(Operation *op) {
+  return isa<ConvertOp>(op) && typeOf(op->getResult(0)).getElementType().isBF16() &&
+         !getSourceOfViews(op->getOperand(0)).getDefiningOp() && isReadInTiles(op->getResult(0));
+}
+
 bool moru::isInlined(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
-  return isa<ConstantOp, IotaOp, BroadcastOp>(op) || (isView(op) && isInlined(op->getOperand(0)));
+  return isa<ConstantOp, IotaOp, BroadcastOp>(op) || isRoundedForTiles(op) ||
+         (isView(op) && isInlined(op->getOperand(0)));
 }
 
 void moru::collectSources(Value value, SetVector<Value> &sources) {
@@ -81,9 +96,9 @@ SmallVector<Packing> moru::getPackings(ContractOp op) {
     return {getPacking(op, /*isLhs=*/false, 0)};
   auto splits = op->getAttrOfType<StringAttr>(kernel::KernelDialect::kSplitsAttr);
   SmallVector<Packing> packings;
-  if (!splits || splits != "lhs")
+  if (!splits || splits == "rhs")
     packings.push_back(getTilePacking(op, /*isLhs=*/true));
-  if (!splits || splits != "rhs")
+  if (!splits || splits == "lhs")
     packings.push_back(getTilePacking(op, /*isLhs=*/false));
   return packings;
 }

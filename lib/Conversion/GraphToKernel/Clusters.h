@@ -22,7 +22,8 @@
 
 namespace moru {
 
-/// Computed again wherever it is read: a constant, an iota, a broadcast, or a view of one of these.
+/// Computed again wherever it is read: a constant, an iota, a broadcast, an argument rounded for matrix units, or a
+/// view of one of these.
 bool isInlined(mlir::Value value);
 
 /// Other strides of the operand's buffer.
@@ -48,8 +49,8 @@ struct Packing {
   }
 };
 
-/// What `op` needs: its rhs in panels, both operands in tiles, or one of them. The pairs of contracted axes run in
-/// the order of the lhs's axes.
+/// What `op` needs: its rhs in panels, or those of its operands in tiles that the kernel does not take as they are. The
+/// pairs of contracted axes run in the order of the lhs's axes.
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
 /// The packed form of an operand of `op` in tiles.
 Packing getTilePacking(graph::ContractOp op, bool isLhs);

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "BlockLowering.h"
+#include "Placement.h"
 
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
@@ -133,6 +134,9 @@ func::FuncOp GraphToKernel::createHostFunction(func::FuncOp func, SmallVectorImp
 /// A step of arithmetic on one value that lies in a buffer anyway, since somebody else reads it: to compute it again
 /// costs its reader nothing. Not in bf16: what a kernel keeps in a register has more digits than what another stores.
 static bool isCheapToRecompute(Operation *op) {
+  // bf16 that is read in f32: a shift.
+  if (isa<ConvertOp>(op) && typeOf(op->getOperand(0)).getElementType().isBF16())
+    return true;
   if (!isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaximumOp, MinimumOp>(op) ||
       typeOf(op->getResult(0)).getElementType().isBF16())
     return false;
@@ -171,17 +175,61 @@ static void recomputeCheapValues(func::FuncOp func) {
 /// addition of vectors; six of them on tiles.
 static constexpr double kSplitTime = 0.35, kVectorTime = 0.0125, kTileTime = 0.006;
 
-/// Whether to split and pack both operands costs less than tiles save.
+/// Whether to split and pack both operands costs less than tiles save. Numbers of bf16 are one plane.
 static bool isFasterInTiles(ContractOp op, int64_t planes) {
-  if (!typeOf(op.getLhs()).getElementType().isF32() || !typeOf(op.getRhs()).getElementType().isF32())
+  Type element = typeOf(op.getLhs()).getElementType();
+  if (element != typeOf(op.getRhs()).getElementType() || !(planes == 1 ? element.isBF16() : element.isF32()))
     return false;
   auto count = [](Value value) { return double(typeOf(value).getNumElements()); };
   double products = count(op.getResult());
   for (int64_t axis : op.getLhsOver())
     products *= double(typeOf(op.getLhs()).getDimSize(axis));
   double packing = (count(op.getLhs()) + count(op.getRhs())) * kSplitTime * double(planes) / 3;
-  double tiles = planes == 3 ? kTileTime : kTileTime / 2;
+  double tiles = kTileTime * double(planes * (planes + 1)) / 12;
   return packing < products * (kVectorTime - tiles);
+}
+
+/// Strides of `value` in the buffer behind its views, if that is row-major.
+static std::optional<SmallVector<int64_t>> findStrides(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!isView(op))
+    return getRowMajorStrides(typeOf(value).getShape());
+  std::optional<SmallVector<int64_t>> strides = findStrides(op->getOperand(0));
+  if (!strides || isa<BarrierOp>(op))
+    return strides;
+  std::optional<Placement> placement;
+  if (auto slice = dyn_cast<SliceOp>(op))
+    placement = placeSlice(slice, *strides);
+  else if (auto transpose = dyn_cast<TransposeOp>(op))
+    placement = placeTranspose(transpose, *strides);
+  else
+    placement = placeReshape(typeOf(op->getOperand(0)).getShape(), *strides, typeOf(value).getShape());
+  return placement ? std::optional(placement->strides) : std::nullopt;
+}
+
+/// An lhs of bf16 whose rows lie as those of tiles do, so that nothing is gained by packing it.
+static bool liesInRows(ContractOp op) {
+  Packing packing = getTilePacking(op, /*isLhs=*/true);
+  int64_t rows = packing.shape.back(), depth = packing.shape[packing.shape.size() - 2];
+  if (packing.planes != 1 || isInlined(packing.source) || rows % TileShape::kPanel || depth % TileShape::kBlock)
+    return false;
+  std::optional<SmallVector<int64_t>> strides = findStrides(packing.source);
+  if (!strides)
+    return false;
+  SmallVector<int64_t> sizes, steps;
+  for (int64_t axis : packing.permutation) {
+    sizes.push_back(typeOf(packing.source).getDimSize(axis));
+    steps.push_back((*strides)[axis]);
+  }
+  size_t numBatch = op.getLhsBatch().size(), numOver = op.getLhsOver().size();
+  auto along = [&](size_t first, size_t count) {
+    return getCommonStride(ArrayRef(sizes).slice(first, count), ArrayRef(steps).slice(first, count));
+  };
+  std::optional<int64_t> over = along(numBatch, numOver);
+  std::optional<int64_t> free = along(numBatch + numOver, sizes.size() - numBatch - numOver);
+  // Rows so far apart would be in each other's way in the first cache.
+  constexpr int64_t kCacheStride = 4096 / 2;
+  return over == 1 && free && *free > 0 && *free % kCacheStride != 0;
 }
 
 /// The operand that is split within the kernel, a panel just before its use, if any: where all of the other one stays
@@ -211,7 +259,10 @@ static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
     bool chosen = isFasterInTiles(op, planes);
     if (chosen)
       op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
-    if (StringRef split = chosen ? chooseSplit(op, planes, l2Bytes) : ""; !split.empty())
+    StringRef split = chosen ? chooseSplit(op, planes, l2Bytes) : "";
+    if (chosen && split != "lhs" && liesInRows(op))
+      split = split.empty() ? "lhs" : "both";
+    if (!split.empty())
       op->setAttr(KernelDialect::kSplitsAttr, builder.getStringAttr(split));
     remark::passed(op.getLoc(), remark::RemarkOpts::name("Tiles").category(DEBUG_TYPE))
         << (chosen ? "contraction on matrix units: packing costs less than they save"

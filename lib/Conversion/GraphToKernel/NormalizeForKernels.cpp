@@ -143,6 +143,8 @@ struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
 
 /// The axis of `value` that lies densely in memory, as far as transpositions tell; -1 where all have one entry.
 static int64_t getDenseAxis(Value value) {
+  if (auto convert = value.getDefiningOp<ConvertOp>())
+    return getDenseAxis(convert.getOperand());
   if (auto transposed = value.getDefiningOp<TransposeOp>()) {
     int64_t axis = getDenseAxis(transposed.getOperand());
     return axis < 0 ? axis : llvm::find(transposed.getPermutation(), axis) - transposed.getPermutation().begin();
@@ -167,8 +169,8 @@ struct LowerDotProduct : OpRewritePattern<ContractOp> {
     bool isLhsOne = countEntries(op.getLhs(), lhsFree) == 1;
     if (!isLhsOne && countEntries(op.getRhs(), rhsFree) != 1)
       return rewriter.notifyMatchFailure(op, "both sides have free axes of several entries");
-    Side lhs{op.getLhs(), op.getLhsBatch(), lhsFree, op.getLhsOver()};
-    Side rhs{op.getRhs(), op.getRhsBatch(), rhsFree, op.getRhsOver()};
+    Side lhs{widen(op, op.getLhs(), rewriter), op.getLhsBatch(), lhsFree, op.getLhsOver()};
+    Side rhs{widen(op, op.getRhs(), rewriter), op.getRhsBatch(), rhsFree, op.getRhsOver()};
     const Side &one = isLhsOne ? lhs : rhs, &many = isLhsOne ? rhs : lhs;
     bool overFirst = llvm::is_contained(many.free, getDenseAxis(many.value));
     Location loc = op.getLoc();
@@ -203,6 +205,12 @@ private:
         : value(value), batch(batch), free(free), over(over) {}
   };
 
+  /// `operand` as a number of the result's type.
+  static Value widen(ContractOp op, Value operand, OpBuilder &builder) {
+    RankedTensorType type = typeOf(operand).clone(typeOf(op.getResult()).getElementType());
+    return type == operand.getType() ? operand : ConvertOp::create(builder, op.getLoc(), type, operand);
+  }
+
   static int64_t countEntries(Value value, ArrayRef<int64_t> axes) {
     int64_t count = 1;
     for (int64_t axis : axes)
@@ -234,8 +242,8 @@ private:
       return broadcastAlongRemoved(rewriter, loc, transpose(rewriter, loc, value, permutation), shape,
                                    llvm::to_vector(llvm::seq<int64_t>(from, to)));
     };
-    Value lhs = spread(op.getLhs(), op.getLhsBatch(), lhsFree, lhsEnd, rank);
-    Value rhs = spread(op.getRhs(), op.getRhsBatch(), rhsFree, numBatch, lhsEnd);
+    Value lhs = spread(widen(op, op.getLhs(), rewriter), op.getLhsBatch(), lhsFree, lhsEnd, rank);
+    Value rhs = spread(widen(op, op.getRhs(), rewriter), op.getRhsBatch(), rhsFree, numBatch, lhsEnd);
     rewriter.replaceOpWithNewOp<MulOp>(op, lhs, rhs);
     return success();
   }

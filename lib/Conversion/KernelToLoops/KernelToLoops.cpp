@@ -167,7 +167,7 @@ private:
         return emitCumsum(job);
       return emitColumnReduce(job);
     case Family::Contract:
-      return hasTileOperands(job) ? emitTileContract(job) : emitContract(job);
+      return isOnTiles(job) ? emitTileContract(job) : emitContract(job);
     case Family::GatherScatter:
       if (has(graph::DynamicUpdateSliceOp()))
         return emitUpdateSlice(job);
@@ -179,9 +179,9 @@ private:
   static bool isInTiles(const KernelJob &job) {
     return llvm::any_of(job.outputs, [](const KernelOutput &output) { return output.buffer.type.getTiles(); });
   }
-  static bool hasTileOperands(const KernelJob &job) {
-    return llvm::any_of(job.emitter.kernel.getReads(),
-                        [](Value buffer) { return cast<BufferType>(buffer.getType()).getTiles(); });
+  static bool isOnTiles(const KernelJob &job) {
+    auto contractions = job.emitter.kernel.getBodyBlock()->getOps<graph::ContractOp>();
+    return (*contractions.begin())->hasAttr(KernelDialect::kPlanesAttr);
   }
 
   func::FuncOp createFunction(ComputeOp op) {

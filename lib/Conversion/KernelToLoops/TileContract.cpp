@@ -7,7 +7,8 @@
 // more. A long sum is cut into stretches so that the panels of A that a task works on stay in the second cache; between
 // stretches the sums lie in an output that nothing reads.
 //
-// Where an operand is not in tiles, a panel of it is split just before it is used, and stays in the caches.
+// Where an operand is not in tiles, a panel of it is split just before it is used, and stays in the caches. Rows of
+// bf16 that are an lhs of one plane are read as tiles where they lie.
 //
 // A panel that is marked is not a sum of parts; then, in plain loops, the operands are put together again and
 // multiplied as they are.
@@ -31,21 +32,28 @@ static constexpr int64_t kPanel = TileShape::kPanel, kHalf = TileShape::kHalf, k
 static constexpr int64_t kBlocksPerCut = 12;
 /// Cuts of a stretch of K: 768 products.
 static constexpr int64_t kCutsPerStretch = 2;
-/// Work of one task: some 20 microseconds on one core.
-static constexpr int64_t kFlopsPerTask = 4 << 20;
+/// Operands of bf16 are themselves rounded by more than sums of f32 lose: one cut in a stretch.
+static constexpr int64_t kBlocksPerCutOfBF16 = 32;
+/// Work of one task: some 20 microseconds on one core. Of one plane less: it does a sixth of the products.
+static constexpr int64_t kFlopsPerTask = 4 << 20, kFlopsPerTaskOfBF16 = 8 << 20;
 static constexpr int64_t kMaxTasks = 32;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
 namespace {
 
-/// An operand in tiles, or (`whole`) one whose panels are to be split: then `flat` holds one of them.
+/// An operand in tiles, or (`whole`) one whose panels are to be split: then `flat` holds one of them. Or one whose rows
+/// are read where they lie, `rowStride` entries apart.
 struct TileOperand {
   Value flat;
   BufferType type;
   TileShape shape;
   SmallVector<int64_t> freeShape;
   Value whole;
+  int64_t rowStride = 0;
+  SmallVector<int64_t> batchStrides;
+
+  bool isInRows() const { return rowStride > 0; }
 
   int64_t getMarks() const { return whole ? shape.getPanelSize() : shape.getMarks(); }
 };
@@ -103,15 +111,21 @@ private:
 
 void TileContraction::chooseCuts() {
   int64_t blocks = a.shape.blocks;
-  cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, kBlocksPerCut));
+  bool isPlain = a.shape.planes == 1;
+  cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, isPlain ? kBlocksPerCutOfBF16 : kBlocksPerCut));
   numCuts = llvm::divideCeil(blocks, cutBlocks);
   // A panel that is split is used for one stretch.
   scratch = a.whole || b.whole ? nullptr : findScratch(job, op);
-  stretchCuts = scratch && numCuts > kCutsPerStretch + 1 ? kCutsPerStretch : numCuts;
+  int64_t most = isPlain ? 1 : kCutsPerStretch;
+  stretchCuts = scratch && numCuts > most + 1 ? most : numCuts;
   numStretches = llvm::divideCeil(numCuts, stretchCuts);
 }
 
 IndexExpr TileContraction::addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const {
+  if (operand.isInRows()) {
+    IndexExpr start = emitter.space.linearize(emitter.space.delinearize(batch, batchShape), operand.batchStrides);
+    return start + panel * (kPanel * operand.rowStride) + block * kBlock;
+  }
   IndexExpr place = operand.whole ? IndexExpr(0) : batch * operand.shape.panels + panel;
   return place * operand.shape.getPanelSize() + block * operand.shape.getBlockSize();
 }
@@ -134,11 +148,13 @@ Position TileContraction::resultPosition(IndexExpr row, IndexExpr column) {
 SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange start) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   auto type = amx::TileType::get({kHalf, kBlock}, builder.getBF16Type());
-  Value stride = emitter.index(kBlock);
   auto load = [&](bool isLhs, int64_t plane, int64_t half) -> Value {
-    IndexExpr address = (isLhs ? aAddress : bAddress) + (plane * 2 + half) * TileShape::kTileSize;
-    return amx::TileLoadOp::create(builder, type, (isLhs ? a : b).flat, ValueRange{emitter.materialize(address)},
-                                   stride);
+    const TileOperand &operand = isLhs ? a : b;
+    bool isInRows = operand.isInRows();
+    IndexExpr address = (isLhs ? aAddress : bAddress) +
+                        (isInRows ? half * kHalf * operand.rowStride : (plane * 2 + half) * TileShape::kTileSize);
+    return amx::TileLoadOp::create(builder, type, operand.flat, ValueRange{emitter.materialize(address)},
+                                   emitter.index(isInRows ? operand.rowStride : kBlock));
   };
   int64_t planes = a.shape.planes, line = 64 / 2, lines = a.shape.getBlockSize() / line;
   int64_t pairs = planes * (planes + 1), done = 0;
@@ -146,6 +162,8 @@ SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr b
   auto prefetch = [&] {
     for (int64_t k = done * lines / pairs; k < (done + 1) * lines / pairs; ++k)
       for (bool isLhs : {true, false}) {
+        if (isLhs && a.isInRows())
+          continue;
         IndexExpr address = (isLhs ? aAddress : bAddress) + (a.shape.getBlockSize() + k * line);
         memref::PrefetchOp::create(builder, (isLhs ? a : b).flat, ValueRange{emitter.materialize(address)},
                                    /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
@@ -382,6 +400,11 @@ void TileContraction::finish(const Place &place) {
 
 void TileContraction::emitBlock(const Place &place) {
   ImplicitLocOpBuilder &builder = emitter.builder;
+  // bf16 is multiplied as it is.
+  if (a.shape.planes == 1) {
+    multiplyOnTiles(place);
+    return finish(place);
+  }
   SmallVector<Value> marks = loadMarks(a, place.rowPanel);
   llvm::append_range(marks, loadMarks(b, place.columnPanel));
   Value any = marks[0];
@@ -451,7 +474,8 @@ int64_t TileContraction::emit() {
 
   int64_t batches = a.shape.batches, rowPanels = a.shape.panels, columnPanels = b.shape.panels;
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
-  int64_t wanted = std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
+  int64_t wanted =
+      std::clamp<int64_t>(flops / (a.shape.planes == 1 ? kFlopsPerTaskOfBF16 : kFlopsPerTask), 1, kMaxTasks);
   int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
   Chunks batchChunks = job.splitTasks(batches, wanted);
   auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel}, pieces);
@@ -469,7 +493,8 @@ int64_t TileContraction::emit() {
     else
       emitGrid(rowChunks, columnChunks, task[1], task[2]);
   });
-  job.report(Twine(a.shape.planes == 3 ? 6 : 3) + " products on tiles, blocks of " + Twine(kPanel) + " x " +
+  int64_t planes = a.shape.planes;
+  job.report(Twine(planes * (planes + 1) / 2) + " products on tiles, blocks of " + Twine(kPanel) + " x " +
              Twine(kPanel) + "; " + Twine(numCuts) + " cuts, " + Twine(numStretches) + " stretches of k; " +
              Twine(tasks) + " tasks");
   return tasks;
@@ -480,6 +505,48 @@ int64_t productOf(ArrayRef<int64_t> sizes) {
   for (int64_t size : sizes)
     product *= size;
   return product;
+}
+
+/// An lhs [batch, over, free] of bf16 whose rows of K lie in memory as those of tiles do.
+std::optional<TileOperand> findRows(KernelJob &job, ContractOp op, BufferType type) {
+  Value source = op.getLhs();
+  while (auto reshape = source.getDefiningOp<ReshapeOp>())
+    source = reshape.getOperand();
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, getShape(source).size()));
+  if (auto transpose = source.getDefiningOp<TransposeOp>()) {
+    order.assign(transpose.getPermutation().begin(), transpose.getPermutation().end());
+    source = transpose.getOperand();
+  }
+  auto argument = dyn_cast<BlockArgument>(source);
+  if (!argument || order.size() != getShape(op.getLhs()).size())
+    return std::nullopt;
+  KernelBuffer buffer = job.emitter.getBuffer(argument);
+  TileShape tiles(type);
+  if (buffer.type.isPacked() || !buffer.type.getElementType().isBF16() || tiles.depth % kBlock ||
+      tiles.columns % kPanel)
+    return std::nullopt;
+  SmallVector<int64_t> strides;
+  for (auto [axis, size] : llvm::zip_equal(order, getShape(op.getLhs()))) {
+    if (getShape(source)[axis] != size)
+      return std::nullopt;
+    strides.push_back(buffer.type.getStrides()[axis]);
+  }
+  ArrayRef<int64_t> shape = getShape(op.getLhs());
+  size_t numBatch = op.getLhsBatch().size(), numOver = op.getLhsOver().size();
+  auto along = [&](size_t first, size_t count) {
+    return getCommonStride(shape.slice(first, count), ArrayRef(strides).slice(first, count));
+  };
+  size_t numFree = shape.size() - numBatch - numOver;
+  std::optional<int64_t> over = along(numBatch, numOver), free = along(numBatch + numOver, numFree);
+  if (over != 1 || !free || *free == 0)
+    return std::nullopt;
+  return TileOperand{buffer.flat,
+                     type,
+                     tiles,
+                     SmallVector<int64_t>(shape.take_back(numFree)),
+                     {},
+                     *free,
+                     SmallVector<int64_t>(ArrayRef(strides).take_front(numBatch))};
 }
 
 /// What a contraction reads, its axes in the order batch, over, free: an argument in tiles, or a reshape of one; or any
@@ -511,6 +578,9 @@ FailureOr<TileOperand> findOperand(KernelJob &job, ContractOp op, bool isLhs, in
     return op.emitOpError("expected operands in tiles, or collapsed to one axis of each kind, got ") << value.getType();
   auto type = BufferType::get(cast<RankedTensorType>(value.getType()),
                               TilesAttr::get(op.getContext(), isLhs ? TileSide::Lhs : TileSide::Rhs, planes));
+  if (isLhs && planes == 1)
+    if (std::optional<TileOperand> rows = findRows(job, op, type))
+      return *rows;
   return TileOperand{{}, type, TileShape(type), freeShape, value};
 }
 
@@ -526,7 +596,7 @@ FailureOr<int64_t> emitTileContract(KernelJob &job) {
   if (failed(a) || failed(b))
     return failure();
   if (a->whole && b->whole)
-    return op.emitOpError("expected one operand in tiles at least, got none");
+    return op.emitOpError("expected one operand in tiles, or rows of bf16, at least, got none");
   if (a->shape.planes != b->shape.planes || a->shape.depth != b->shape.depth || a->shape.batches != b->shape.batches ||
       job.emitter.getLanes() != kHalf)
     return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")

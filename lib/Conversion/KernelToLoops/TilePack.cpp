@@ -116,6 +116,35 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
   return magnitudes;
 }
 
+/// 16 pairs of neighbors along K, which are bf16 in f32: of a column along K, or of two rows.
+Value TilePack::loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  auto asInteger = [&](Value value) { return Value(arith::BitcastOp::create(builder, integers(), value)); };
+  Value sixteen = bits(16);
+  if (!depthwise) {
+    Value low = asInteger(loadVector(group, block, 2 * j, 0, depth));
+    Value high = asInteger(loadVector(group, block, 2 * j + 1, 0, depth));
+    return arith::OrIOp::create(builder, arith::ShRUIOp::create(builder, low, sixteen), high);
+  }
+  auto half = VectorType::get(kHalf, builder.getI16Type());
+  auto narrow = [&](int64_t first) -> Value {
+    Value upper = arith::ShRUIOp::create(builder, asInteger(loadVector(group, block, first, j, depth)), sixteen);
+    return arith::TruncIOp::create(builder, half, upper);
+  };
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, kBlock));
+  Value row = vector::ShuffleOp::create(builder, narrow(0), narrow(kHalf), order);
+  return vector::BitCastOp::create(builder, cast<VectorType>(integers()), row);
+}
+
+/// The tiles of a block of bf16.
+void TilePack::moveBlock(const Group &group, IndexExpr block, int64_t depth) {
+  SmallVector<Value> rows;
+  for (int64_t j = 0; j < kHalf; ++j)
+    rows.push_back(loadNeighbors(group, block, j, depth));
+  bool rowsAreAlongDepth = side == TileSide::Lhs;
+  storeTile(group, block, 0, depthwise == rowsAreAlongDepth ? rows : transposeSquare(emitter.builder, rows));
+}
+
 SmallVector<Value> TilePack::emitBlocks(const Group &group) {
   int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
   SmallVector<Value> largest(depthwise ? kHalf : 1, bits(0));
@@ -186,7 +215,14 @@ void TilePack::emitGroup(const Group &group) {
       for (int64_t plane = 0; plane < shape.planes; ++plane)
         storeTile(group, block, plane, zeros);
     });
-    return storeMark(group, number(0));
+    return shape.planes == 1 ? void() : storeMark(group, number(0));
+  }
+  if (shape.planes == 1) {
+    int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
+    emitter.loop(full, [&](IndexExpr block) { moveBlock(group, block, kBlock); });
+    if (rest)
+      moveBlock(group, full, rest);
+    return;
   }
   Value unfit = findUnfit(emitBlocks(group));
   Value isUnfit = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, unfit, number(0));

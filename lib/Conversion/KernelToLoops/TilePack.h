@@ -40,6 +40,8 @@ private:
   IndexExpr addressOf(const Group &group, IndexExpr block, int64_t plane) const;
   std::pair<mlir::Value, mlir::Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
   mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
+  mlir::Value loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth);
+  void moveBlock(const Group &group, IndexExpr block, int64_t depth);
   void emitGroup(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlocks(const Group &group);
   void emitBits(const Group &group);

@@ -178,7 +178,8 @@ Result batchContract(OpBuilder *builder, ContractOp op, Lookup lookup) {
     rhsBatch.insert(rhsBatch.begin(), y->axis);
   }
   return Stacked{ContractOp::create(*builder, op.getLoc(), x ? x->value : op.getLhs(), y ? y->value : op.getRhs(),
-                                    lhsOver, rhsOver, lhsBatch, rhsBatch),
+                                    lhsOver, rhsOver, lhsBatch, rhsBatch)
+                     .like(op),
                  axis};
 }
 

@@ -5,6 +5,7 @@
 
 #include "Formula.h"
 #include "ScanEditing.h"
+#include "moru/Dialect/Graph/Cotangents.h"
 
 #include "mlir/IR/PatternMatch.h"
 
@@ -218,8 +219,10 @@ struct FoldTransposeOfContract : OpRewritePattern<TransposeOp> {
     llvm::append_range(exchanged, llvm::seq<int64_t>(batch, batch + left));
     if (op.getPermutation() != ArrayRef<int64_t>(exchanged))
       return rewriter.notifyMatchFailure(op, "it does not exchange the operands' free axes");
-    rewriter.replaceOpWithNewOp<ContractOp>(op, contract.getRhs(), contract.getLhs(), contract.getRhsOver(),
-                                            contract.getLhsOver(), contract.getRhsBatch(), contract.getLhsBatch());
+    rewriter.replaceOp(op, ContractOp::create(rewriter, op.getLoc(), contract.getRhs(), contract.getLhs(),
+                                              contract.getRhsOver(), contract.getLhsOver(), contract.getRhsBatch(),
+                                              contract.getLhsBatch())
+                               .like(contract));
     return success();
   }
 };
@@ -325,8 +328,9 @@ struct FoldSumOfContract : OpRewritePattern<ReduceSumOp> {
       (isSummed ? lhsOver : lhsBatch).push_back(left);
       (isSummed ? rhsOver : rhsBatch).push_back(right);
     }
-    rewriter.replaceOpWithNewOp<ContractOp>(op, contract.getLhs(), contract.getRhs(), lhsOver, rhsOver, lhsBatch,
-                                            rhsBatch);
+    rewriter.replaceOp(op, ContractOp::create(rewriter, op.getLoc(), contract.getLhs(), contract.getRhs(), lhsOver,
+                                              rhsOver, lhsBatch, rhsBatch)
+                               .like(contract));
     return success();
   }
 };
@@ -359,7 +363,8 @@ struct FoldTransposeIntoContract : OpRewritePattern<ContractOp> {
       rhsOver = through(right, rhsOver);
       rhsBatch = through(right, rhsBatch);
     }
-    rewriter.replaceOpWithNewOp<ContractOp>(op, lhs, rhs, lhsOver, rhsOver, lhsBatch, rhsBatch);
+    rewriter.replaceOp(
+        op, ContractOp::create(rewriter, op.getLoc(), lhs, rhs, lhsOver, rhsOver, lhsBatch, rhsBatch).like(op));
     return success();
   }
 };
@@ -373,6 +378,9 @@ struct FoldContractOfScalar : OpRewritePattern<ContractOp> {
       std::swap(scalar, other);
     if (typeOf(scalar).getRank())
       return rewriter.notifyMatchFailure(op, "neither operand is a scalar");
+    for (Value *operand : {&scalar, &other})
+      if (typeOf(*operand).getElementType() != typeOf(op.getResult()).getElementType())
+        *operand = widenBF16(rewriter, *operand);
     Value repeated = broadcastTo(rewriter, op.getLoc(), scalar, typeOf(other).getShape());
     rewriter.replaceOpWithNewOp<MulOp>(op, repeated, other);
     return success();

@@ -310,11 +310,16 @@ static Value contractGradient(Formula &f, const ContractSide &mine, const Contra
   llvm::append_range(otherFirst, contracted);
   llvm::append_range(otherFirst, mine.free);
 
+  // Of a sum in f32 of products of bf16, dy is f32.
+  Type element = typeOf(mine.value).getElementType();
+  Value factor = typeOf(dy).getElementType() == element ? other.value : widenBF16(f.builder, other.value);
   bool isOtherFirst = llvm::is_sorted(otherFirst) && !llvm::is_sorted(gradientFirst);
-  Value result = isOtherFirst ? ContractOp::create(f.builder, f.loc, other.value, dy, other.free, other.freeInResult,
+  Value result = isOtherFirst ? ContractOp::create(f.builder, f.loc, factor, dy, other.free, other.freeInResult,
                                                    other.batch, batchInResult)
-                              : ContractOp::create(f.builder, f.loc, dy, other.value, other.freeInResult, other.free,
+                              : ContractOp::create(f.builder, f.loc, dy, factor, other.freeInResult, other.free,
                                                    batchInResult, other.batch);
+  if (factor != other.value)
+    result = ConvertOp::create(f.builder, f.loc, typeOf(result).clone(element), result);
   ArrayRef<int64_t> axes = isOtherFirst ? otherFirst : gradientFirst;
   if (llvm::is_sorted(axes))
     return result;

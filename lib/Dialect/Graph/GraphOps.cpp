@@ -313,6 +313,18 @@ LogicalResult ContractOp::inferReturnTypes(MLIRContext *, std::optional<Location
   return success();
 }
 
+bool ContractOp::isCompatibleReturnTypes(TypeRange inferred, TypeRange actual) {
+  auto narrow = dyn_cast<RankedTensorType>(inferred.front()), wide = dyn_cast<RankedTensorType>(actual.front());
+  return inferred == actual || (inferred.size() == 1 && actual.size() == 1 && narrow && wide && // C4
+                                narrow.getElementType().isBF16() && wide.getElementType().isF32() &&
+                                narrow.clone(wide.getElementType()) == wide);
+}
+
+ContractOp ContractOp::like(ContractOp other) {
+  getResult().setType(typeOf(getResult()).clone(typeOf(other.getResult()).getElementType()));
+  return *this;
+}
+
 /// The operand's type without `axes`.
 static LogicalResult inferReduction(std::optional<Location> loc, Value operand, ArrayRef<int64_t> axes,
                                     SmallVectorImpl<Type> &results) {

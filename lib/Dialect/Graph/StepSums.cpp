@@ -82,7 +82,8 @@ Value StepSums::sumContract(ContractOp op) {
   if (!bothVary(op))
     return ContractOp::create(rewriter, op.getLoc(), scan.isInvariant(lhs) ? lhs : sumOrStack(lhs),
                               scan.isInvariant(rhs) ? rhs : sumOrStack(rhs), op.getLhsOver(), op.getRhsOver(),
-                              op.getLhsBatch(), op.getRhsBatch());
+                              op.getLhsBatch(), op.getRhsBatch())
+        .like(op);
   auto [x, y] = scan.stack(lhs, rhs);
   SmallVector<std::pair<int64_t, int64_t>> over{{x.axis, y.axis}};
   for (auto [left, right] : llvm::zip(shiftAxes(op.getLhsOver(), x.axis), shiftAxes(op.getRhsOver(), y.axis)))
@@ -91,7 +92,8 @@ Value StepSums::sumContract(ContractOp op) {
   auto lhsOver = llvm::map_to_vector(over, [](auto pair) { return pair.first; });
   auto rhsOver = llvm::map_to_vector(over, [](auto pair) { return pair.second; });
   return ContractOp::create(rewriter, op.getLoc(), x.value, y.value, lhsOver, rhsOver,
-                            shiftAxes(op.getLhsBatch(), x.axis), shiftAxes(op.getRhsBatch(), y.axis));
+                            shiftAxes(op.getLhsBatch(), x.axis), shiftAxes(op.getRhsBatch(), y.axis))
+      .like(op);
 }
 
 /// The rows of all steps, added at the numbers of all steps.

@@ -45,6 +45,20 @@ SmallVector<int64_t> moru::kernel::getRowMajorStrides(ArrayRef<int64_t> shape) {
   return strides;
 }
 
+std::optional<int64_t> moru::kernel::getCommonStride(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
+  int64_t stride = 0, next = 0;
+  for (auto [size, step] : llvm::reverse(llvm::zip_equal(shape, strides))) {
+    if (size == 1)
+      continue;
+    if (stride && step != next)
+      return std::nullopt;
+    if (!stride)
+      stride = step;
+    next = step * size;
+  }
+  return stride;
+}
+
 BufferType moru::kernel::getStridedBuffer(ArrayRef<int64_t> shape, Type elementType, ArrayRef<int64_t> strides) {
   Attribute layout;
   if (ArrayRef<int64_t>(getRowMajorStrides(shape)) != strides)
@@ -111,9 +125,11 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, A
     return success();
   }
   if (auto tiles = dyn_cast<TilesAttr>(layout)) {
-    if (shape.size() < 2 || tiles.getPlanes() < 2 || tiles.getPlanes() > 3 || !elementType.isF32())
-      return emitError() << "expected tiles of 2 or 3 planes over f32 of rank 2 or more, got " << layout << " over "
-                         << elementType << " of rank " << shape.size();
+    bool fits = elementType.isBF16() ? tiles.getPlanes() == 1
+                                     : elementType.isF32() && (tiles.getPlanes() == 2 || tiles.getPlanes() == 3);
+    if (shape.size() < 2 || !fits)
+      return emitError() << "expected tiles of 2 or 3 planes over f32, or of 1 over bf16, of rank 2 or more, got "
+                         << layout << " over " << elementType << " of rank " << shape.size();
     return success();
   }
   auto panels = dyn_cast<PanelsAttr>(layout);

@@ -3,6 +3,7 @@
 // RUN: moru-opt %s --graph-to-kernel="tile-planes=3" -o %t.mlir --remarks-filter=graph-to-kernel 2>&1 | FileCheck %s --check-prefix=REMARK
 // RUN: moru-opt %s --graph-to-kernel | FileCheck %s --check-prefix=VECTORS
 // VECTORS-NOT: kernel.tiles
+// RUN: moru-opt %s --graph-to-kernel="tile-planes=1" | FileCheck %s --check-prefix=BF16
 
 // Both operands are packed, each once.
 // CHECK-LABEL: func.func @packs_both
@@ -38,4 +39,31 @@ func.func @splits_a_wide_rhs(%a: tensor<320x256xf32>, %b: tensor<256x10000xf32>)
 func.func @leaves_a_small_one(%a: tensor<16x64xf32>, %b: tensor<64x64xf32>) -> tensor<16x64xf32> {
   %0 = graph.contract %a, %b over [1] with [0] : tensor<16x64xf32>, tensor<64x64xf32> -> tensor<16x64xf32>
   return %0 : tensor<16x64xf32>
+}
+
+// -----
+
+// bf16: rows that lie as tiles do are read where they lie; an argument is rounded on the way into its tiles.
+// BF16-LABEL: func.func @reads_rows_of_bf16
+// BF16-NOT: kernel.tiles<lhs
+// BF16: kernel.compute map "pack{{.*}}" reads(%[[W:[a-z0-9]+]] = %arg1) {{.*}} -> (!kernel.buffer<256x512xbf16, #kernel.tiles<rhs, 1>>)
+// BF16-NEXT: graph.convert %[[W]] : tensor<256x512xf32> -> tensor<256x512xbf16>
+// BF16: kernel.compute contract "contract" {{.*}} : (!kernel.buffer<320x256xbf16>, !kernel.buffer<256x512xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<320x512xf32>)
+func.func @reads_rows_of_bf16(%a: tensor<320x256xf32>, %b: tensor<256x512xf32>) -> tensor<320x512xf32> {
+  %t = graph.tanh %a : tensor<320x256xf32>
+  %r = graph.convert %t : tensor<320x256xf32> -> tensor<320x256xbf16>
+  %w = graph.convert %b : tensor<256x512xf32> -> tensor<256x512xbf16>
+  %0 = graph.contract %r, %w over [1] with [0] : tensor<320x256xbf16>, tensor<256x512xbf16> -> tensor<320x512xf32>
+  return %0 : tensor<320x512xf32>
+}
+
+// -----
+
+// Rows that are columns in memory are packed, and so are some that do not fill a panel.
+// BF16-LABEL: func.func @packs_columns_and_odd_rows
+// BF16-COUNT-2: kernel.alloc : <{{.*}}xbf16, #kernel.tiles<lhs, 1>>
+func.func @packs_columns_and_odd_rows(%a: tensor<256x320xbf16>, %b: tensor<256x512xbf16>, %c: tensor<300x256xbf16>) -> (tensor<320x512xf32>, tensor<300x512xf32>) {
+  %0 = graph.contract %a, %b over [0] with [0] : tensor<256x320xbf16>, tensor<256x512xbf16> -> tensor<320x512xf32>
+  %1 = graph.contract %c, %b over [1] with [0] : tensor<300x256xbf16>, tensor<256x512xbf16> -> tensor<300x512xf32>
+  return %0, %1 : tensor<320x512xf32>, tensor<300x512xf32>
 }

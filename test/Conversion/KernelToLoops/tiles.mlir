@@ -93,6 +93,53 @@ func.func @splits_lhs(%a: !kernel.buffer<70x95xf32> {graph.name = "a", graph.rol
   return
 }
 
+// bf16: one plane. Rows in steps of a larger buffer, in two batches, are tiles as they lie; K = 2080 has three cuts, each a stretch.
+// CHECK-LABEL: func.func @rows
+func.func @rows(%a: !kernel.buffer<2x32x2080xbf16, strided<[2080, 4160, 1]>> {graph.name = "a", graph.role = "input"},
+                %b: !kernel.buffer<2x40x2080xbf16> {graph.name = "b", graph.role = "input"},
+                %y: !kernel.buffer<2x32x40xf32> {graph.name = "y", graph.role = "output"}) {
+  %rhs = kernel.alloc : !kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>
+  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<2x40x2080xbf16>) -> (!kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>) {
+    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x40x2080xbf16> -> tensor<2x2080x40xbf16>
+    kernel.yield %t : tensor<2x2080x40xbf16>
+  }
+  kernel.compute contract "rows" reads(%0 = %a, %1 = %rhs) writes(%y) : (!kernel.buffer<2x32x2080xbf16, strided<[2080, 4160, 1]>>, !kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<2x32x40xf32>) {
+    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x32x2080xbf16> -> tensor<2x2080x32xbf16>
+    %c = graph.contract %t, %1 over [1] with [1] batch [0] with [0] {kernel.planes = 1 : i64} : tensor<2x2080x32xbf16>, tensor<2x2080x40xbf16> -> tensor<2x32x40xf32>
+    kernel.yield %c : tensor<2x32x40xf32>
+  }
+  return
+}
+
+// Odd sizes, packed: pairs of rows, and columns transposed in registers. An rhs that is rounded on its way, a panel at a time.
+// CHECK-LABEL: func.func @odd_bf16
+func.func @odd_bf16(%a: !kernel.buffer<33x71xbf16> {graph.name = "a", graph.role = "input"},
+                    %b: !kernel.buffer<71x95xf32> {graph.name = "b", graph.role = "input"},
+                    %c: !kernel.buffer<71x33xbf16> {graph.name = "c", graph.role = "input"},
+                    %y: !kernel.buffer<33x95xf32> {graph.name = "y", graph.role = "output"},
+                    %z: !kernel.buffer<33x95xf32> {graph.name = "z", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>
+  %other = kernel.alloc : !kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>
+  kernel.compute map "pack lhs" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<33x71xbf16>) -> (!kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>) {
+    %t = graph.transpose %0 by [1, 0] : tensor<33x71xbf16> -> tensor<71x33xbf16>
+    kernel.yield %t : tensor<71x33xbf16>
+  }
+  kernel.compute map "pack other" reads(%0 = %c) writes(%other) : (!kernel.buffer<71x33xbf16>) -> (!kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>) {
+    kernel.yield %0 : tensor<71x33xbf16>
+  }
+  kernel.compute contract "rounds" reads(%1 = %b, %0 = %lhs) writes(%y) : (!kernel.buffer<71x95xf32>, !kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>) -> (!kernel.buffer<33x95xf32>) {
+    %r = graph.convert %1 : tensor<71x95xf32> -> tensor<71x95xbf16>
+    %s = graph.contract %0, %r over [0] with [0] {kernel.planes = 1 : i64} : tensor<71x33xbf16>, tensor<71x95xbf16> -> tensor<33x95xf32>
+    kernel.yield %s : tensor<33x95xf32>
+  }
+  kernel.compute contract "rounds other" reads(%1 = %b, %0 = %other) writes(%z) : (!kernel.buffer<71x95xf32>, !kernel.buffer<71x33xbf16, #kernel.tiles<lhs, 1>>) -> (!kernel.buffer<33x95xf32>) {
+    %r = graph.convert %1 : tensor<71x95xf32> -> tensor<71x95xbf16>
+    %s = graph.contract %0, %r over [0] with [0] {kernel.planes = 1 : i64} : tensor<71x33xbf16>, tensor<71x95xbf16> -> tensor<33x95xf32>
+    kernel.yield %s : tensor<33x95xf32>
+  }
+  return
+}
+
 // Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>
@@ -106,3 +153,11 @@ func.func @splits_lhs(%a: !kernel.buffer<70x95xf32> {graph.name = "a", graph.rol
 // CHECK: memref.alloca() {alignment = 64 : i64} : memref<1024xf32>
 // CHECK: memref.alloca() {alignment = 64 : i64} : memref<{{[0-9]+}}xbf16>
 // CHECK: amx.tile_load %alloca_{{[0-9]+}}
+
+// One product in a block of bf16, and no panel by itself.
+// CHECK-LABEL: func.func private @rows_
+// CHECK-NOT: memref.alloca() {{.*}}xbf16>
+// CHECK: amx.tile_zero : !amx.tile<16x16xf32>
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
+// CHECK: scf.yield

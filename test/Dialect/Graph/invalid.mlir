@@ -192,6 +192,16 @@ func.func @contract_c4(%x: tensor<2x3xf32>, %y: tensor<3x4xf64>) {
 
 // -----
 
+// Only sums of bf16 may be wider than what is multiplied.
+func.func @contract_c4_result(%x: tensor<2x3xf32>, %y: tensor<3x4xf32>) {
+  // expected-error @below {{'graph.contract' op inferred type(s) 'tensor<2x4xf32>' are incompatible with return type(s) of operation 'tensor<2x4xf64>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = graph.contract %x, %y over [1] with [0] : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf64>
+  return
+}
+
+// -----
+
 func.func @reduce_c1(%x: tensor<2x3xf32>) {
   // expected-error @below {{expected axes to be increasing and within rank 2, got 0 after 1}}
   // expected-error @below {{failed to infer returned types}}

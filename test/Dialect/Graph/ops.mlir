@@ -100,6 +100,13 @@ func.func @shapes(%b: tensor<3xf32>) -> tensor<4x9xf32> {
   return %6 : tensor<4x9xf32>
 }
 
+// CHECK-LABEL: func.func @contraction_of_bf16
+func.func @contraction_of_bf16(%x: tensor<2x3xbf16>, %y: tensor<3x4xbf16>) -> tensor<2x4xf32> {
+  // CHECK: graph.contract %{{.*}}, %{{.*}} over [1] with [0] : tensor<2x3xbf16>, tensor<3x4xbf16> -> tensor<2x4xf32>
+  %0 = graph.contract %x, %y over [1] with [0] : tensor<2x3xbf16>, tensor<3x4xbf16> -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
 // CHECK-LABEL: func.func @contractions
 func.func @contractions(%x: tensor<5x2x3xf32>, %y: tensor<5x3x4xf32>, %w: tensor<4x6xf32>) -> tensor<5x2x6xf32> {
   // CHECK: graph.contract %{{.*}}, %{{.*}} over [2] with [1] batch [0] with [0] : tensor<5x2x3xf32>, tensor<5x3x4xf32> -> tensor<5x2x4xf32>

@@ -37,7 +37,7 @@ func.func private @buffer_layout(!kernel.buffer<4xf32, affine_map<(d0) -> (d0)>>
 
 // -----
 
-// expected-error @+1 {{expected tiles of 2 or 3 planes over f32 of rank 2 or more, got #kernel.tiles<rhs, 4> over 'f32' of rank 2}}
+// expected-error @+1 {{expected tiles of 2 or 3 planes over f32, or of 1 over bf16, of rank 2 or more, got #kernel.tiles<rhs, 4> over 'f32' of rank 2}}
 func.func private @buffer_tiles(!kernel.buffer<4x4xf32, #kernel.tiles<rhs, 4>>)
 
 // -----

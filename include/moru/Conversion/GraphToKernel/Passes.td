@@ -53,7 +53,7 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
     Option<"panelWidth", "panel-width", "int64_t", "32",
            "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16)">,
     Option<"tilePlanes", "tile-planes", "int64_t", "0",
-           "Planes of bf16 into which matrix units have operands of f32 split, 2 or 3; 0: no matrix units">,
+           "Planes of bf16 into which matrix units have operands of f32 split, 2 or 3; 1: they multiply bf16 alone; 0: no matrix units">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Bytes of the second cache">,
   ];
 }

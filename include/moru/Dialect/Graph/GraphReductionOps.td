@@ -7,7 +7,7 @@
 
 include "moru/Dialect/Graph/GraphOpBase.td"
 
-def Graph_ContractOp : Graph_PureOp<"contract", [Graph_Differentiable, InferTypeOpAdaptor]> {
+def Graph_ContractOp : Graph_PureOp<"contract", [Graph_Differentiable, InferTypeOpAdaptorWithIsCompatible]> {
   let summary = "sums of products over pairs of axes";
   let description = [{
     `lhsBatch[k]` and `rhsBatch[k]` run together; the products are summed over the pairs `lhsOver[k]`, `rhsOver[k]`. The axes of the
@@ -18,7 +18,8 @@ def Graph_ContractOp : Graph_PureOp<"contract", [Graph_Differentiable, InferType
     - (C1) `lhsOver` and `rhsOver` have equal length, so do `lhsBatch` and `rhsBatch`.
     - (C2) the axes of one operand are distinct and within its rank.
     - (C3) paired axes have equal sizes.
-    - (C4) the element types are equal.
+    - (C4) the element types of the operands are equal. The result has it, too, or f32 where they are bf16: then no product and no sum is
+      rounded to bf16.
 
     ```mlir
     %c = graph.contract %a, %b over [1] with [0] : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
@@ -36,6 +37,8 @@ def Graph_ContractOp : Graph_PureOp<"contract", [Graph_Differentiable, InferType
     /// The axes of lhs (rhs) that are neither contracted nor batch, in order.
     ::llvm::SmallVector<int64_t> getLhsFree();
     ::llvm::SmallVector<int64_t> getRhsFree();
+    /// Gives the result the element type of `other`'s, see C4. Returns this one.
+    ContractOp like(ContractOp other);
   }];
   let hasCanonicalizer = 1;
 }

@@ -137,4 +137,27 @@ def DecomposeComposites : Pass<"graph-decompose-composites", "::mlir::func::Func
   let dependentDialects = ["::moru::graph::GraphDialect"];
 }
 
+def RoundContractions : Pass<"graph-round-contractions", "::mlir::func::FuncOp"> {
+  let summary = "round the operands of contractions to bf16";
+  let description = [{
+    Precision `bf16`: contractions of f32 that are worth it multiply operands in bf16 and add up in f32. Everything else stays f32: parameters,
+    states, losses, reductions. A value is rounded once, where it is made, whatever the views through which contractions read it.
+
+    A contraction with one row or column reads each entry of the other side once: rounding on the way there is no gain. Where that side is a
+    parameter that the function does not update, its rounded form can be kept, and half as many bytes are read.
+
+    ```mlir
+    // before
+    %t = graph.tanh %x : tensor<64x128xf32>
+    %y = graph.contract %t, %w over [1] with [0] : tensor<64x128xf32>, tensor<128x64xf32> -> tensor<64x64xf32>
+    // after
+    %t = graph.tanh %x : tensor<64x128xf32>
+    %a = graph.convert %t : tensor<64x128xf32> -> tensor<64x128xbf16>
+    %b = graph.convert %w : tensor<128x64xf32> -> tensor<128x64xbf16>
+    %y = graph.contract %a, %b over [1] with [0] : tensor<64x128xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
+    ```
+  }];
+  let dependentDialects = ["::moru::graph::GraphDialect"];
+}
+
 #endif // MORU_DIALECT_GRAPH_PASSES_TD

@@ -28,6 +28,9 @@ namespace moru::kernel {
 /// The strides, in elements, of a dense row-major tensor of `shape`.
 llvm::SmallVector<int64_t> getRowMajorStrides(llvm::ArrayRef<int64_t> shape);
 
+/// The distance of neighbors along axes that are taken as one, if they have one; 0 where there is one entry.
+std::optional<int64_t> getCommonStride(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> strides);
+
 /// Where the tiles of a buffer lie, in numbers of bf16: see TilesAttr.
 struct TileShape {
   /// Of a buffer in tiles.
@@ -44,7 +47,7 @@ struct TileShape {
   int64_t getPanelSize() const { return blocks * getBlockSize(); }
   /// Where the marks of halves begin, one after the other.
   int64_t getMarks() const { return batches * panels * getPanelSize(); }
-  int64_t getNumMarks() const { return batches * panels * 2; }
+  int64_t getNumMarks() const { return planes > 1 ? batches * panels * 2 : 0; }
   int64_t getSizeInBytes() const { return 2 * (getMarks() + getNumMarks()); }
 };
 

@@ -53,8 +53,8 @@ def Kernel_Dialect : Dialect {
     static constexpr llvm::StringLiteral kRoundedAttr = "kernel.rounded";
     /// On a contraction that runs on matrix units: planes of bf16 of each operand.
     static constexpr llvm::StringLiteral kPlanesAttr = "kernel.planes";
-    /// On such a contraction of a graph: "lhs" or "rhs", which is split within the kernel, panel by panel, just before
-    /// use.
+    /// On such a contraction of a graph: "lhs", "rhs" or "both", which are not packed before the kernel. What does not lie
+    /// as tiles do is split within it, panel by panel, just before use.
     static constexpr llvm::StringLiteral kSplitsAttr = "kernel.splits";
   }];
 }

@@ -45,7 +45,10 @@ def Kernel_TilesAttr : AttrDef<Kernel_Dialect, "Tiles"> {
     of 32. A tile of an rhs has a row for each pair and a column for each n; one of an lhs the other way round. The planes run from hi to lo;
     what lies beyond K or N is zero.
 
-    Behind all tiles stands a number for each half of a panel: 0, or 1 where one of its columns has an entry that is not finite or above 2^127,
+    Of bf16 there is one plane, the numbers themselves; pairs are (k, k + 1), so that a panel of an lhs lies as rows of memory do, and nothing
+    stands behind the tiles.
+
+    Behind all tiles of a split tensor stands a number for each half of a panel: 0, or 1 where one of its columns has an entry that is not finite or above 2^127,
     or none that is 2^-100 or more but one that is not zero. There the parts are not sums: hi is the upper and mid the lower half of the bits of x.
 
     Example: `!kernel.buffer<256x1000xf32, #kernel.tiles<rhs, 3>>`.
