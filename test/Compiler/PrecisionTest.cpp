@@ -163,4 +163,20 @@ TEST(BF16Test, KeepsWhatIsNotFinite) {
   }
 }
 
+/// K = 4,100 of operands that are split within the kernel, in parts that are added: no less accurate, and a marked
+/// panel makes only its own rows wait.
+TEST_F(PrecisionTest, DeepSums) {
+  auto plain = [](float x, int64_t) { return x; };
+  constexpr int64_t kDeep = 4100;
+  HostTensor a = draw(kRows, kDeep, 1, plain), b = draw(kDeep, 160, 2, plain);
+  expectNoLessAccurate(a, b, "deep");
+  HostTensor expected = multiply(a, b, Precision::F32x6, 1);
+  for (int32_t threads : {2, 3, 8})
+    EXPECT_TRUE(multiply(a, b, Precision::F32x6, threads).sameBits(expected)) << threads;
+  a.data<float>()[kDeep * 5 + 4001] = 0x1.8p127f;
+  HostTensor marked = multiply(a, b, Precision::F32x6);
+  EXPECT_EQ(std::memcmp(marked.data<float>() + 32 * 160, expected.data<float>() + 32 * 160, 4 * 160 * (kRows - 32)), 0);
+  EXPECT_LT(errorsOf(a, b, marked).back(), 1e-5);
+}
+
 } // namespace

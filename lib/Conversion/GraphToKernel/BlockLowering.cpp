@@ -86,6 +86,9 @@ bool BlockLowering::forceHome(Value value, Value buffer, Value overwritten) {
   Node *node = op && op->getBlock() == &source ? clusters.getOwner(op) : nullptr;
   if (!node || isa<ScanOp, graph::WhileOp>(op) || node->kind == Node::Kind::Pack || state.homes.count(value))
     return false;
+  // Between its stretches sums lie in the result, which must not be a part of what is read.
+  if (auto contract = dyn_cast<ContractOp>(op); contract && splitsAlongDepth(contract) && buffer.getDefiningOp())
+    return false;
   if (overwritten)
     if (node->kind != Node::Kind::Compute || !clusters.readsInPlace(node, overwritten) ||
         !runReadersBefore(overwritten, node))

@@ -103,6 +103,11 @@ SmallVector<Packing> moru::getPackings(ContractOp op) {
   return packings;
 }
 
+bool moru::splitsAlongDepth(ContractOp op) {
+  auto splits = op->getAttrOfType<StringAttr>(kernel::KernelDialect::kSplitsAttr);
+  return splits && splits == "deep";
+}
+
 //===----------------------------------------------------------------------===//
 // Edges
 //===----------------------------------------------------------------------===//
@@ -299,7 +304,12 @@ bool Clusters::accepts(Node *node, Operation *op) const {
   case Family::Map:
     return isFull && (isMapLike(op) || isRowReduction(op));
   case Family::Contract:
-    return isFull && op->hasTrait<OpTrait::Elementwise>() && !keepsOutOfEpilogue.contains(op);
+    // The result of one that splits both operands holds its sums on the way.
+    return isFull && op->hasTrait<OpTrait::Elementwise>() && !keepsOutOfEpilogue.contains(op) &&
+           !llvm::any_of(node->ops, [](Operation *member) {
+             auto contract = dyn_cast<ContractOp>(member);
+             return contract && splitsAlongDepth(contract);
+           });
   case Family::RowReduce:
     if (isa<TopKOp>(node->ops.front()))
       return false;

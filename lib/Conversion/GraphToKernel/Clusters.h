@@ -52,6 +52,8 @@ struct Packing {
 /// What `op` needs: its rhs in panels, or those of its operands in tiles that the kernel does not take as they are. The
 /// pairs of contracted axes run in the order of the lhs's axes.
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
+/// Neither operand of `op` is packed before it: both are split a stretch of K at a time.
+bool splitsAlongDepth(graph::ContractOp op);
 /// The packed form of an operand of `op` in tiles.
 Packing getTilePacking(graph::ContractOp op, bool isLhs);
 

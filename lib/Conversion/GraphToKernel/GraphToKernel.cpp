@@ -189,6 +189,8 @@ static bool isFasterInTiles(ContractOp op, int64_t planes) {
   return packing < products * (kVectorTime - tiles);
 }
 
+static int64_t depthOf(const Packing &packing) { return packing.shape[packing.shape.size() - 2]; }
+
 /// Strides of `value` in the buffer behind its views, if that is row-major.
 static std::optional<SmallVector<int64_t>> findStrides(Value value) {
   Operation *op = value.getDefiningOp();
@@ -210,7 +212,7 @@ static std::optional<SmallVector<int64_t>> findStrides(Value value) {
 /// An lhs of bf16 whose rows lie as those of tiles do, so that nothing is gained by packing it.
 static bool liesInRows(ContractOp op) {
   Packing packing = getTilePacking(op, /*isLhs=*/true);
-  int64_t rows = packing.shape.back(), depth = packing.shape[packing.shape.size() - 2];
+  int64_t rows = packing.shape.back(), depth = depthOf(packing);
   if (packing.planes != 1 || isInlined(packing.source) || rows % TileShape::kPanel || depth % TileShape::kBlock)
     return false;
   std::optional<SmallVector<int64_t>> strides = findStrides(packing.source);
@@ -232,42 +234,113 @@ static bool liesInRows(ContractOp op) {
   return over == 1 && free && *free > 0 && *free % kCacheStride != 0;
 }
 
-/// The operand that is split within the kernel, a panel just before its use, if any: where all of the other one stays
-/// in the second cache, so that each panel is used once, and the split operand would not; where its panels alone are
-/// work for all threads; and where it is made anew whenever the contraction runs.
+/// Whether both operands are split within the kernel, a stretch of K at a time, since K is so deep that their planes
+/// would go through main memory; the narrower one must be narrow enough to stay in the second cache with a stretch that
+/// is worth it.
+static bool isDeep(ContractOp op) {
+  constexpr int64_t kLeastDepth = 1024, kMostColumns = 512;
+  Packing lhs = getTilePacking(op, true), rhs = getTilePacking(op, false);
+  return depthOf(lhs) > kLeastDepth && std::min(lhs.shape.back(), rhs.shape.back()) <= kMostColumns &&
+         getHomeBlock(lhs.source) == op->getBlock() && getHomeBlock(rhs.source) == op->getBlock();
+}
+
+/// The operands that are split within the kernel, a panel just before its use, if any. One: where all of the other one
+/// stays in the second cache, so that each panel is used once, and the split operand would not; where its panels alone
+/// are work for all threads; and where it is made anew whenever the contraction runs.
 static StringRef chooseSplit(ContractOp op, int64_t planes, int64_t l2Bytes) {
   constexpr int64_t kLeastColumns = 1024, kMostDepth = 1024;
-  auto bytes = [&](const Packing &packing) {
-    return 2 * planes * packing.shape.back() * packing.shape[packing.shape.size() - 2];
-  };
+  if (planes > 1 && isDeep(op))
+    return "deep";
+  auto bytes = [&](const Packing &packing) { return 2 * planes * packing.shape.back() * depthOf(packing); };
   for (bool isLhs : {false, true}) {
     Packing split = getTilePacking(op, isLhs), other = getTilePacking(op, !isLhs);
-    int64_t depth = split.shape[split.shape.size() - 2];
     if (bytes(other) <= l2Bytes * 5 / 8 && bytes(split) > l2Bytes / 2 && split.shape.back() >= kLeastColumns &&
-        depth <= kMostDepth && getHomeBlock(split.source) == op->getBlock())
+        depthOf(split) <= kMostDepth && getHomeBlock(split.source) == op->getBlock())
       return isLhs ? "lhs" : "rhs";
   }
   return "";
 }
 
-/// Decides which contractions run on matrix units.
+/// Into how many parts of equal length to cut an axis of `size` entries that is summed over, so that there is work for
+/// several threads: the number with the least waste at the end of blocks and in what the parts' sums take; 0: none.
+static int64_t chooseParts(int64_t size) {
+  constexpr int64_t kFewest = 8, kMost = 32, kBlock = TileShape::kBlock, kLanes = 16;
+  int64_t best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (int64_t parts = kFewest; parts <= kMost; ++parts) {
+    if (size % parts != 0)
+      continue;
+    int64_t length = size / parts;
+    double waste = double(llvm::alignTo(length, kBlock)) / double(length) + 0.005 * double(parts) +
+                   (parts % 2 ? 0.5 / double(parts) : 0) + (length % kLanes ? 0.02 : 0);
+    if (waste < least) {
+      least = waste;
+      best = parts;
+    }
+  }
+  return best;
+}
+
+/// A contraction whose result is small and whose K is deep: as a sum of contractions over parts of K, each work for a
+/// thread. Which parts depends on shapes alone.
+static void cutDeepSum(ContractOp op) {
+  constexpr int64_t kWide = 64 * TileShape::kPanel;
+  int64_t columns = std::max(getTilePacking(op, true).shape.back(), getTilePacking(op, false).shape.back());
+  RankedTensorType lhsType = typeOf(op.getLhs());
+  size_t pair = 0;
+  for (size_t i : llvm::seq<size_t>(1, op.getLhsOver().size()))
+    if (lhsType.getDimSize(op.getLhsOver()[i]) > lhsType.getDimSize(op.getLhsOver()[pair]))
+      pair = i;
+  int64_t size = lhsType.getDimSize(op.getLhsOver()[pair]), parts = chooseParts(size);
+  if (columns >= kWide || parts == 0)
+    return;
+  OpBuilder builder(op);
+  auto cut = [&](Value operand, int64_t axis) -> Value {
+    SmallVector<int64_t> shape(typeOf(operand).getShape());
+    shape[axis] = size / parts;
+    shape.insert(shape.begin() + axis, parts);
+    return ReshapeOp::create(builder, op.getLoc(), typeOf(operand).clone(shape), operand);
+  };
+  auto shift = [](ArrayRef<int64_t> axes, int64_t axis) {
+    return llvm::map_to_vector(axes, [&](int64_t other) { return other + (other >= axis ? 1 : 0); });
+  };
+  int64_t lhsAxis = op.getLhsOver()[pair], rhsAxis = op.getRhsOver()[pair];
+  SmallVector<int64_t> lhsBatch = shift(op.getLhsBatch(), lhsAxis), rhsBatch = shift(op.getRhsBatch(), rhsAxis);
+  lhsBatch.insert(lhsBatch.begin(), lhsAxis);
+  rhsBatch.insert(rhsBatch.begin(), rhsAxis);
+  auto sums = ContractOp::create(builder, op.getLoc(), cut(op.getLhs(), lhsAxis), cut(op.getRhs(), rhsAxis),
+                                 shift(op.getLhsOver(), lhsAxis), shift(op.getRhsOver(), rhsAxis), lhsBatch, rhsBatch);
+  sums->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  Value sum = ReduceSumOp::create(builder, op.getLoc(), op.getType(), sums, ArrayRef<int64_t>{0});
+  op.getResult().replaceAllUsesWith(sum);
+  op.erase();
+}
+
+/// Decides which contractions run on matrix units, and how they find their operands.
 static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
   if (planes == 0)
     return;
   OpBuilder builder(func.getContext());
+  SmallVector<ContractOp> deep;
   func.walk([&](ContractOp op) {
     bool chosen = isFasterInTiles(op, planes);
-    if (chosen)
-      op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
-    StringRef split = chosen ? chooseSplit(op, planes, l2Bytes) : "";
-    if (chosen && split != "lhs" && liesInRows(op))
-      split = split.empty() ? "lhs" : "both";
-    if (!split.empty())
-      op->setAttr(KernelDialect::kSplitsAttr, builder.getStringAttr(split));
     remark::passed(op.getLoc(), remark::RemarkOpts::name("Tiles").category(DEBUG_TYPE))
         << (chosen ? "contraction on matrix units: packing costs less than they save"
                    : "contraction on vectors: too small to pay for packing");
+    if (!chosen)
+      return;
+    op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
+    StringRef split = chooseSplit(op, planes, l2Bytes);
+    if (split != "lhs" && liesInRows(op))
+      split = split.empty() ? "lhs" : "both";
+    if (split.empty())
+      return;
+    op->setAttr(KernelDialect::kSplitsAttr, builder.getStringAttr(split));
+    if (splitsAlongDepth(op))
+      deep.push_back(op);
   });
+  for (ContractOp op : deep)
+    cutDeepSum(op);
 }
 
 void GraphToKernel::lowerFunction(func::FuncOp func) {

@@ -7,7 +7,9 @@
 // more. A long sum is cut into stretches so that the panels of A that a task works on stay in the second cache; between
 // stretches the sums lie in an output that nothing reads.
 //
-// Where an operand is not in tiles, a panel of it is split just before it is used, and stays in the caches. Rows of
+// Where an operand is not in tiles, a panel of it is split just before it is used, and stays in the caches. Where none
+// is, K is cut into stretches so short that all panels of the narrower operand stay in the second cache, while those of
+// the other one pass by. Rows of
 // bf16 that are an lhs of one plane are read as tiles where they lie.
 //
 // A panel that is marked is not a sum of parts; then, in plain loops, the operands are put together again and
@@ -30,6 +32,9 @@ namespace moru {
 static constexpr int64_t kPanel = TileShape::kPanel, kHalf = TileShape::kHalf, kBlock = TileShape::kBlock;
 /// Most blocks of K between two cuts: 384 products, measured to be as accurate as sums of f32 by fused operations.
 static constexpr int64_t kBlocksPerCut = 12;
+/// Where both operands are split each task splits all of the narrower one: least columns of the other one per task, in
+/// multiples of those; and tasks nevertheless, where there are no batches.
+static constexpr int64_t kLeastPassing = 4, kLeastTasks = 8;
 /// Cuts of a stretch of K: 768 products.
 static constexpr int64_t kCutsPerStretch = 2;
 /// Operands of bf16 are themselves rounded by more than sums of f32 lose: one cut in a stretch.
@@ -54,8 +59,11 @@ struct TileOperand {
   SmallVector<int64_t> batchStrides;
 
   bool isInRows() const { return rowStride > 0; }
+  /// Of one whose panels are to be split: how many are kept at once, and their blocks.
+  int64_t keptPanels = 1, keptBlocks = 0;
+  std::optional<TilePack> pack = {};
 
-  int64_t getMarks() const { return whole ? shape.getPanelSize() : shape.getMarks(); }
+  int64_t getMarks() const { return whole ? keptPanels * keptBlocks * shape.getBlockSize() : shape.getMarks(); }
 };
 
 class TileContraction {
@@ -72,9 +80,18 @@ private:
   };
 
   void chooseCuts();
+  void chooseWindow();
   void emitBlock(const Place &place);
   void preparePanel(TileOperand &operand);
+  Position getBatch(const TileOperand &split) {
+    return getShape(split.whole).size() > 2 ? Position{batch} : Position();
+  }
   void emitSplit(const Chunks &chunks, IndexExpr chunk);
+  void emitSplitBoth(const Chunks &chunks, IndexExpr chunk);
+  bool splitsBoth() const { return a.whole && b.whole; }
+  /// Of two operands to be split the one of which all panels are kept: the narrower one.
+  TileOperand &getKept() { return a.shape.columns <= b.shape.columns ? a : b; }
+  TileOperand &getPassing() { return a.shape.columns <= b.shape.columns ? b : a; }
   void emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask);
   void multiplyOnTiles(const Place &place);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
@@ -87,6 +104,7 @@ private:
   void forEachRow(const Place &place, function_ref<void(IndexExpr, IndexExpr)> body);
   SmallVector<Value> loadMarks(const TileOperand &operand, IndexExpr panel);
   IndexExpr addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const;
+  IndexExpr placeOf(const TileOperand &operand, IndexExpr panel) const;
   Position resultPosition(IndexExpr row, IndexExpr column);
   Value boundOf(const Place &place, IndexExpr cut);
   Value loadSum(Value sums, IndexExpr row, int64_t half);
@@ -106,13 +124,29 @@ private:
   /// 32 x 32 sums each: of the stretch, and of a cut.
   Value sums, cutSums;
   IndexExpr batch;
-  std::optional<TilePack> pack;
 };
 
+/// Both operands are split: as many blocks at a time, at most a cut, as let one of them stay in a part of the second
+/// cache.
+void TileContraction::chooseWindow() {
+  TileOperand &kept = getKept();
+  kept.keptPanels = kept.shape.panels;
+  int64_t blocks = a.shape.blocks, most = job.options.l2Bytes / 4 / (2 * kept.keptPanels * kept.shape.getBlockSize());
+  most = std::clamp<int64_t>(most, 1, kBlocksPerCut);
+  scratch = findScratch(job, op);
+  numStretches = llvm::divideCeil(blocks, most);
+  cutBlocks = llvm::divideCeil(blocks, numStretches);
+  numCuts = numStretches = llvm::divideCeil(blocks, cutBlocks);
+  a.keptBlocks = b.keptBlocks = cutBlocks;
+}
+
 void TileContraction::chooseCuts() {
+  if (splitsBoth())
+    return chooseWindow();
   int64_t blocks = a.shape.blocks;
   bool isPlain = a.shape.planes == 1;
   cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, isPlain ? kBlocksPerCutOfBF16 : kBlocksPerCut));
+  a.keptBlocks = b.keptBlocks = blocks;
   numCuts = llvm::divideCeil(blocks, cutBlocks);
   // A panel that is split is used for one stretch.
   scratch = a.whole || b.whole ? nullptr : findScratch(job, op);
@@ -126,8 +160,15 @@ IndexExpr TileContraction::addressOf(const TileOperand &operand, IndexExpr panel
     IndexExpr start = emitter.space.linearize(emitter.space.delinearize(batch, batchShape), operand.batchStrides);
     return start + panel * (kPanel * operand.rowStride) + block * kBlock;
   }
-  IndexExpr place = operand.whole ? IndexExpr(0) : batch * operand.shape.panels + panel;
-  return place * operand.shape.getPanelSize() + block * operand.shape.getBlockSize();
+  int64_t blocks = operand.whole ? operand.keptBlocks : operand.shape.blocks;
+  return placeOf(operand, panel) * (blocks * operand.shape.getBlockSize()) + block * operand.shape.getBlockSize();
+}
+
+/// The number of a panel among those that lie in memory.
+IndexExpr TileContraction::placeOf(const TileOperand &operand, IndexExpr panel) const {
+  if (operand.whole)
+    return operand.keptPanels > 1 ? panel : IndexExpr(0);
+  return batch * operand.shape.panels + panel;
 }
 
 Position TileContraction::resultPosition(IndexExpr row, IndexExpr column) {
@@ -203,8 +244,16 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
                              tiles[i], emitter.index(kPanel));
 }
 
-/// The first block of a cut of the place's stretch, at most behind the last.
+/// The first block of a cut of the place's stretch, at most behind the last. Where both operands are split, counted
+/// from the stretch's first.
 Value TileContraction::boundOf(const Place &place, IndexExpr cut) {
+  if (splitsBoth()) {
+    Value end = emitter.materialize(cut * cutBlocks);
+    if (a.shape.blocks % cutBlocks == 0)
+      return end;
+    Value left = emitter.materialize(place.stretch * -cutBlocks + a.shape.blocks);
+    return arith::MinSIOp::create(emitter.builder, end, left);
+  }
   Value bound = emitter.materialize((place.stretch * stretchCuts + cut) * cutBlocks);
   if (a.shape.blocks % (stretchCuts * cutBlocks) == 0)
     return bound;
@@ -245,8 +294,7 @@ SmallVector<Value> TileContraction::loadMarks(const TileOperand &operand, IndexE
   ImplicitLocOpBuilder &builder = emitter.builder;
   SmallVector<Value> marks;
   for (int64_t half = 0; half < 2; ++half) {
-    IndexExpr place = operand.whole ? IndexExpr(0) : batch * operand.shape.panels + panel;
-    IndexExpr address = place * 2 + half + operand.getMarks();
+    IndexExpr address = placeOf(operand, panel) * 2 + half + operand.getMarks();
     Value mark = memref::LoadOp::create(builder, operand.flat, ValueRange{emitter.materialize(address)});
     mark = arith::BitcastOp::create(builder, builder.getI16Type(), mark);
     Value zero = arith::ConstantOp::create(builder, builder.getI16IntegerAttr(0));
@@ -414,23 +462,39 @@ void TileContraction::emitBlock(const Place &place) {
   finish(place);
 }
 
-/// Memory for one panel of an operand that is not in tiles, and what fills it.
+/// Memory for the panels of an operand that is not in tiles, and what fills it.
 void TileContraction::preparePanel(TileOperand &operand) {
-  // The marks take a line of their own.
-  int64_t size = operand.shape.getPanelSize() + 64 / 2;
+  // The marks take lines of their own.
+  int64_t line = 64 / 2, size = operand.getMarks() + llvm::alignTo(operand.keptPanels * 2, line);
   operand.flat = memref::AllocaOp::create(emitter.builder, MemRefType::get(size, emitter.builder.getBF16Type()),
                                           emitter.builder.getI64IntegerAttr(64));
-  pack.emplace(emitter, operand.whole, operand.type, operand.flat, operand.getMarks());
-  pack->chooseDirection();
+  operand.pack.emplace(emitter, operand.whole, operand.type, operand.flat, operand.getMarks());
+  operand.pack->setWindow(operand.keptBlocks);
+  operand.pack->chooseDirection();
 }
 
 /// One side's panels are split one after the other: each is used for all panels of the other.
 void TileContraction::emitSplit(const Chunks &chunks, IndexExpr chunk) {
-  const TileOperand &split = a.whole ? a : b, &other = a.whole ? b : a;
+  TileOperand &split = a.whole ? a : b, &other = a.whole ? b : a;
   job.loopChunk(chunks, chunk, [&](IndexExpr panel) {
-    pack->emitPanel(getShape(split.whole).size() > 2 ? Position{batch} : Position(), panel, 0);
+    split.pack->emitPanel(getBatch(split), panel, 0);
     emitter.loop(other.shape.panels,
                  [&](IndexExpr partner) { emitBlock(a.whole ? Place{panel, partner, 0} : Place{partner, panel, 0}); });
+  });
+}
+
+/// Both sides are split, a stretch of K at a time: all panels of one, then those of the other one after the other.
+void TileContraction::emitSplitBoth(const Chunks &chunks, IndexExpr chunk) {
+  TileOperand &kept = getKept(), &passing = getPassing();
+  emitter.loop(numStretches, [&](IndexExpr stretch) {
+    emitter.loop(kept.shape.panels,
+                 [&](IndexExpr panel) { kept.pack->emitPanel(getBatch(kept), panel, panel, stretch * cutBlocks); });
+    job.loopChunk(chunks, chunk, [&](IndexExpr panel) {
+      passing.pack->emitPanel(getBatch(passing), panel, 0, stretch * cutBlocks);
+      emitter.loop(kept.shape.panels, [&](IndexExpr partner) {
+        emitBlock(&kept == &a ? Place{partner, panel, stretch} : Place{panel, partner, stretch});
+      });
+    });
   });
 }
 
@@ -469,26 +533,33 @@ int64_t TileContraction::emit() {
   sums = allocate();
   if (stretchCuts > 1)
     cutSums = allocate();
-  if (splits)
-    preparePanel(a.whole ? a : b);
+  for (TileOperand *operand : {&a, &b})
+    if (operand->whole)
+      preparePanel(*operand);
 
   int64_t batches = a.shape.batches, rowPanels = a.shape.panels, columnPanels = b.shape.panels;
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
   int64_t wanted =
       std::clamp<int64_t>(flops / (a.shape.planes == 1 ? kFlopsPerTaskOfBF16 : kFlopsPerTask), 1, kMaxTasks);
   int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
+  if (splitsBoth())
+    pieces = std::clamp<int64_t>(getPassing().shape.columns / (kLeastPassing * getKept().shape.columns),
+                                 batches > 1 ? 1 : std::min(pieces, kLeastTasks), pieces);
   Chunks batchChunks = job.splitTasks(batches, wanted);
   auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel}, pieces);
   if (splits) {
-    rowChunks = a.whole ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
-    columnChunks = b.whole ? job.splitTasks(columnPanels, pieces) : Chunks{columnPanels, columnPanels, 1};
+    const TileOperand *passing = splitsBoth() ? &getPassing() : a.whole ? &a : &b;
+    rowChunks = passing == &a ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
+    columnChunks = passing == &b ? job.splitTasks(columnPanels, pieces) : Chunks{columnPanels, columnPanels, 1};
   }
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
   job.loopChunk(batchChunks, task[0], [&, rowChunks = rowChunks, columnChunks = columnChunks](IndexExpr item) {
     batch = item;
-    if (splits)
+    if (splitsBoth())
+      emitSplitBoth(&getPassing() == &a ? rowChunks : columnChunks, task[&getPassing() == &a ? 1 : 2]);
+    else if (splits)
       emitSplit(a.whole ? rowChunks : columnChunks, task[a.whole ? 1 : 2]);
     else
       emitGrid(rowChunks, columnChunks, task[1], task[2]);
@@ -595,12 +666,12 @@ FailureOr<int64_t> emitTileContract(KernelJob &job) {
   FailureOr<TileOperand> b = findOperand(job, op, /*isLhs=*/false, planes.getInt());
   if (failed(a) || failed(b))
     return failure();
-  if (a->whole && b->whole)
-    return op.emitOpError("expected one operand in tiles, or rows of bf16, at least, got none");
   if (a->shape.planes != b->shape.planes || a->shape.depth != b->shape.depth || a->shape.batches != b->shape.batches ||
       job.emitter.getLanes() != kHalf)
     return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")
            << a->type << " and " << b->type;
+  if (a->whole && b->whole && !findScratch(job, op))
+    return op.emitOpError("expected a result of f32 in memory apart from the operands, which are not in tiles");
   return TileContraction(job, op, std::move(*a), std::move(*b)).emit();
 }
 

@@ -28,7 +28,7 @@ Position TilePack::at(const Group &group, IndexExpr k, IndexExpr column) const {
 }
 
 IndexExpr TilePack::addressOf(const Group &group, IndexExpr block, int64_t plane) const {
-  return group.panel * shape.getPanelSize() + block * shape.getBlockSize() +
+  return group.panel * (window * shape.getBlockSize()) + (block + group.first * -1) * shape.getBlockSize() +
          (group.half + plane * 2) * TileShape::kTileSize;
 }
 
@@ -38,7 +38,7 @@ bool TilePack::isScattered(bool depthwise) {
     auto any = [&](int64_t size) {
       return emitter.space.addValue(emitter.function.getArguments().back(), 0, std::max<int64_t>(size - 1, 0), 0);
     };
-    Group group{{}, any(1), kHalf, 0, 0};
+    Group group{{}, any(1), kHalf, 0, 0, 0};
     for (int64_t size : batchShape)
       group.batch.push_back(any(size));
     int64_t size = depthwise ? shape.depth : shape.columns;
@@ -149,16 +149,33 @@ SmallVector<Value> TilePack::emitBlocks(const Group &group) {
   int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
   SmallVector<Value> largest(depthwise ? kHalf : 1, bits(0));
   if (full > 0)
-    largest = emitter.loop(emitter.index(0), emitter.index(full), full, largest,
+    largest = emitter.loop(emitter.materialize(group.first), getWindowEnd(group, full, window), full, largest,
                            [&](IndexExpr block, ValueRange values) { return emitBlock(group, block, kBlock, values); });
-  return rest ? emitBlock(group, full, rest, largest) : largest;
+  if (rest == 0)
+    return largest;
+  if (window >= shape.blocks)
+    return emitBlock(group, full, rest, largest);
+  Value end = emitter.materialize(group.first + window);
+  Value hasRest = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::sgt, end, emitter.index(full));
+  return emitter.branch(
+      hasRest, ValueRange(largest).getTypes(), [&] { return emitBlock(group, full, rest, largest); },
+      [&] { return largest; });
+}
+
+/// Where a window of so many items that begins at the group's first block ends, at most behind the last of `count`.
+Value TilePack::getWindowEnd(const Group &group, int64_t count, int64_t items) {
+  if (window >= shape.blocks)
+    return emitter.index(count);
+  Value end = emitter.materialize(group.first * (items / window) + items);
+  return arith::MinSIOp::create(emitter.builder, end, emitter.index(count));
 }
 
 /// Writes the columns anew, an entry at a time, as the halves of their bits: it is rare.
 void TilePack::emitBits(const Group &group) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   IndexSpace &space = emitter.space;
-  emitter.loop(shape.depth, [&](IndexExpr k) {
+  Value first = emitter.materialize(group.first * kBlock), end = getWindowEnd(group, shape.depth, window * kBlock);
+  emitter.loop(first, end, shape.depth, [&](IndexExpr k) {
     emitter.loop(group.active, [&](IndexExpr column) {
       Value value = emitter.emit(tensor, at(group, k, group.number * kHalf + column));
       value = arith::BitcastOp::create(builder, builder.getI32Type(), value);
@@ -211,9 +228,9 @@ void TilePack::emitGroup(const Group &group) {
   };
   if (group.active == 0) {
     SmallVector<Value> zeros(kHalf, bits(0));
-    emitter.loop(shape.blocks, [&](IndexExpr block) {
+    emitter.loop(std::min(window, shape.blocks), [&](IndexExpr block) {
       for (int64_t plane = 0; plane < shape.planes; ++plane)
-        storeTile(group, block, plane, zeros);
+        storeTile(group, group.first + block, plane, zeros);
     });
     return shape.planes == 1 ? void() : storeMark(group, number(0));
   }
@@ -235,13 +252,13 @@ void TilePack::chooseDirection() {
   depthwise = isScattered(natural) && !isScattered(!natural) ? !natural : natural;
 }
 
-void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place) {
+void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place, IndexExpr first) {
   int64_t whole = shape.columns / TileShape::kPanel, rest = shape.columns % TileShape::kPanel;
   auto emitHalves = [&](IndexExpr panel, int64_t columns) {
     if (columns == TileShape::kPanel)
-      return emitter.loop(2, [&](IndexExpr half) { emitGroup({batch, panel * 2 + half, kHalf, place, half}); });
+      return emitter.loop(2, [&](IndexExpr half) { emitGroup({batch, panel * 2 + half, kHalf, place, half, first}); });
     for (int64_t half = 0; half < 2; ++half)
-      emitGroup({batch, panel * 2 + half, std::clamp<int64_t>(columns - half * kHalf, 0, kHalf), place, half});
+      emitGroup({batch, panel * 2 + half, std::clamp<int64_t>(columns - half * kHalf, 0, kHalf), place, half, first});
   };
   if (rest == 0)
     return emitHalves(panel, TileShape::kPanel);

@@ -16,13 +16,15 @@ public:
   /// on: the buffer's, or that of a single panel.
   TilePack(PointEmitter &emitter, mlir::Value tensor, kernel::BufferType type, mlir::Value target, int64_t marks)
       : emitter(emitter), tensor(tensor), side(type.getTiles().getSide()), shape(type),
-        batchShape(type.getShape().drop_back(2)), target(target), marks(marks) {}
+        batchShape(type.getShape().drop_back(2)), target(target), marks(marks), window(shape.blocks) {}
 
   /// Decides along which axis vectors run; once, before the first panel.
   void chooseDirection();
   bool isTransposing() const { return depthwise != (side == kernel::TileSide::Lhs); }
-  /// Packs panel number `panel` of a batch as panel number `place` of the target.
-  void emitPanel(const Position &batch, IndexExpr panel, IndexExpr place);
+  /// From now on so many blocks of K at a time: the target's panels are that long.
+  void setWindow(int64_t blocks) { window = blocks; }
+  /// Packs panel number `panel` of a batch, from block `first` of K on, as panel number `place` of the target.
+  void emitPanel(const Position &batch, IndexExpr panel, IndexExpr place, IndexExpr first = 0);
 
 private:
   /// 16 columns, of which the first `active` exist, and where they go.
@@ -30,7 +32,7 @@ private:
     Position batch;
     IndexExpr number;
     int64_t active;
-    IndexExpr panel, half;
+    IndexExpr panel, half, first;
   };
 
   mlir::Type integers() const { return mlir::VectorType::get(16, emitter.builder.getI32Type()); }
@@ -44,6 +46,7 @@ private:
   void moveBlock(const Group &group, IndexExpr block, int64_t depth);
   void emitGroup(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlocks(const Group &group);
+  mlir::Value getWindowEnd(const Group &group, int64_t count, int64_t items);
   void emitBits(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth,
                                            mlir::ValueRange largest);
@@ -58,6 +61,7 @@ private:
   llvm::SmallVector<int64_t> batchShape;
   mlir::Value target;
   int64_t marks;
+  int64_t window;
   /// Vectors run along K.
   bool depthwise = false;
 };

@@ -43,6 +43,48 @@ func.func @leaves_a_small_one(%a: tensor<16x64xf32>, %b: tensor<64x64xf32>) -> t
 
 // -----
 
+// K is deep: neither is packed before. The sum is cut into parts, each work for a thread.
+// CHECK-LABEL: func.func @cuts_a_deep_sum
+// CHECK-NOT: kernel.tiles
+// CHECK: %[[PARTS:.*]] = kernel.alloc : <8x320x256xf32>
+// CHECK: kernel.compute contract "contract" reads(%{{.*}} = %{{.*}}, %{{.*}} = %{{.*}}) writes(%[[PARTS]])
+// CHECK: graph.contract {{.*}} batch [0] with [0] {kernel.planes = 3 : i64}
+// CHECK: kernel.compute column_reduce "reduce_sum" reads(%{{.*}} = %[[PARTS]])
+func.func @cuts_a_deep_sum(%a: tensor<320x10000xf32>, %b: tensor<256x10000xf32>) -> tensor<320x256xf32> {
+  %0 = graph.contract %a, %b over [1] with [1] : tensor<320x10000xf32>, tensor<256x10000xf32> -> tensor<320x256xf32>
+  %1 = graph.tanh %0 : tensor<320x256xf32>
+  return %1 : tensor<320x256xf32>
+}
+
+// -----
+
+// Columns enough for all threads: no parts, and nothing follows within the kernel, whose result holds the sums.
+// CHECK-LABEL: func.func @splits_both
+// CHECK-NOT: kernel.tiles
+// CHECK: kernel.compute contract "contract"
+// CHECK-NOT: batch
+// CHECK: kernel.compute map "tanh"
+func.func @splits_both(%a: tensor<2048x256xf32>, %b: tensor<2048x10000xf32>) -> tensor<256x10000xf32> {
+  %0 = graph.contract %a, %b over [0] with [0] : tensor<2048x256xf32>, tensor<2048x10000xf32> -> tensor<256x10000xf32>
+  %1 = graph.tanh %0 : tensor<256x10000xf32>
+  return %1 : tensor<256x10000xf32>
+}
+
+// -----
+
+// A part of a larger result is no place for sums on their way: they are made elsewhere and copied.
+// CHECK-LABEL: func.func @copies_a_part
+// CHECK: kernel.compute contract "contract" reads({{.*}}) writes(%[[SUMS:.*]]) attributes
+// CHECK: kernel.compute map "copy{{.*}}" reads(%{{.*}} = %[[SUMS]])
+func.func @copies_a_part(%a: tensor<2048x256xf32>, %b: tensor<2048x10000xf32>, %c: tensor<4x256x10000xf32>) -> tensor<512x10000xf32> {
+  %0 = graph.contract %a, %b over [0] with [0] : tensor<2048x256xf32>, tensor<2048x10000xf32> -> tensor<256x10000xf32>
+  %1 = graph.reduce_sum %c over [0] : tensor<4x256x10000xf32> -> tensor<256x10000xf32>
+  %2 = graph.concat %0, %1 along 0 : (tensor<256x10000xf32>, tensor<256x10000xf32>) -> tensor<512x10000xf32>
+  return %2 : tensor<512x10000xf32>
+}
+
+// -----
+
 // bf16: rows that lie as tiles do are read where they lie; an argument is rounded on the way into its tiles.
 // BF16-LABEL: func.func @reads_rows_of_bf16
 // BF16-NOT: kernel.tiles<lhs

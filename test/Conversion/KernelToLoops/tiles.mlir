@@ -93,6 +93,19 @@ func.func @splits_lhs(%a: !kernel.buffer<70x95xf32> {graph.name = "a", graph.rol
   return
 }
 
+// Neither is in tiles: K = 805 in stretches, of which the last one is short and has a part of a block. The halves of a panel of which only one exists.
+// CHECK-LABEL: func.func @splits_both
+func.func @splits_both(%a: !kernel.buffer<2x41x805xf32> {graph.name = "a", graph.role = "input"},
+                       %b: !kernel.buffer<2x805x13xf32> {graph.name = "b", graph.role = "input"},
+                       %y: !kernel.buffer<2x41x13xf32> {graph.name = "y", graph.role = "output"}) {
+  kernel.compute contract "split both" reads(%0 = %a, %1 = %b) writes(%y) : (!kernel.buffer<2x41x805xf32>, !kernel.buffer<2x805x13xf32>) -> (!kernel.buffer<2x41x13xf32>) {
+    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x41x805xf32> -> tensor<2x805x41xf32>
+    %c = graph.contract %t, %1 over [1] with [1] batch [0] with [0] {kernel.planes = 3 : i64} : tensor<2x805x41xf32>, tensor<2x805x13xf32> -> tensor<2x41x13xf32>
+    kernel.yield %c : tensor<2x41x13xf32>
+  }
+  return
+}
+
 // bf16: one plane. Rows in steps of a larger buffer, in two batches, are tiles as they lie; K = 2080 has three cuts, each a stretch.
 // CHECK-LABEL: func.func @rows
 func.func @rows(%a: !kernel.buffer<2x32x2080xbf16, strided<[2080, 4160, 1]>> {graph.name = "a", graph.role = "input"},
