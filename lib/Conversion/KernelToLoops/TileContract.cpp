@@ -94,6 +94,7 @@ private:
   TileOperand &getPassing() { return a.shape.columns <= b.shape.columns ? b : a; }
   void emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask);
   void multiplyOnTiles(const Place &place);
+  void prefetchResult(const Place &place, Value lower, IndexExpr block);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
   SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
   void multiplyPlainly(const Place &place, ArrayRef<Value> marks);
@@ -229,6 +230,30 @@ SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr b
   return next;
 }
 
+/// Asks, with each block of K, for some of the lines that the place's sums will be written to.
+void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr block) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  int64_t perBlock = llvm::divideCeil(kPanel, cutBlocks);
+  Value first = arith::SubIOp::create(builder, emitter.materialize(block), lower);
+  first = arith::MulIOp::create(builder, first, emitter.index(perBlock));
+  first = arith::AddIOp::create(builder, first, emitter.materialize(place.rowPanel * kPanel));
+  for (int64_t k = 0; k < perBlock; ++k) {
+    Value row = arith::AddIOp::create(builder, first, emitter.index(k));
+    row = arith::MinSIOp::create(builder, row, emitter.index(a.shape.columns - 1));
+    IndexExpr rowExpr = emitter.space.addValue(row, 0, a.shape.columns - 1, emitter.getLevel());
+    for (int64_t half = 0; half < 2; ++half) {
+      Value column = emitter.materialize(place.columnPanel * kPanel + half * kHalf);
+      column = arith::MinSIOp::create(builder, column, emitter.index(b.shape.columns - 1));
+      IndexExpr columnExpr = emitter.space.addValue(column, 0, b.shape.columns - 1, emitter.getLevel());
+      for (const KernelOutput &output : job.outputs) {
+        IndexExpr address = emitter.getAddress(output.buffer, resultPosition(rowExpr, columnExpr));
+        memref::PrefetchOp::create(builder, output.buffer.flat, ValueRange{emitter.materialize(address)},
+                                   /*isWrite=*/true, /*localityHint=*/3, /*isDataCache=*/true);
+      }
+    }
+  }
+}
+
 /// The blocks [lower, upper), from zero; leaves the sums in `target`.
 void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, Value target) {
   ImplicitLocOpBuilder &builder = emitter.builder;
@@ -237,6 +262,7 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
   for (int64_t i = 0; i < 4; ++i)
     zeros.push_back(amx::TileZeroOp::create(builder, type));
   SmallVector<Value> tiles = emitter.loop(lower, upper, a.shape.blocks, zeros, [&](IndexExpr block, ValueRange values) {
+    prefetchResult(place, lower, block);
     return multiplyStep(addressOf(a, place.rowPanel, block), addressOf(b, place.columnPanel, block), values);
   });
   for (int64_t i = 0; i < 4; ++i)
