@@ -35,6 +35,8 @@ static constexpr int64_t kBlocksPerCut = 12;
 /// Where both operands are split each task splits all of the narrower one: least columns of the other one per task, in
 /// multiples of those; and tasks nevertheless, where there are no batches.
 static constexpr int64_t kLeastPassing = 4, kLeastTasks = 8;
+/// Products without a store of a tile between them that do not make the next store wait.
+static constexpr int64_t kMostProducts = 120;
 /// Cuts of a stretch of K: 768 products.
 static constexpr int64_t kCutsPerStretch = 2;
 /// Operands of bf16 are themselves rounded by more than sums of f32 lose: one cut in a stretch.
@@ -56,13 +58,12 @@ struct TileOperand {
   SmallVector<int64_t> freeShape;
   Value whole;
   int64_t rowStride = 0;
-  SmallVector<int64_t> batchStrides;
-
-  bool isInRows() const { return rowStride > 0; }
+  SmallVector<int64_t> batchStrides = {};
   /// Of one whose panels are to be split: how many are kept at once, and their blocks.
   int64_t keptPanels = 1, keptBlocks = 0;
   std::optional<TilePack> pack = {};
 
+  bool isInRows() const { return rowStride > 0; }
   int64_t getMarks() const { return whole ? keptPanels * keptBlocks * shape.getBlockSize() : shape.getMarks(); }
 };
 
@@ -255,12 +256,13 @@ void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr 
   }
 }
 
-/// The blocks [lower, upper), from zero; leaves the sums in `target`. One of them is stored on the way too: a store of
-/// a tile that comes after more than some 120 products waits until the unit is empty, which then stands still for the
-/// time of 40 products (measured: a quarter of all time at K = 256).
+/// The blocks [lower, upper), from zero; leaves the sums in `target`. Where they are many, one of them is stored on the
+/// way too: a store of a tile that comes after too many products waits until the unit is empty, which then stands still
+/// for the time of 40 products (measured: a quarter of all time at K = 256).
 void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, Value target) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   auto type = amx::TileType::get({kHalf, kHalf}, builder.getF32Type());
+  int64_t productsPerBlock = 2 * a.shape.planes * (a.shape.planes + 1);
   SmallVector<Value> zeros;
   for (int64_t i = 0; i < 4; ++i)
     zeros.push_back(amx::TileZeroOp::create(builder, type));
@@ -268,7 +270,8 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
     prefetchResult(place, lower, block);
     SmallVector<Value> next =
         multiplyStep(addressOf(a, place.rowPanel, block), addressOf(b, place.columnPanel, block), values);
-    storeTile(next, 0, target);
+    if (cutBlocks * productsPerBlock > kMostProducts)
+      storeTile(next, 0, target);
     return next;
   });
   for (int64_t i = 0; i < 4; ++i)
