@@ -17,6 +17,8 @@ static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(
 
 /// Each task looks at all ids; with more tasks that share the rows, looking would cost more than adding.
 static constexpr int64_t kMaxRowTasks = 8;
+/// Vectors of a row that one task fills at least, where there are enough rows: main memory is fast along them.
+static constexpr int64_t kLeastVectors = 16;
 
 /// The row that an id names belongs to the task's chunk: ids compare as unsigned numbers.
 static Value isOfTask(PointEmitter &emitter, Value id, const Chunks &chunks, const IndexExpr &task) {
@@ -44,9 +46,9 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
   // Vectors of one row; the last one may be shorter and belongs to the last task.
   int64_t vectors = columns / lanes, rest = columns % lanes;
   int64_t wanted = job.getNumTasks((rows + ids) * columns);
-  Chunks chunks = job.splitTasks(vectors, wanted);
-  // Rows are split where the columns are too few.
-  Chunks rowChunks = job.splitTasks(rows, std::min<int64_t>(wanted / chunks.tasks, kMaxRowTasks));
+  Chunks rowChunks = job.splitTasks(rows, std::min(wanted, kMaxRowTasks));
+  int64_t most = rows < kMaxRowTasks ? vectors : vectors / kLeastVectors;
+  Chunks chunks = job.splitTasks(vectors, std::clamp<int64_t>(wanted / rowChunks.tasks, 1, std::max<int64_t>(most, 1)));
   int64_t tasks = chunks.tasks * rowChunks.tasks;
   IndexExpr block = job.getTask(tasks);
   IndexExpr task = emitter.space.divide(block, rowChunks.tasks),

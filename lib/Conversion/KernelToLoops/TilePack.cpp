@@ -271,7 +271,41 @@ void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place
       [&] { emitHalves(whole, rest); });
 }
 
-/// A kernel that packs an operand for others: a panel after the other.
+/// The halves of all panels: their panel, the columns that exist, their number.
+void TilePack::forEachHalf(function_ref<void(IndexExpr, int64_t, int64_t)> body) {
+  int64_t whole = shape.columns / TileShape::kPanel, rest = shape.columns % TileShape::kPanel;
+  auto emitHalves = [&](IndexExpr panel, int64_t columns) {
+    for (int64_t half = 0; half < 2; ++half)
+      body(panel, std::clamp<int64_t>(columns - half * kHalf, 0, kHalf), half);
+  };
+  emitter.loop(whole, [&](IndexExpr panel) { emitHalves(panel, TileShape::kPanel); });
+  if (rest)
+    emitHalves(whole, rest);
+}
+
+void TilePack::emitRows(const Position &batch, IndexExpr block, IndexExpr firstPanel) {
+  auto move = [&](IndexExpr block, int64_t depth) {
+    forEachHalf([&](IndexExpr panel, int64_t active, int64_t half) {
+      Group group{batch, panel * 2 + half, active, firstPanel + panel, half, 0};
+      if (active > 0)
+        return moveBlock(group, block, depth);
+      storeTile(group, block, 0, SmallVector<Value>(kHalf, bits(0)));
+    });
+  };
+  int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;
+  if (rest == 0)
+    return move(block, kBlock);
+  if (full == 0)
+    return move(0, rest);
+  Value number = emitter.materialize(block);
+  Value isFull = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::slt, number, emitter.index(full));
+  emitter.branch(
+      isFull, [&] { move(emitter.space.addValue(number, 0, full - 1, emitter.getLevel()), kBlock); },
+      [&] { move(full, rest); });
+}
+
+/// A kernel that packs an operand for others: a panel after the other, or, where rows are neighbors in memory, a block
+/// of all panels after the other: main memory is fast along them alone.
 static int64_t emitPanels(KernelJob &job, const KernelOutput &output) {
   PointEmitter &emitter = job.emitter;
   BufferType type = output.buffer.type;
@@ -279,14 +313,22 @@ static int64_t emitPanels(KernelJob &job, const KernelOutput &output) {
   pack.chooseDirection();
   TileShape shape(type);
   ArrayRef<int64_t> batchShape = type.getShape().drop_back(2);
-  int64_t items = shape.batches * shape.panels;
+  bool isByRows = pack.goesByRows();
+  int64_t perBatch = isByRows ? shape.blocks : shape.panels, items = shape.batches * perBatch;
   Chunks chunks = job.splitTasks(items, job.getNumTasks(job.getWork(shape.batches * shape.depth * shape.columns)));
   job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr item) {
-    Position batch = emitter.space.delinearize(emitter.space.divide(item, shape.panels), batchShape);
-    pack.emitPanel(batch, emitter.space.remainder(item, shape.panels), item);
+    IndexExpr number = emitter.space.divide(item, perBatch), inBatch = emitter.space.remainder(item, perBatch);
+    Position batch = emitter.space.delinearize(number, batchShape);
+    if (isByRows)
+      pack.emitRows(batch, inBatch, number * shape.panels);
+    else
+      pack.emitPanel(batch, inBatch, item);
   });
   job.report(Twine(shape.panels) + " panels of " + Twine(shape.planes) + " planes of tiles" +
-             (pack.isTransposing() ? ", transposed in registers; " : "; ") + Twine(chunks.tasks) + " tasks");
+             (pack.isTransposing() ? ", transposed in registers; "
+              : isByRows           ? ", a row of blocks at a time; "
+                                   : "; ") +
+             Twine(chunks.tasks) + " tasks");
   return chunks.tasks;
 }
 

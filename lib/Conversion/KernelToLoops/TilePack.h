@@ -21,6 +21,10 @@ public:
   /// Decides along which axis vectors run; once, before the first panel.
   void chooseDirection();
   bool isTransposing() const { return depthwise != (side == kernel::TileSide::Lhs); }
+  /// Numbers of bf16 whose rows run along the columns: there is nothing to find out about a column as a whole.
+  bool goesByRows() const { return shape.planes == 1 && !depthwise; }
+  /// Packs block number `block` of all panels of a batch, the first of which is number `firstPanel` of the target.
+  void emitRows(const Position &batch, IndexExpr block, IndexExpr firstPanel);
   /// From now on so many blocks of K at a time: the target's panels are that long.
   void setWindow(int64_t blocks) { window = blocks; }
   /// Packs panel number `panel` of a batch, from block `first` of K on, as panel number `place` of the target.
@@ -44,6 +48,7 @@ private:
   mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
   mlir::Value loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth);
   void moveBlock(const Group &group, IndexExpr block, int64_t depth);
+  void forEachHalf(llvm::function_ref<void(IndexExpr, int64_t, int64_t)> body);
   void emitGroup(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlocks(const Group &group);
   mlir::Value getWindowEnd(const Group &group, int64_t count, int64_t items);
