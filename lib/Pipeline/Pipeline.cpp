@@ -104,6 +104,7 @@ void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions 
 
 void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(kernel::createKernelSchedule());
   functions.addPass(kernel::createKernelPlan());
   functions.addPass(kernel::createKernelVerifyPlan());
 }

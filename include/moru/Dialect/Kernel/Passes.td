@@ -7,6 +7,37 @@
 
 include "mlir/Pass/PassBase.td"
 
+def KernelSchedule : Pass<"kernel-schedule", "::mlir::func::FuncOp"> {
+  let summary = "run kernels when their results are needed, and updates as soon as they can";
+  let description = [{
+    A kernel that only fills buffers, from values that are in use until its first reader anyway, is moved before that reader: so a packed
+    weight is there for its contraction alone. A kernel that only changes arguments in place is moved forward to where all that it reads is
+    there and nobody needs the old values: so a gradient is gone when its parameter is updated. All others keep their order.
+
+    ```mlir
+    // before
+    %p = kernel.alloc : !kernel.buffer<4xf32>
+    kernel.compute map "pack w" reads(%v = %w) writes(%p) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %0 = graph.abs %v : tensor<4xf32>
+      kernel.yield %0 : tensor<4xf32>
+    }
+    kernel.compute map "tanh" reads(%v = %x) writes(%y) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %1 = graph.tanh %v : tensor<4xf32>
+      kernel.yield %1 : tensor<4xf32>
+    }
+    kernel.compute map "exp" reads(%u = %p) writes(%z) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %2 = graph.exp %u : tensor<4xf32>
+      kernel.yield %2 : tensor<4xf32>
+    }
+    // after
+    kernel.compute map "tanh" …
+    kernel.compute map "pack w" …
+    kernel.compute map "exp" …
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+}
+
 def KernelPlan : Pass<"kernel-plan", "::mlir::func::FuncOp"> {
   let summary = "give every buffer its place in one arena";
   let description = [{
