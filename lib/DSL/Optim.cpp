@@ -155,7 +155,9 @@ void buildTrainStep(Function &function, const nn::Module &model, const optim::Op
   std::vector<Tensor> gradients = gradient(loss, parameters);
   if (optimizer.accumulate > 1)
     takeSums(function, parameters, gradients, optimizer.accumulate);
-  Tensor norm = optim::globalNorm(gradients).named("grad_norm");
+  Tensor norm;
+  if (optimizer.reportsNorm || optimizer.clip > 0)
+    norm = optim::globalNorm(gradients).named("grad_norm");
 
   Tensor count = function.state("optimizer.t", i32({}));
   Tensor step = (count + 1).named("step");
@@ -189,7 +191,8 @@ void buildTrainStep(Function &function, const nn::Module &model, const optim::Op
       function.update(old[slot], update.slots[slot]);
   }
   function.output("loss", loss);
-  function.output("grad_norm", norm);
+  if (optimizer.reportsNorm)
+    function.output("grad_norm", norm);
 }
 
 } // namespace moru

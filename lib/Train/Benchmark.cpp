@@ -36,9 +36,12 @@ static StringRef nameOf(Phase phase) {
 //===----------------------------------------------------------------------===//
 
 static optim::Optimizer optimizerOf(const Workload &workload) {
+  optim::Optimizer optimizer = optim::Adam{.learningRate = workload.learningRate};
   if (workload.weightDecay > 0)
-    return optim::AdamW{.learningRate = workload.learningRate, .weightDecay = workload.weightDecay};
-  return optim::Adam{.learningRate = workload.learningRate};
+    optimizer = optim::AdamW{.learningRate = workload.learningRate, .weightDecay = workload.weightDecay};
+  // The peers put out the loss alone.
+  optimizer.reportsNorm = false;
+  return optimizer;
 }
 
 static LanguageModelOptions languageModelOptions(const Workload &workload, Phase phase) {

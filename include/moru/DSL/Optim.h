@@ -87,6 +87,8 @@ struct Optimizer {
 
   Schedule learningRate = 0.1;
   double clip = 0;
+  /// Whether the step puts out `grad_norm`, for which all gradients are read once more.
+  bool reportsNorm = true;
   /// Batches of an update, which takes the mean of their gradients: its own, and those before it that
   /// `buildAccumulateStep` has added up.
   int64_t accumulate = 1;

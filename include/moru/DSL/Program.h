@@ -101,7 +101,7 @@ private:
 
 /// Builds, within a function, one training step: the gradient of the loss with respect to the module's trainable
 /// parameters, clipped, and the optimizer's update. Declares the optimizer's state, updates it and the parameters, and
-/// puts out `loss` and `grad_norm` (before clipping), both f32 scalars.
+/// puts out `loss` and, where the optimizer reports it, `grad_norm` (before clipping), both f32 scalars.
 void buildTrainStep(Function &function, const nn::Module &model, const optim::Optimizer &optimizer, const Tensor &loss,
                     Here at = Here::current());
 
