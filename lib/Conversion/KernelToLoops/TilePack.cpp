@@ -27,7 +27,7 @@ Position TilePack::at(const Group &group, IndexExpr k, IndexExpr column) const {
   return position;
 }
 
-IndexExpr TilePack::addressOf(const Group &group, IndexExpr block, int64_t plane) const {
+IndexExpr TilePack::addressOf(const Group &group, IndexExpr block, IndexExpr plane) const {
   return group.panel * (window * shape.getBlockSize()) + (block + group.first * -1) * shape.getBlockSize() +
          (group.half + plane * 2) * TileShape::kTileSize;
 }
@@ -69,13 +69,29 @@ std::pair<Value, Value> TilePack::loadPair(const Group &group, IndexExpr block, 
   return {loadVector(group, block, 0, j, depth), loadVector(group, block, kHalf, j, depth)};
 }
 
-void TilePack::storeTile(const Group &group, IndexExpr block, int64_t plane, ArrayRef<Value> rows) {
+void TilePack::storeTile(const Group &group, IndexExpr block, IndexExpr plane, ArrayRef<Value> rows) {
   auto type = VectorType::get(kBlock, emitter.builder.getBF16Type());
   for (auto [row, value] : llvm::enumerate(rows)) {
     Value stored = vector::BitCastOp::create(emitter.builder, type, value);
     Value place = emitter.materialize(addressOf(group, block, plane) + int64_t(row) * kBlock);
     vector::StoreOp::create(emitter.builder, stored, target, ValueRange{place});
   }
+}
+
+/// Turns the tiles of a block over, where they lie: in the nearest cache. From registers it would take as much code for
+/// each plane, in which LLVM looks for long through all that the rows were made of.
+void TilePack::transposeTiles(const Group &group, IndexExpr block) {
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  auto type = VectorType::get(kBlock, builder.getBF16Type());
+  emitter.loop(shape.planes, [&](IndexExpr plane) {
+    SmallVector<Value> rows;
+    for (int64_t row = 0; row < kHalf; ++row) {
+      Value place = emitter.materialize(addressOf(group, block, plane) + row * kBlock);
+      Value loaded = vector::LoadOp::create(builder, type, target, ValueRange{place});
+      rows.push_back(vector::BitCastOp::create(builder, cast<VectorType>(integers()), loaded));
+    }
+    storeTile(group, block, plane, transposeSquare(builder, rows));
+  });
 }
 
 /// The tiles of a block with `depth` entries of K. Returns the largest magnitudes so far: a vector for each column
@@ -110,9 +126,11 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
       planes[plane][j] = join(low, high);
     }
   }
-  bool rowsAreAlongDepth = side == TileSide::Lhs;
   for (auto [plane, rows] : llvm::enumerate(planes))
-    storeTile(group, block, plane, depthwise == rowsAreAlongDepth ? rows : transposeSquare(builder, rows));
+    storeTile(group, block, int64_t(plane), rows);
+  bool rowsAreAlongDepth = side == TileSide::Lhs;
+  if (depthwise != rowsAreAlongDepth)
+    transposeTiles(group, block);
   return magnitudes;
 }
 

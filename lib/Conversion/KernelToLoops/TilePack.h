@@ -43,7 +43,7 @@ private:
   mlir::Value bits(int64_t value) { return emitter.number(integers(), double(value)); }
   bool isScattered(bool depthwise);
   Position at(const Group &group, IndexExpr k, IndexExpr column) const;
-  IndexExpr addressOf(const Group &group, IndexExpr block, int64_t plane) const;
+  IndexExpr addressOf(const Group &group, IndexExpr block, IndexExpr plane) const;
   std::pair<mlir::Value, mlir::Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
   mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
   mlir::Value loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth);
@@ -55,7 +55,8 @@ private:
   void emitBits(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth,
                                            mlir::ValueRange largest);
-  void storeTile(const Group &group, IndexExpr block, int64_t plane, llvm::ArrayRef<mlir::Value> rows);
+  void storeTile(const Group &group, IndexExpr block, IndexExpr plane, llvm::ArrayRef<mlir::Value> rows);
+  void transposeTiles(const Group &group, IndexExpr block);
   void storeMark(const Group &group, mlir::Value mark);
   mlir::Value findUnfit(llvm::SmallVector<mlir::Value> largest);
 
