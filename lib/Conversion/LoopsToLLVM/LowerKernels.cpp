@@ -102,18 +102,25 @@ FailureOr<KernelUses> findKernels(ModuleOp module) {
 }
 
 void buildKernelPipeline(OpPassManager &manager) {
+  // Each kernel by itself, so that they are lowered side by side.
+  OpPassManager &kernels = manager.nest<func::FuncOp>();
   // Vectors of two or more axes become 1-D ones; never a loop over an alloca.
-  manager.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
+  kernels.addPass(createConvertVectorToSCFPass(VectorTransferToSCFOptions().enableFullUnroll()));
   // Subviews of static strides become additions.
-  manager.addPass(memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addPass(createSCFToControlFlowPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createSCFToControlFlowPass());
   // Vectors first: their patterns want memref, arith and math still in place.
-  manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass());
-  manager.addPass(createUBToLLVMConversionPass());
-  manager.addPass(createConvertIndexToLLVMPass());
-  manager.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertVectorToLLVMPass());
+  kernels.addPass(createConvertMathToLLVMPass());
+  kernels.addPass(createUBToLLVMConversionPass());
+  kernels.addPass(createConvertIndexToLLVMPass());
+  kernels.addPass(createArithToLLVMConversionPass());
+  // The host's functions are of LLVM already, but for their loops.
+  OpPassManager &hosts = manager.nest<LLVM::LLVMFuncOp>();
+  hosts.addPass(createSCFToControlFlowPass());
+  hosts.addPass(createConvertVectorToLLVMPass()); // It folds; there are no vectors.
+  hosts.addPass(createArithToLLVMConversionPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
   ConvertFuncToLLVMPassOptions functions;
   functions.useBarePtrCallConv = true;
