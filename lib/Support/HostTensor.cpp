@@ -2,6 +2,8 @@
 
 #include "moru/Support/HostTensor.h"
 
+#include "llvm/Support/ErrorHandling.h"
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -94,36 +96,51 @@ std::string toString(ElementType type, const Shape &shape) {
 // HostTensor
 //===----------------------------------------------------------------------===//
 
-/// Of large tensors: that of a huge page, so that weights that stream through a step cost few translations.
+/// From here on a tensor has pages of its own, huge ones where the system has them: weights that stream through a step
+/// cost few translations, what was never written takes no memory, and what is freed goes back at once.
 static constexpr size_t kHugePage = 2 << 20;
 
-/// Of an allocation of `size` bytes.
-static std::align_val_t alignmentOf(size_t size) {
-  return std::align_val_t(size >= 2 * kHugePage ? kHugePage : HostTensor::kAlignment);
+/// Whole cache lines, so that a vector load of the last elements stays inside the allocation; large ones: whole pages.
+static size_t roundedSize(size_t size) {
+  size_t unit = size < kHugePage ? HostTensor::kAlignment : 4096;
+  return (size + unit - 1) / unit * unit;
+}
+
+/// Zeroed pages that begin where a huge page does: more are mapped, and both ends given back.
+static void *mapPages(size_t size) {
+  size_t total = size + kHugePage;
+  void *mapped = mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED)
+    llvm::report_bad_alloc_error("expected memory for a tensor, got none from the operating system");
+  char *base = static_cast<char *>(mapped);
+  size_t head = (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
+  if (head)
+    munmap(base, head);
+  munmap(base + head + size, total - head - size);
+  madvise(base + head, size, MADV_HUGEPAGE); // A hint: refused where the kernel was built without.
+  return base + head;
 }
 
 HostTensor HostTensor::uninitialized(ElementType type, Shape shape) {
   HostTensor tensor;
   tensor.elementType = type;
   tensor.dims = std::move(shape);
-  // Whole cache lines, so that a vector load of the last elements stays inside the allocation.
-  size_t size = (tensor.sizeInBytes() + kAlignment - 1) / kAlignment * kAlignment;
-  if (!size)
-    return tensor;
-  tensor.storage = ::operator new(size, alignmentOf(size));
-  if (size_t(alignmentOf(size)) == kHugePage)
-    madvise(tensor.storage, size, MADV_HUGEPAGE); // A hint: refused where the kernel was built without.
+  if (size_t size = roundedSize(tensor.sizeInBytes()))
+    tensor.storage = size < kHugePage ? ::operator new(size, std::align_val_t(kAlignment)) : mapPages(size);
   return tensor;
 }
 
 HostTensor::HostTensor(ElementType type, Shape shape) : HostTensor(uninitialized(type, std::move(shape))) {
-  if (storage)
+  if (storage && roundedSize(sizeInBytes()) < kHugePage)
     std::memset(storage, 0, sizeInBytes());
 }
 
 HostTensor::~HostTensor() {
-  if (storage)
-    ::operator delete(storage, alignmentOf((sizeInBytes() + kAlignment - 1) / kAlignment * kAlignment));
+  size_t size = roundedSize(sizeInBytes());
+  if (storage && size < kHugePage)
+    ::operator delete(storage, std::align_val_t(kAlignment));
+  else if (storage)
+    munmap(storage, size);
 }
 
 HostTensor HostTensor::fromBytes(ElementType type, Shape shape, const void *source) {
