@@ -6,6 +6,7 @@
 #include "moru/Check/Instrument.h"
 #include "moru/Compiler/Codegen.h"
 #include "moru/Compiler/LoadExecutable.h"
+#include "moru/Compiler/ObjectCache.h"
 #include "moru/Compiler/ReadSignature.h"
 #include "moru/Dialect/Graph/Dims.h"
 #include "moru/Dialect/Graph/ResidualTable.h"
@@ -13,7 +14,10 @@
 #include "moru/Dialect/Kernel/PlanTable.h"
 #include "moru/Pipeline/Pipeline.h"
 #include "moru/Support/Files.h"
+#include "moru/Support/ReturnMemory.h"
 
+#include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/STLExtras.h"
@@ -115,6 +119,9 @@ public:
   Way(ModuleOp source, const CompileOptions &options, const check::InstrumentOptions &instruments)
       : options(options), instruments(instruments), module(source.clone()), manager(source.getContext()),
         stream(messages), diagnostics(sources, source.getContext(), stream) {
+    // To verify everything after each pass takes as long as the passes; `addStages` does so once, and the tests of the
+    // passes every time.
+    manager.enableVerifier(instruments.checkEach);
     // The checks keep one state for all functions.
     if (instruments.checkEach)
       source.getContext()->disableMultithreading();
@@ -222,6 +229,8 @@ void Way::addStages(Emit last) {
     Emit next = Emit(int(emit) + 1);
     if (next == Emit::LLVM)
       manager.addPass(std::make_unique<Look>([this](ModuleOp module) -> LogicalResult {
+        if (failed(verify(module)))
+          return mlir::failure();
         FailureOr<ProgramSignature> read = readSignature(module);
         if (succeeded(read))
           signature = std::move(*read);
@@ -364,17 +373,65 @@ Expected<std::string> emitModule(ModuleOp module, Emit emit, const CompileOption
   return printStage(way.get(), emit, locations);
 }
 
-Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options) {
-  return compileModule(module, options, instrumentsOf(options));
-}
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
 
-Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options,
-                                   const check::InstrumentOptions &instruments) {
+/// All of the way, with nothing left behind of it but the code.
+static Expected<ProgramCode> makeCode(ModuleOp module, const CompileOptions &options,
+                                      const check::InstrumentOptions &instruments) {
   Way way(module, options, instruments);
   Expected<Codegen> codegen = way.generate();
   if (!codegen)
     return codegen.takeError();
-  return loadExecutable(*codegen, std::move(way.programSignature()), options);
+  return makeProgramCode(*codegen, std::move(way.programSignature()));
+}
+
+/// Everything that the code of a program follows from, but the target and the quality.
+static std::string describeSource(ModuleOp module, const CompileOptions &options) {
+  std::string source;
+  raw_string_ostream out(source);
+  // One more option does not compile until it is said here whether it is a part of the key.
+  auto &[target, quality, precision, threads, recompute, memoryBudget, cache, dumpStages, checkEach] = options;
+  out << toString(precision) << ' ' << recompute << ' ' << memoryBudget << '\n';
+  if (failed(writeBytecodeToFile(module, out)))
+    source.clear();
+  return source;
+}
+
+/// The code of a program that was compiled before, or else made now. A program that is to be looked at on its way is
+/// made anew.
+static Expected<ProgramCode> findOrMakeCode(ModuleOp module, const CompileOptions &options) {
+  bool isLookedAt = options.checkEach || !options.dumpStages.empty();
+  std::optional<ObjectCache> cache = options.cache && !isLookedAt ? ObjectCache::ofUser() : std::nullopt;
+  std::string source = cache ? describeSource(module, options) : "", key;
+  if (!source.empty()) {
+    key = ObjectCache::key(source, options.target, options.quality);
+    if (std::optional<std::string> bytes = cache->find(key))
+      if (std::optional<ProgramCode> code = ProgramCode::fromBytes(*bytes))
+        return std::move(*code);
+  }
+  Expected<ProgramCode> code = makeCode(module, options, instrumentsOf(options));
+  if (code && !key.empty())
+    cache->store(key, code->toBytes());
+  return code;
+}
+
+Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options) {
+  Expected<ProgramCode> code = findOrMakeCode(module, options);
+  if (!code)
+    return code.takeError();
+  Expected<Executable> executable = loadExecutable(std::move(*code), options);
+  returnCompilerMemory();
+  return executable;
+}
+
+Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options,
+                                   const check::InstrumentOptions &instruments) {
+  Expected<ProgramCode> code = makeCode(module, options, instruments);
+  if (!code)
+    return code.takeError();
+  return loadExecutable(std::move(*code), options);
 }
 
 } // namespace moru

@@ -11,8 +11,8 @@ using namespace llvm;
 namespace moru {
 
 /// The entries of kernels, for profiles.
-static Error findKernels(const Codegen &codegen, Jit &jit, LoadedCode &code) {
-  for (const Codegen::Kernel &kernel : codegen.kernels()) {
+static Error findKernels(const ProgramCode &program, Jit &jit, LoadedCode &code) {
+  for (const KernelCode &kernel : program.kernels) {
     Expected<void *> address = jit.lookup(kernelEntryName(kernel.name));
     if (!address)
       return address.takeError();
@@ -21,24 +21,28 @@ static Error findKernels(const Codegen &codegen, Jit &jit, LoadedCode &code) {
   return Error::success();
 }
 
-Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature, const CompileOptions &options) {
+Expected<ProgramCode> makeProgramCode(Codegen &codegen, ProgramSignature signature) {
   Expected<std::vector<std::string>> objects = codegen.emitObjects();
   if (!objects)
     return objects.takeError();
-  Expected<std::unique_ptr<Jit>> jit = Jit::create(*objects, options.target);
+  return ProgramCode{std::move(signature), codegen.kernels(), std::move(*objects)};
+}
+
+Expected<Executable> loadExecutable(ProgramCode program, const CompileOptions &options) {
+  Expected<std::unique_ptr<Jit>> jit = Jit::create(program.objects, options.target);
   if (!jit)
     return jit.takeError();
   LoadedCode code;
-  for (const FunctionSignature &function : signature.functions) {
+  for (const FunctionSignature &function : program.signature.functions) {
     Expected<void *> address = (*jit)->lookup(function.name);
     if (!address)
       return address.takeError();
     code.functions.push_back(reinterpret_cast<moru_function>(*address));
   }
-  if (Error error = findKernels(codegen, **jit, code))
+  if (Error error = findKernels(program, **jit, code))
     return error;
   code.owner = std::shared_ptr<Jit>(std::move(*jit));
-  Result<Executable> executable = Executable::create(std::move(signature), std::move(code), options.threads);
+  Result<Executable> executable = Executable::create(std::move(program.signature), std::move(code), options.threads);
   if (!executable)
     return makeError(executable.message());
   return executable.take();
@@ -48,7 +52,10 @@ Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignature sign
   Expected<Codegen> codegen = Codegen::create(module, options.target, options.quality, options.cache);
   if (!codegen)
     return codegen.takeError();
-  return loadExecutable(*codegen, std::move(signature), options);
+  Expected<ProgramCode> code = makeProgramCode(*codegen, std::move(signature));
+  if (!code)
+    return code.takeError();
+  return loadExecutable(std::move(*code), options);
 }
 
 } // namespace moru

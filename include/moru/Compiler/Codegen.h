@@ -6,7 +6,7 @@
 #define MORU_COMPILER_CODEGEN_H
 
 #include "moru/Compiler/CompileOptions.h"
-#include "moru/Support/KernelCost.h"
+#include "moru/Compiler/ProgramCode.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/LLVMContext.h"
@@ -37,18 +37,14 @@ public:
   std::string emitLLVM();
   llvm::Expected<std::string> emitAssembly();
   llvm::Expected<std::string> emitObject();
-  /// The same code in several objects, which are made side by side: how it is cut follows from the module alone.
+  /// The same code in several objects, which are made side by side, whatever is in the cache: how it is cut follows
+  /// from the module alone.
   llvm::Expected<std::vector<std::string>> emitObjects();
 
   /// The optimized module, for tests and counts.
   const llvm::Module &module();
 
-  /// A kernel that the runtime calls through an entry.
-  struct Kernel {
-    std::string name;
-    KernelCost cost;
-  };
-  llvm::ArrayRef<Kernel> kernels() const { return kernelList; }
+  const std::vector<KernelCode> &kernels() const { return kernelList; }
 
 private:
   Codegen() = default;
@@ -58,11 +54,11 @@ private:
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> llvmModule;
   std::unique_ptr<llvm::TargetMachine> machine;
-  std::vector<Kernel> kernelList;
+  std::vector<KernelCode> kernelList;
   Target target;
   CodeQuality quality = CodeQuality::Optimized;
   bool optimized = false;
-  /// Objects are taken from the user's cache and put there.
+  /// `emitObject` takes objects from the user's cache and puts them there.
   bool cache = false;
 };
 

@@ -14,7 +14,7 @@ namespace moru {
 
 /// How code is made.
 enum class CodeQuality : uint8_t {
-  /// LLVM's O2.
+  /// The passes of LLVM's O2 that kernels need.
   Optimized,
   /// No optimization at all: to compare with.
   Plain

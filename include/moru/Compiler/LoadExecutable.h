@@ -13,8 +13,11 @@ namespace moru {
 llvm::Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignature signature,
                                           const CompileOptions &options);
 
-/// As above, from code that is generated already: the object that `--emit=obj` writes is the one that runs.
-llvm::Expected<Executable> loadExecutable(Codegen &codegen, ProgramSignature signature, const CompileOptions &options);
+/// The objects of a module, what `loops-to-llvm` has left of it, with its kernels.
+llvm::Expected<ProgramCode> makeProgramCode(Codegen &codegen, ProgramSignature signature);
+
+/// As above, from code that is there already.
+llvm::Expected<Executable> loadExecutable(ProgramCode code, const CompileOptions &options);
 
 } // namespace moru
 

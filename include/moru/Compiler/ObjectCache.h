@@ -1,4 +1,4 @@
-// Objects of earlier compilations on disk. An entry is found by what it was made from and by whom, so a stale one is
+// Results of earlier compilations on disk. An entry is found by what it was made from and by whom, so a stale one is
 // impossible; it is written under a temporary name and renamed, and carries a checksum.
 
 #ifndef MORU_COMPILER_OBJECTCACHE_H
@@ -6,8 +6,9 @@
 
 #include "moru/Compiler/CompileOptions.h"
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/IR/Module.h"
+#include "llvm/Support/Error.h"
 
 #include <optional>
 #include <string>
@@ -21,12 +22,12 @@ public:
   static std::optional<ObjectCache> ofUser();
   explicit ObjectCache(std::string folder) : folder(std::move(folder)) {}
 
-  /// The key of the object that is made from `module` (before optimization): the IR, the target, the quality, and the
-  /// contents of the library that this code lies in.
-  static std::string key(const llvm::Module &module, const Target &target, CodeQuality quality);
+  /// The key of what is made from `source`: bitcode or bytecode, before anything is done with it. The target and the
+  /// quality belong to it, and the identity of the library that this code lies in.
+  static std::string key(llvm::StringRef source, const Target &target, CodeQuality quality);
 
   std::optional<std::string> find(llvm::StringRef key) const;
-  /// Stores an object and drops the oldest ones beyond a gigabyte.
+  /// Stores what was made and drops the oldest ones beyond a gigabyte.
   void store(llvm::StringRef key, llvm::StringRef object) const;
 
 private:
