@@ -122,10 +122,13 @@ public:
     // To verify everything after each pass takes as long as the passes; `addStages` does so once, and the tests of the
     // passes every time.
     manager.enableVerifier(instruments.checkEach);
-    // The checks keep one state for all functions.
-    if (instruments.checkEach)
-      source.getContext()->disableMultithreading();
+    // Programs are traced by one thread, and lowered by all; but the checks keep one state for all functions, and
+    // remarks come in order.
+    MLIRContext *context = source.getContext();
+    wasThreaded = context->isMultithreadingEnabled();
+    context->disableMultithreading(instruments.checkEach || (!wasThreaded && context->getRemarkEngine()));
   }
+  ~Way() { manager.getContext()->disableMultithreading(!wasThreaded); }
 
   /// To a stage of MLIR; `Emit::LLVM` and later: to the LLVM dialect.
   llvm::Error runTo(Emit emit);
@@ -144,6 +147,7 @@ private:
   const check::InstrumentOptions &instruments;
   OwningOpRef<ModuleOp> module;
   mlir::PassManager manager;
+  bool wasThreaded;
   std::optional<ProgramSignature> signature;
   std::string messages;
   raw_string_ostream stream;
