@@ -368,7 +368,10 @@ void BlockLowering::emitCompute(Node &node) {
   }
 
   Location loc = builder.getFusedLoc(locations);
-  std::string label = describe(ops, outputs, writes);
+  // What a kernel is about comes first in its name.
+  SmallVector<Operation *> named(ops);
+  llvm::stable_sort(named, [&](Operation *a, Operation *b) { return isa<ContractOp>(a) && !isa<ContractOp>(b); });
+  std::string label = describe(named, outputs, writes);
   SmallVector<Value> yielded(outputs);
   for (Value output : outputs)
     for (Value other : state.otherHomes.lookup(output)) {

@@ -323,10 +323,19 @@ bool Clusters::accepts(Node *node, Operation *op) const {
   llvm_unreachable("all families are covered");
 }
 
-/// All members of `guest` may be parts of `host`. Only what follows a contraction joins it.
+/// What `guest` makes is read in `host` and in itself alone.
+bool Clusters::servesAlone(Node *guest, Node *host) const {
+  SetVector<Operation *> readers(host->ops.begin(), host->ops.end());
+  readers.insert_range(guest->ops);
+  return llvm::all_of(guest->ops, [&](Operation *op) {
+    return llvm::all_of(op->getResults(), [&](Value result) { return isUsedOnlyIn(result, readers); });
+  });
+}
+
+/// All members of `guest` may be parts of `host`. Only what follows a contraction joins it, or serves that alone.
 bool Clusters::hosts(Node *host, Node *guest, bool guestFollows) const {
   if (guest->kind != Node::Kind::Compute || (guest->family != Family::Map && guest->family != Family::RowReduce) ||
-      (host->family == Family::Contract && !guestFollows))
+      (host->family == Family::Contract && !guestFollows && !servesAlone(guest, host)))
     return false;
   return llvm::all_of(guest->ops, [&](Operation *op) { return accepts(host, op); });
 }
@@ -422,7 +431,7 @@ StringRef Clusters::whyNotHosted(Node *producer, Node *consumer) const {
   if (consumer->family == Family::ColumnReduce || consumer->family == Family::GatherScatter)
     return "what is added up is needed elsewhere too";
   if (consumer->family == Family::Contract)
-    return "the kernel of a contraction takes only what follows it";
+    return "the kernel of a contraction takes only what follows it, or serves that alone";
   if (llvm::any_of(consumer->ops, [&](Operation *op) { return keepsOutOfEpilogue.contains(op); }))
     return "it updates an argument in a pass of its own";
   if (producer->family == Family::Contract && consumer->family == Family::RowReduce)

@@ -125,6 +125,7 @@ private:
   void remarkApart(mlir::Operation *producer, mlir::Operation *consumer) const;
   bool isUsedOnlyIn(mlir::Value value, const llvm::SetVector<mlir::Operation *> &ops) const;
   bool accepts(Node *node, mlir::Operation *op) const;
+  bool servesAlone(Node *guest, Node *host) const;
   bool hosts(Node *host, Node *guest, bool guestFollows) const;
 
   mlir::Block &block;

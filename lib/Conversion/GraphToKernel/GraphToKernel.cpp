@@ -5,6 +5,7 @@
 
 #include "BlockLowering.h"
 #include "Placement.h"
+#include "Recompute.h"
 
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
@@ -129,46 +130,6 @@ func::FuncOp GraphToKernel::createHostFunction(func::FuncOp func, SmallVectorImp
   for (int64_t position : positions)
     destinations.push_back(host.getArgument(position));
   return host;
-}
-
-/// A step of arithmetic on one value that lies in a buffer anyway, since somebody else reads it: to compute it again
-/// costs its reader nothing. Not in bf16: what a kernel keeps in a register has more digits than what another stores.
-static bool isCheapToRecompute(Operation *op) {
-  // bf16 that is read in f32: a shift.
-  if (isa<ConvertOp>(op) && typeOf(op->getOperand(0)).getElementType().isBF16())
-    return true;
-  if (!isa<AddOp, SubOp, MulOp, NegOp, AbsOp, MaximumOp, MinimumOp>(op) ||
-      typeOf(op->getResult(0)).getElementType().isBF16())
-    return false;
-  SetVector<Value> sources;
-  for (Value operand : op->getOperands())
-    collectSources(operand, sources);
-  if (sources.size() != 1 || sources.front().getType() != op->getResult(0).getType())
-    return false;
-  Operation *source = sources.front().getDefiningOp();
-  bool isStored = !source || llvm::any_of(sources.front().getUsers(), [&](Operation *user) { return user != op; });
-  return isStored && (!source || !source->hasTrait<OpTrait::Elementwise>());
-}
-
-/// %s = mul %g, %g with two readers -> one for each: otherwise the square would be stored beside %g. It stays the same
-/// number in both: x - max x is positive nowhere, which a fused multiply-subtract of an unrounded x would break.
-static void recomputeCheapValues(func::FuncOp func) {
-  SmallVector<Operation *> candidates;
-  func.walk([&](Operation *op) {
-    if (!op->getResults().empty() && isCheapToRecompute(op))
-      candidates.push_back(op);
-  });
-  for (Operation *op : candidates) {
-    SmallVector<OpOperand *> uses;
-    for (OpOperand &use : op->getResult(0).getUses())
-      if (use.getOwner()->getBlock() == op->getBlock() && !use.getOwner()->hasTrait<OpTrait::IsTerminator>())
-        uses.push_back(&use);
-    OpBuilder builder(op);
-    if (uses.size() > 1 && isa<MulOp>(op))
-      op->setAttr(KernelDialect::kRoundedAttr, builder.getUnitAttr());
-    for (OpOperand *use : ArrayRef(uses).drop_back(std::min<size_t>(uses.size(), 1)))
-      use->set(builder.clone(*op)->getResult(0));
-  }
 }
 
 /// Nanoseconds on one core, measured: an entry that is split into three planes and packed; a multiplication and
@@ -359,6 +320,7 @@ static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
 void GraphToKernel::lowerFunction(func::FuncOp func) {
   func.walk([](CheckpointOp op) { op.inlineBody(); });
   recomputeCheapValues(func);
+  recomputeForLaterReaders(func);
   chooseTiles(func, tilePlanes, l2Bytes);
   FunctionState state;
   state.panelWidth = panelWidth;

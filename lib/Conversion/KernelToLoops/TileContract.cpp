@@ -538,24 +538,30 @@ void TileContraction::emitSplitBoth(const Chunks &chunks, IndexExpr chunk) {
   });
 }
 
-/// The panels of both sides that a task works on; those of A in blocks that stay in half of the second cache while
-/// those of B pass by.
+/// The panels of both sides that a task works on; those of one side in blocks that stay in half of the second cache
+/// while those of the other pass by. Of bf16 those of B stay, so that C is written along its rows: there is less to
+/// compute for each line of it.
 void TileContraction::emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask) {
-  int64_t rowPanels = a.shape.panels;
+  bool keepsColumns = a.shape.planes == 1;
+  const Chunks &kept = keepsColumns ? columns : rows, &passing = keepsColumns ? rows : columns;
+  IndexExpr keptTask = keepsColumns ? columnTask : rowTask, passingTask = keepsColumns ? rowTask : columnTask;
+  int64_t panels = keepsColumns ? b.shape.panels : a.shape.panels;
   int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
   int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
-  int64_t rowBlocks = llvm::divideCeil(rows.perTask, most), perBlock = llvm::divideCeil(rows.perTask, rowBlocks);
+  int64_t blocks = llvm::divideCeil(kept.perTask, most), perBlock = llvm::divideCeil(kept.perTask, blocks);
   auto bound = [&](IndexExpr value) -> Value {
-    return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(rowPanels));
+    return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(panels));
   };
   emitter.loop(numStretches, [&](IndexExpr stretch) {
-    emitter.loop(rowBlocks, [&](IndexExpr rowBlock) {
-      IndexExpr first = rowTask * rows.perTask + rowBlock * perBlock;
+    emitter.loop(blocks, [&](IndexExpr block) {
+      IndexExpr first = keptTask * kept.perTask + block * perBlock;
       Value lower = bound(first), upper = bound(first + perBlock);
-      if (rows.perTask % perBlock != 0)
-        upper = arith::MinSIOp::create(emitter.builder, upper, bound(rowTask * rows.perTask + rows.perTask));
-      job.loopChunk(columns, columnTask, [&](IndexExpr columnPanel) {
-        emitter.loop(lower, upper, rowPanels, [&](IndexExpr rowPanel) { emitBlock({rowPanel, columnPanel, stretch}); });
+      if (kept.perTask % perBlock != 0)
+        upper = arith::MinSIOp::create(emitter.builder, upper, bound(keptTask * kept.perTask + kept.perTask));
+      job.loopChunk(passing, passingTask, [&](IndexExpr panel) {
+        emitter.loop(lower, upper, panels, [&](IndexExpr other) {
+          emitBlock(keepsColumns ? Place{panel, other, stretch} : Place{other, panel, stretch});
+        });
       });
     });
   });

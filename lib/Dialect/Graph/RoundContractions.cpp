@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/MapVector.h"
 
 #define DEBUG_TYPE "graph-round-contractions"
 
@@ -32,11 +33,12 @@ struct RoundContractions : moru::graph::impl::RoundContractionsBase<RoundContrac
 class RoundedValues {
 public:
   Value get(Value value);
+  void sumRounded();
 
 private:
   Value round(Value value, OpBuilder &builder);
 
-  DenseMap<Value, Value> known;
+  llvm::MapVector<Value, Value> known;
 };
 
 /// The sizes of a contraction, as of products of matrices.
@@ -107,6 +109,26 @@ Value RoundedValues::get(Value value) {
   return known[value] = round(value, builder);
 }
 
+/// Sums of values that nothing else reads as they are take them rounded: they need not be stored twice.
+void RoundedValues::sumRounded() {
+  // Views come after what they are taken of.
+  for (auto [value, rounded] : llvm::reverse(known)) {
+    Operation *maker = value.getDefiningOp();
+    auto isSum = [rounded = rounded](Operation *user) {
+      return isa<ReduceSumOp>(user) || user == rounded.getDefiningOp();
+    };
+    if (!maker || !llvm::all_of(value.getUsers(), isSum))
+      continue;
+    OpBuilder builder(value.getContext());
+    builder.setInsertionPointAfterValue(rounded);
+    for (OpOperand &use : llvm::make_early_inc_range(value.getUses()))
+      if (isa<ReduceSumOp>(use.getOwner()))
+        use.set(ConvertOp::create(builder, value.getLoc(), value.getType(), rounded));
+    if (isView(maker) && maker->use_empty())
+      maker->erase();
+  }
+}
+
 /// `value` is a parameter that its function leaves as it is, seen through views.
 static bool isKeptParameter(Value value) {
   while (isView(value.getDefiningOp()))
@@ -155,4 +177,5 @@ void RoundContractions::runOnOperation() {
       op.getRhsMutable().assign(rounded.get(op.getRhs()));
     }
   }
+  rounded.sumRounded();
 }

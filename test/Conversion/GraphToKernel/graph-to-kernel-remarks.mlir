@@ -23,7 +23,7 @@ func.func @updates_apart(%w: tensor<4x8xf32>, %x: tensor<6x4xf32>, %d: tensor<6x
 }
 
 func.func @does_not_join_a_contraction_from_above(%x: tensor<8x4xf32>, %w: tensor<4x4xf32>) -> tensor<8x4xf32> {
-  // CHECK-DAG: remarks.mlir:[[@LINE+3]]:{{.*}}add is not fused with exp: the kernel of a contraction takes only what follows it
+  // CHECK-DAG: remarks.mlir:[[@LINE+3]]:{{.*}}add is not fused with exp: an entry depends on more than the entry at its own place
   %e = graph.exp %x : tensor<8x4xf32>
   %c = graph.contract %e, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x4xf32> -> tensor<8x4xf32>
   %y = graph.add %c, %e : tensor<8x4xf32>

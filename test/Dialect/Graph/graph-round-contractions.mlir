@@ -76,3 +76,18 @@ func.func @leaves_an_updated_parameter(%x: tensor<1x256xf32> {graph.name = "x", 
   %u = graph.add %w, %w : tensor<256x256xf32>
   return %y, %u : tensor<1x256xf32>, tensor<256x256xf32>
 }
+
+// The sum takes the rounded numbers, too; what is read elsewhere stays as it is.
+// CHECK-LABEL: func.func @sums_what_is_rounded
+func.func @sums_what_is_rounded(%x: tensor<64x128xf32>, %w: tensor<128x64xf32>) -> (tensor<64x64xf32>, tensor<128xf32>, tensor<64xf32>) {
+  // CHECK: %[[T:.*]] = graph.tanh
+  // CHECK: %[[A:.*]] = graph.convert %[[T]] : tensor<64x128xf32> -> tensor<64x128xbf16>
+  // CHECK: %[[F:.*]] = graph.convert %[[A]] : tensor<64x128xbf16> -> tensor<64x128xf32>
+  // CHECK: graph.reduce_sum %[[F]] over [0]
+  // CHECK: graph.reduce_sum %arg1 over [0]
+  %t = graph.tanh %x : tensor<64x128xf32>
+  %y = graph.contract %t, %w over [1] with [0] : tensor<64x128xf32>, tensor<128x64xf32> -> tensor<64x64xf32>
+  %s = graph.reduce_sum %t over [0] : tensor<64x128xf32> -> tensor<128xf32>
+  %v = graph.reduce_sum %w over [0] : tensor<128x64xf32> -> tensor<64xf32>
+  return %y, %s, %v : tensor<64x64xf32>, tensor<128xf32>, tensor<64xf32>
+}

@@ -142,6 +142,7 @@ def RoundContractions : Pass<"graph-round-contractions", "::mlir::func::FuncOp">
   let description = [{
     Precision `bf16`: contractions of f32 that are worth it multiply operands in bf16 and add up in f32. Everything else stays f32: parameters,
     states, losses, reductions. A value is rounded once, where it is made, whatever the views through which contractions read it.
+    A sum of a value that is otherwise read by contractions alone, the gradient of a bias, is one of the rounded numbers.
 
     A contraction with one row or column reads each entry of the other side once: rounding on the way there is no gain. Where that side is a
     parameter that the function does not update, its rounded form can be kept, and half as many bytes are read.
