@@ -195,16 +195,6 @@ static bool liesInRows(ContractOp op) {
   return over == 1 && free && *free > 0 && *free % kCacheStride != 0;
 }
 
-/// Neighbors in memory are neighbors along K.
-static bool runsAlongDepth(ContractOp op, bool isLhs) {
-  Packing packing = getTilePacking(op, isLhs);
-  std::optional<SmallVector<int64_t>> strides = findStrides(packing.source);
-  size_t numBatch = op.getLhsBatch().size(), numOver = op.getLhsOver().size();
-  return strides && llvm::any_of(ArrayRef(packing.permutation).slice(numBatch, numOver), [&](int64_t axis) {
-           return (*strides)[axis] == 1 && typeOf(packing.source).getDimSize(axis) > 1;
-         });
-}
-
 /// Whether both operands are split within the kernel, a stretch of K at a time, since K is so deep that their planes
 /// would go through main memory; the narrower one must be narrow enough to stay in the second cache with a stretch that
 /// is worth it.
@@ -217,16 +207,16 @@ static bool isDeep(ContractOp op) {
 
 /// The operands that are split within the kernel, a panel just before its use, if any. One: where all of the other one
 /// stays in the second cache, so that each panel is used once, and the split operand would not; where its panels alone
-/// are work for all threads; and where it is made anew whenever the contraction runs. Of bf16 only rows that run along
-/// K: to pack others panel by panel waits for main memory longer than to pack all of them row by row.
+/// are work for all threads; and where it is made anew whenever the contraction runs. Not of bf16: to pack
+/// panel by panel waits for main memory longer than to pack all of it as it lies, and a packed parameter can be kept.
 static StringRef chooseSplit(ContractOp op, int64_t planes, int64_t l2Bytes) {
   constexpr int64_t kLeastColumns = 1024, kMostDepth = 1024;
-  if (planes > 1 && isDeep(op))
+  if (planes == 1)
+    return "";
+  if (isDeep(op))
     return "deep";
   auto bytes = [&](const Packing &packing) { return 2 * planes * packing.shape.back() * depthOf(packing); };
   for (bool isLhs : {false, true}) {
-    if (planes == 1 && !runsAlongDepth(op, isLhs))
-      continue;
     Packing split = getTilePacking(op, isLhs), other = getTilePacking(op, !isLhs);
     if (bytes(other) <= l2Bytes * 5 / 8 && bytes(split) > l2Bytes / 2 && split.shape.back() >= kLeastColumns &&
         depthOf(split) <= kMostDepth && getHomeBlock(split.source) == op->getBlock())

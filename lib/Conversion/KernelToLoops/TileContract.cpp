@@ -39,11 +39,13 @@ static constexpr int64_t kLeastPassing = 4, kLeastTasks = 8;
 static constexpr int64_t kMostProducts = 120;
 /// Cuts of a stretch of K: 768 products.
 static constexpr int64_t kCutsPerStretch = 2;
-/// Operands of bf16 are themselves rounded by more than sums of f32 lose: one cut in a stretch.
-static constexpr int64_t kBlocksPerCutOfBF16 = 32;
+/// Operands of bf16 are themselves rounded by more than sums of f32 lose: cuts are there for the caches alone, one in a
+/// stretch, of which a panel is an eighth of the second cache.
+static constexpr int64_t kBlocksPerCutOfBF16 = 128;
 /// Work of one task: some 20 microseconds on one core. Of one plane less: it does a sixth of the products.
 static constexpr int64_t kFlopsPerTask = 4 << 20, kFlopsPerTaskOfBF16 = 8 << 20;
-static constexpr int64_t kMaxTasks = 32;
+/// Of bf16 fewer ones: the more a task has of both operands, the less comes from beyond the second cache.
+static constexpr int64_t kMaxTasks = 32, kMaxTasksOfBF16 = 8;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
@@ -585,8 +587,8 @@ int64_t TileContraction::emit() {
 
   int64_t batches = a.shape.batches, rowPanels = a.shape.panels, columnPanels = b.shape.panels;
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
-  int64_t wanted =
-      std::clamp<int64_t>(flops / (a.shape.planes == 1 ? kFlopsPerTaskOfBF16 : kFlopsPerTask), 1, kMaxTasks);
+  int64_t wanted = a.shape.planes == 1 ? std::clamp<int64_t>(flops / kFlopsPerTaskOfBF16, 1, kMaxTasksOfBF16)
+                                       : std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
   int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
   if (splitsBoth())
     pieces = std::clamp<int64_t>(getPassing().shape.columns / (kLeastPassing * getKept().shape.columns),

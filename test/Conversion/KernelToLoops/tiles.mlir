@@ -106,20 +106,20 @@ func.func @splits_both(%a: !kernel.buffer<2x41x805xf32> {graph.name = "a", graph
   return
 }
 
-// bf16: one plane. Rows in steps of a larger buffer, in two batches, are tiles as they lie; K = 2080 has three cuts, each a stretch.
+// bf16: one plane. Rows in steps of a larger buffer, in two batches, are tiles as they lie; K = 8224 has three cuts, each a stretch.
 // CHECK-LABEL: func.func @rows
-func.func @rows(%a: !kernel.buffer<2x32x2080xbf16, strided<[2080, 4160, 1]>> {graph.name = "a", graph.role = "input"},
-                %b: !kernel.buffer<2x40x2080xbf16> {graph.name = "b", graph.role = "input"},
-                %y: !kernel.buffer<2x32x40xf32> {graph.name = "y", graph.role = "output"}) {
-  %rhs = kernel.alloc : !kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>
-  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<2x40x2080xbf16>) -> (!kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>) {
-    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x40x2080xbf16> -> tensor<2x2080x40xbf16>
-    kernel.yield %t : tensor<2x2080x40xbf16>
+func.func @rows(%a: !kernel.buffer<2x32x8224xbf16, strided<[8224, 16448, 1]>> {graph.name = "a", graph.role = "input"},
+                %b: !kernel.buffer<2x24x8224xbf16> {graph.name = "b", graph.role = "input"},
+                %y: !kernel.buffer<2x32x24xf32> {graph.name = "y", graph.role = "output"}) {
+  %rhs = kernel.alloc : !kernel.buffer<2x8224x24xbf16, #kernel.tiles<rhs, 1>>
+  kernel.compute map "pack rhs" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<2x24x8224xbf16>) -> (!kernel.buffer<2x8224x24xbf16, #kernel.tiles<rhs, 1>>) {
+    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x24x8224xbf16> -> tensor<2x8224x24xbf16>
+    kernel.yield %t : tensor<2x8224x24xbf16>
   }
-  kernel.compute contract "rows" reads(%0 = %a, %1 = %rhs) writes(%y) : (!kernel.buffer<2x32x2080xbf16, strided<[2080, 4160, 1]>>, !kernel.buffer<2x2080x40xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<2x32x40xf32>) {
-    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x32x2080xbf16> -> tensor<2x2080x32xbf16>
-    %c = graph.contract %t, %1 over [1] with [1] batch [0] with [0] {kernel.planes = 1 : i64} : tensor<2x2080x32xbf16>, tensor<2x2080x40xbf16> -> tensor<2x32x40xf32>
-    kernel.yield %c : tensor<2x32x40xf32>
+  kernel.compute contract "rows" reads(%0 = %a, %1 = %rhs) writes(%y) : (!kernel.buffer<2x32x8224xbf16, strided<[8224, 16448, 1]>>, !kernel.buffer<2x8224x24xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<2x32x24xf32>) {
+    %t = graph.transpose %0 by [0, 2, 1] : tensor<2x32x8224xbf16> -> tensor<2x8224x32xbf16>
+    %c = graph.contract %t, %1 over [1] with [1] batch [0] with [0] {kernel.planes = 1 : i64} : tensor<2x8224x32xbf16>, tensor<2x8224x24xbf16> -> tensor<2x32x24xf32>
+    kernel.yield %c : tensor<2x32x24xf32>
   }
   return
 }
