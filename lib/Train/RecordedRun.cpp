@@ -42,6 +42,11 @@ static constexpr double kAdamOutliers = 1e-3;
 /// a run deviate together, nearly always.
 static constexpr uint32_t kRoundingRuns = 32;
 
+/// What rounding the operands of contractions to bf16, 2^-9 of each, may do: to values and losses, to gradients, and to
+/// what a step of an optimizer moves, which Adam divides by the size of the gradient. About three times what is
+/// measured.
+static constexpr double kBF16Values = 2e-2, kBF16Gradients = 5e-2, kBF16Updates = 0.2;
+
 namespace {
 
 /// Keeps the worst of several comparisons.
@@ -99,10 +104,14 @@ private:
   /// A value without the entries that differ by noise alone (`zero_gradient`): they are set to what is expected.
   HostTensor withoutNoise(StringRef parameter, const HostTensor &value, const HostTensor &expected) const;
   Expected<Executable> makeExecutable(const Program &program) const;
-  double tolerance(StringRef key) const {
-    const json::Object *object = expected.getObject("tolerance");
-    return object ? object->getNumber(key).value_or(0) : 0;
+  /// What is recorded, and in bf16 no less than that takes.
+  double tolerance(const json::Object *bounds, StringRef key) const {
+    double recorded = bounds ? bounds->getNumber(key).value_or(0) : 0;
+    if (options.precision != Precision::BF16)
+      return recorded;
+    return std::max(recorded, key == "update" ? kBF16Updates : key == "gradient" ? kBF16Gradients : kBF16Values);
   }
+  double tolerance(StringRef key) const { return tolerance(expected.getObject("tolerance"), key); }
   const HostTensor *findExpected(StringRef name) const;
 
   std::string folder;
@@ -362,7 +371,7 @@ static double relativeErrorWithoutOutliers(const HostTensor &value, const HostTe
 }
 
 void Case::compareParameters(StringRef run, const json::Object &bounds, bool adam, const Executable &executable) {
-  auto bound = [&](StringRef key) { return bounds.getNumber(key).value_or(0); };
+  auto bound = [&](StringRef key) { return tolerance(&bounds, key); };
   Worst parameter((run + ": parameters").str(), bound("parameter"));
   Worst update((run + ": updates").str(), std::max(bound("update"), adam ? kAdamUpdateTolerance : 0));
   std::string prefix = ("after." + run + ".").str();
@@ -434,8 +443,8 @@ Error Case::verifyRun(StringRef run, const json::Object &record) {
   if (!series)
     return series.takeError();
   SeriesErrors loss(*losses, series->losses), norm(*norms, series->norms);
-  loss.tolerance = bounds->getNumber("loss").value_or(0);
-  norm.tolerance = bounds->getNumber("grad_norm").value_or(0);
+  loss.tolerance = tolerance(bounds, "loss");
+  norm.tolerance = tolerance(bounds, "grad_norm");
   size_t place = report.rows.size();
   report.rows.resize(place + 2);
   const json::Object *settings = record.getObject("settings");

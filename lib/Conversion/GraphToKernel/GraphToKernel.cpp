@@ -10,7 +10,9 @@
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
 
 #define DEBUG_TYPE "graph-to-kernel"
@@ -307,11 +309,46 @@ static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
     cutDeepSum(op);
 }
 
+/// `value` of bf16 in f32, behind its views, so that who makes it can write that.
+static Value widen(Value value, llvm::MapVector<Value, Value> &wide) {
+  if (Value known = wide.lookup(value))
+    return known;
+  OpBuilder builder(value.getContext());
+  builder.setInsertionPointAfterValue(value);
+  RankedTensorType type = typeOf(value).clone(builder.getF32Type());
+  Operation *op = value.getDefiningOp();
+  if (!isView(op))
+    return wide[value] = ConvertOp::create(builder, value.getLoc(), type, value);
+  IRMapping mapping;
+  mapping.map(op->getOperand(0), widen(op->getOperand(0), wide));
+  Value view = builder.clone(*op, mapping)->getResult(0);
+  view.setType(type);
+  return wide[value] = view;
+}
+
+/// Sums in f32 of products of bf16 that run on vectors have operands of f32: to widen each entry of a lhs where it is
+/// multiplied would take longer than to multiply it.
+static void widenOperands(func::FuncOp func) {
+  llvm::MapVector<Value, Value> wide;
+  func.walk([&](ContractOp op) {
+    if (op->hasAttr(KernelDialect::kPlanesAttr) ||
+        typeOf(op.getLhs()).getElementType() == typeOf(op.getResult()).getElementType())
+      return;
+    op.getLhsMutable().assign(widen(op.getLhs(), wide));
+    op.getRhsMutable().assign(widen(op.getRhs(), wide));
+  });
+  // Views come after what they are taken of.
+  for (auto [value, unused] : llvm::reverse(wide))
+    if (Operation *op = value.getDefiningOp(); isView(op) && op->use_empty())
+      op->erase();
+}
+
 void GraphToKernel::lowerFunction(func::FuncOp func) {
   func.walk([](CheckpointOp op) { op.inlineBody(); });
   recomputeCheapValues(func);
   recomputeForLaterReaders(func);
   chooseTiles(func, tilePlanes, l2Bytes);
+  widenOperands(func);
   FunctionState state;
   state.panelWidth = panelWidth;
   SmallVector<Value> destinations;

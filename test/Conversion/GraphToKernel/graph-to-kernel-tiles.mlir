@@ -109,3 +109,17 @@ func.func @packs_columns_and_odd_rows(%a: tensor<256x320xbf16>, %b: tensor<256x5
   %1 = graph.contract %c, %b over [1] with [0] : tensor<300x256xbf16>, tensor<256x512xbf16> -> tensor<300x512xf32>
   return %0, %1 : tensor<320x512xf32>, tensor<300x512xf32>
 }
+
+// -----
+
+// On vectors, what is rounded is multiplied in f32: its maker writes it so.
+// VECTORS-LABEL: func.func @writes_rounded_numbers_in_f32
+// VECTORS: kernel.compute map "tanh+convert" {{.*}} -> (!kernel.buffer<2x16x64xf32>)
+// VECTORS: graph.contract {{.*}} : tensor<32x64xf32>, tensor<64x64xf32> -> tensor<32x64xf32>
+func.func @writes_rounded_numbers_in_f32(%a: tensor<2x16x64xf32>, %w: tensor<64x64xbf16>) -> tensor<32x64xf32> {
+  %t = graph.tanh %a : tensor<2x16x64xf32>
+  %r = graph.convert %t : tensor<2x16x64xf32> -> tensor<2x16x64xbf16>
+  %v = graph.reshape %r : tensor<2x16x64xbf16> -> tensor<32x64xbf16>
+  %0 = graph.contract %v, %w over [1] with [0] : tensor<32x64xbf16>, tensor<64x64xbf16> -> tensor<32x64xf32>
+  return %0 : tensor<32x64xf32>
+}
