@@ -103,7 +103,7 @@ bool BlockLowering::runReadersBefore(Value value, Node *node) {
   for (const std::unique_ptr<Node> &other : clusters.getNodes())
     if (other.get() != node && clusters.reads(other.get(), value))
       readers.push_back(other.get());
-  if (llvm::any_of(readers, [&](Node *reader) { return clusters.reaches(node, reader); }))
+  if (clusters.reaches(node, readers))
     return false;
   node->after.insert(readers.begin(), readers.end());
   return true;

@@ -414,9 +414,8 @@ StringRef Clusters::whyNotMerge(Node *a, Node *b) const {
           frontier.insert(producer);
         }
       }
-  for (Node *node : frontier)
-    if (reaches(a, node) || reaches(b, node))
-      return "another kernel has to run between the two";
+  if (reaches({a, b}, frontier.getArrayRef()))
+    return "another kernel has to run between the two";
   return {};
 }
 
@@ -480,12 +479,12 @@ void Clusters::forEachDependency(Node *node, function_ref<void(Node *)> visit) c
   }
 }
 
-bool Clusters::reaches(Node *from, Node *to) const {
-  SmallVector<Node *> worklist{to};
-  SmallPtrSet<Node *, 16> seen{to};
+bool Clusters::reaches(ArrayRef<Node *> from, ArrayRef<Node *> to) const {
+  SmallVector<Node *> worklist(to);
+  SmallPtrSet<Node *, 16> seen(to.begin(), to.end());
   while (!worklist.empty()) {
     Node *node = worklist.pop_back_val();
-    if (node == from)
+    if (llvm::is_contained(from, node))
       return true;
     forEachDependency(node, [&](Node *dependency) {
       if (seen.insert(dependency).second)

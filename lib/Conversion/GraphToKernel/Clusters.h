@@ -96,8 +96,8 @@ public:
 
   /// Calls `visit` with the nodes that must run before `node`, with some more than once.
   void forEachDependency(Node *node, llvm::function_ref<void(Node *)> visit) const;
-  /// Whether `to` runs, or has to run, after `from`.
-  bool reaches(Node *from, Node *to) const;
+  /// Whether one of `to` is one of `from`, or has to run after it.
+  bool reaches(llvm::ArrayRef<Node *> from, llvm::ArrayRef<Node *> to) const;
   /// All nodes, each behind its dependencies, otherwise in program order.
   llvm::SmallVector<Node *> getOrder() const;
   /// The values of `node` that something outside it reads.
