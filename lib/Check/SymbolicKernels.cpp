@@ -366,6 +366,7 @@ LogicalResult Run::runOperation(Operation &op) {
       .Case([&](kernel::AllocOp alloc) { return defineAlloc(alloc), success(); })
       .Case([&](kernel::ViewOp view) { return defineView(view), success(); })
       .Case([&](kernel::SlotOp slot) { return defineSlot(slot); })
+      .Case([&](kernel::PrepareOp prepare) { return runBlock(*prepare.getBodyBlock()); })
       .Case([&](kernel::LoopOp loop) { return runLoop(loop); })
       .Case([&](kernel::CondOp cond) { return runCond(cond); })
       .Case([&](kernel::WhileOp loop) { return runWhile(loop); })

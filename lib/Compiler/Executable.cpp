@@ -73,10 +73,21 @@ double Outputs::scalar(std::string_view name) const {
 // Creation
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// What a call runs in.
+struct Caller {
+  moru_context *context;
+  /// The function of the last call, if the arena and all parameters are as that call has left them.
+  const BoundFunction *&prepared;
+};
+} // namespace
+
 struct Executable::Implementation {
   ProgramSignature signature;
   LoadedCode code;
   std::unique_ptr<moru_context, void (*)(moru_context *)> context{nullptr, moru_context_destroy};
+  /// See Caller.
+  const BoundFunction *prepared = nullptr;
   std::vector<ArgumentSignature> residents;
   /// The values of `residents`; never resized, so that functions may point to them.
   std::vector<HostTensor> values;
@@ -88,6 +99,7 @@ struct Executable::Implementation {
     return found == residentIndex.end() ? nullptr : &values[found->second];
   }
 
+  Caller getCaller() { return {context.get(), prepared}; }
   void allocateResidents();
   BoundFunction bind(const FunctionSignature &function, moru_function address);
   BoundFunction *findFunction(std::string_view name);
@@ -372,38 +384,41 @@ Result<void> checkNamed(const BoundFunction &function, ArrayRef<NamedInput> inpu
   return {};
 }
 
-Outputs invoke(BoundFunction &function, moru_context *context) {
-  int32_t status = function.address(context, function.pointers.data());
+Outputs invoke(BoundFunction &function, Caller caller) {
+  caller.context->prepared = caller.prepared == &function;
+  caller.prepared = nullptr;
+  int32_t status = function.address(caller.context, function.pointers.data());
   if (status != 0)
     return Failure{function.signature->name + ": expected the function to end with 0, got " + std::to_string(status)};
+  caller.prepared = &function;
   cropResults(function);
   return Outputs(function);
 }
 
 /// With `given`, which fits.
-Outputs runGiven(BoundFunction &function, moru_context *context) {
+Outputs runGiven(BoundFunction &function, Caller caller) {
   if (Result<void> found = findLengths(function); !found)
     return found.failure();
   if (!function.ready)
     prepare(function);
   for (auto [index, value] : zip_equal(function.inputs, function.given))
     place(function, index, *value);
-  return invoke(function, context);
+  return invoke(function, caller);
 }
 
-Outputs runNamed(BoundFunction &function, moru_context *context, ArrayRef<NamedInput> inputs) {
+Outputs runNamed(BoundFunction &function, Caller caller, ArrayRef<NamedInput> inputs) {
   if (Result<void> checked = checkNamed(function, inputs); !checked)
     return checked.failure();
   for (auto [given, index] : zip_equal(function.given, function.inputs))
     given = &findInput(inputs, function.signature->arguments[index].name)->value;
-  return runGiven(function, context);
+  return runGiven(function, caller);
 }
 
-Outputs runPositional(BoundFunction &function, moru_context *context, std::span<const HostTensor *const> inputs) {
+Outputs runPositional(BoundFunction &function, Caller caller, std::span<const HostTensor *const> inputs) {
   if (Result<void> checked = checkPositional(function, inputs); !checked)
     return checked.failure();
   copy(inputs, function.given.begin());
-  return runGiven(function, context);
+  return runGiven(function, caller);
 }
 
 Failure unknownFunction(std::string_view name, const std::string &names) {
@@ -416,14 +431,14 @@ Outputs Executable::run(std::string_view name, std::span<const NamedInput> input
   BoundFunction *function = implementation->findFunction(name);
   if (!function)
     return unknownFunction(name, implementation->functionNames());
-  return runNamed(*function, implementation->context.get(), ArrayRef<NamedInput>(inputs.data(), inputs.size()));
+  return runNamed(*function, implementation->getCaller(), ArrayRef<NamedInput>(inputs.data(), inputs.size()));
 }
 
 Outputs Executable::run(std::string_view name, std::span<const HostTensor *const> inputs) {
   BoundFunction *function = implementation->findFunction(name);
   if (!function)
     return unknownFunction(name, implementation->functionNames());
-  return runPositional(*function, implementation->context.get(), inputs);
+  return runPositional(*function, implementation->getCaller(), inputs);
 }
 
 Outputs Executable::run(std::string_view name, std::initializer_list<NamedInput> inputs) {
@@ -438,7 +453,8 @@ Outputs Executable::runOnly(std::span<const HostTensor *const> inputs) {
   if (implementation->functions.size() != 1)
     return Failure{"expected a program of one function, got " + implementation->functionNames() +
                    "; name the one to call with run()"};
-  return runPositional(implementation->functions.front(), implementation->context.get(), inputs);
+  BoundFunction &function = implementation->functions.front();
+  return runPositional(function, implementation->getCaller(), inputs);
 }
 
 //===----------------------------------------------------------------------===//
@@ -453,6 +469,7 @@ Result<void> Executable::set(std::string_view name, const HostTensor &value) {
     return Failure{"expected the name of a parameter or state of the program, got '" + std::string(name) + "'"};
   if (resident->type() != value.type() || resident->shape() != value.shape())
     return Failure{"'" + std::string(name) + "': expected " + resident->toString() + ", got " + value.toString()};
+  implementation->prepared = nullptr;
   if (value.sizeInBytes() && resident->bytes() != value.bytes())
     std::memcpy(resident->bytes(), value.bytes(), value.sizeInBytes());
   return {};
@@ -485,6 +502,7 @@ Result<void> Executable::load(const std::vector<NamedTensor> &values, Role role)
 }
 
 void Executable::clear(Role role) {
+  implementation->prepared = nullptr;
   for (auto [resident, value] : zip_equal(implementation->residents, implementation->values))
     if (resident.role == role && value.sizeInBytes())
       std::memset(value.bytes(), 0, value.sizeInBytes());

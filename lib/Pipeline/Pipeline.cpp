@@ -100,6 +100,7 @@ void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions 
                                        .l2Bytes = options.l2Bytes}));
   // Views that several readers asked for become one.
   manager.addNestedPass<func::FuncOp>(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(kernel::createKernelPrepare());
 }
 
 void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &) {

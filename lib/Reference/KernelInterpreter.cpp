@@ -382,6 +382,7 @@ LogicalResult Interpreter::runOperation(Operation &op) {
       .Case<kernel::AllocOp>([&](auto alloc) { return defineAlloc(alloc); })
       .Case<kernel::ViewOp>([&](auto view) { return defineView(view); })
       .Case<kernel::SlotOp>([&](auto slot) { return defineSlot(slot); })
+      .Case<kernel::PrepareOp>([&](auto prepare) { return runBlock(*prepare.getBodyBlock()); })
       .Case<kernel::LoopOp>([&](auto loop) { return runLoop(loop); })
       .Case<kernel::CondOp>([&](auto cond) { return runCond(cond); })
       .Case<kernel::WhileOp>([&](auto loop) { return runWhile(loop); })

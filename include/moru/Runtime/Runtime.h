@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /** Changes whenever the layout of moru_context or a signature below changes. */
-#define MORU_ABI_VERSION 1
+#define MORU_ABI_VERSION 2
 
 /** Alignment in bytes of the arena and of every buffer in it: one cache line and one AVX-512 register. */
 #define MORU_ALIGNMENT 64
@@ -45,10 +45,14 @@ struct moru_context {
   int32_t abi_version;
   /** Threads that work on a launch, the caller among them. Never read by compiled code: results do not depend on it. */
   int32_t threads;
-  /** MORU_ALIGNMENT-aligned, zeroed when created. Its contents between two calls belong to nobody. */
+  /** MORU_ALIGNMENT-aligned, zeroed when created. Its contents between two calls belong to nobody, but see `prepared`. */
   unsigned char *arena;
   int64_t arena_bytes;
   moru_parallel_for_fn parallel_for;
+  /** Read by compiled code, set by its caller: not 0 where the last call in this context was one of the same function, the
+   * arena is as that call left it, and no parameter has changed since. Then the function does not make again what
+   * depends on parameters alone. 0 is always right. */
+  int32_t prepared;
   /** Null, or the profiling hook; may be set at any time between two calls. */
   moru_profile_fn profile;
   void *profile_data;

@@ -5,6 +5,7 @@
 
 #include "Clusters.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -57,6 +58,24 @@ Value moru::getSourceOfViews(Value value) {
   return value;
 }
 
+bool moru::isOfParameters(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    if (!func)
+      return false;
+    auto role = func.getArgAttrOfType<StringAttr>(argument.getArgNumber(), GraphDialect::kRoleAttr);
+    auto isUpdated = [&](unsigned result) {
+      auto donated = func.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr);
+      return donated && donated.getInt() == argument.getArgNumber();
+    };
+    return role && role.getValue() == GraphDialect::kParameterRole &&
+           llvm::none_of(llvm::seq<unsigned>(0, func.getNumResults()), isUpdated);
+  }
+  Operation *op = value.getDefiningOp();
+  return (isView(op) || op->hasTrait<OpTrait::Elementwise>() || isa<ConstantOp, BroadcastOp>(op)) &&
+         op->getParentOp() && isa<func::FuncOp>(op->getParentOp()) && llvm::all_of(op->getOperands(), isOfParameters);
+}
+
 static Packing getPacking(ContractOp op, bool isLhs, int64_t planes) {
   SmallVector<unsigned> pairs = llvm::to_vector(llvm::seq<unsigned>(0, op.getLhsOver().size()));
   llvm::sort(pairs, [&](unsigned a, unsigned b) { return op.getLhsOver()[a] < op.getLhsOver()[b]; });
@@ -86,6 +105,8 @@ static Packing getPacking(ContractOp op, bool isLhs, int64_t planes) {
   addGroup(isLhs ? op.getLhsFree() : op.getRhsFree(), true);
   return packing;
 }
+
+Packing moru::getTilePacking(ContractOp op, int64_t planes, bool isLhs) { return getPacking(op, isLhs, planes); }
 
 Packing moru::getTilePacking(ContractOp op, bool isLhs) {
   return getPacking(op, isLhs, op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr).getInt());
@@ -277,6 +298,11 @@ bool Clusters::isUsedOnlyIn(Value value, const SetVector<Operation *> &ops) cons
   return true;
 }
 
+/// `value` is made once for many calls, and `reader` is not.
+static bool isMadeOnce(Value value, Operation *reader) {
+  return isOfParameters(value) && !isOfParameters(reader->getResult(0));
+}
+
 /// Elementwise work whose only reader is a reduction happens on the way into it.
 void Clusters::pullProducers(Node *node) {
   SmallVector<Operation *> worklist(node->ops.begin(), node->ops.end());
@@ -284,8 +310,8 @@ void Clusters::pullProducers(Node *node) {
     for (Edge edge : getEdges(worklist.pop_back_val())) {
       Operation *producer = edge.source.getDefiningOp();
       if (!edge.fusible || edge.perRow || !producer || producer->getBlock() != &block || owners.count(producer) ||
-          !isMapLike(producer) || shapeOf(edge.source) != ArrayRef<int64_t>(node->shape) ||
-          !isUsedOnlyIn(edge.source, node->ops))
+          !isMapLike(producer) || isMadeOnce(edge.source, node->ops.front()) ||
+          shapeOf(edge.source) != ArrayRef<int64_t>(node->shape) || !isUsedOnlyIn(edge.source, node->ops))
         continue;
       node->ops.insert(producer);
       owners[producer] = node;
@@ -357,7 +383,7 @@ void Clusters::growKernels() {
       node->shape.assign(shapeOf(op.getResult(0)).begin(), shapeOf(op.getResult(0)).end());
     }
     for (Edge edge : getEdges(&op))
-      if (edge.fusible && getProducer(edge.source)) {
+      if (edge.fusible && getProducer(edge.source) && !isMadeOnce(edge.source, &op)) {
         RankedTensorType type = typeOf(edge.source);
         int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
         candidates.push_back({edge.source.getDefiningOp(), &op, bytes, static_cast<unsigned>(position)});

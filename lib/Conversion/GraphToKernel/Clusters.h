@@ -31,6 +31,10 @@ bool isView(mlir::Operation *op);
 /// What lies in a buffer of its own: `value` behind its views.
 mlir::Value getSourceOfViews(mlir::Value value);
 
+/// It depends on nothing but parameters that the function leaves as they are: what is made of it, is made once for many
+/// calls (see kernel-prepare).
+bool isOfParameters(mlir::Value value);
+
 /// The values in buffers that computing `value` reads: itself, or what inlined operations lead to.
 void collectSources(mlir::Value value, llvm::SetVector<mlir::Value> &sources);
 
@@ -54,8 +58,9 @@ struct Packing {
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
 /// Neither operand of `op` is packed before it: both are split a stretch of K at a time.
 bool splitsAlongDepth(graph::ContractOp op);
-/// The packed form of an operand of `op` in tiles.
+/// The packed form of an operand of `op` in tiles: as many planes as it has been given, or that many.
 Packing getTilePacking(graph::ContractOp op, bool isLhs);
+Packing getTilePacking(graph::ContractOp op, int64_t planes, bool isLhs);
 
 /// One kernel, loop or branch (an operation with regions), packing or concat-to-be.
 struct Node {

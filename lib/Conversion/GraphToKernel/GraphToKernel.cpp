@@ -147,7 +147,14 @@ static bool isFasterInTiles(ContractOp op, int64_t planes) {
   double products = count(op.getResult());
   for (int64_t axis : op.getLhsOver())
     products *= double(typeOf(op.getLhs()).getDimSize(axis));
-  double packing = (count(op.getLhs()) + count(op.getRhs())) * kSplitTime * double(planes) / 3;
+  double packing = 0;
+  for (bool isLhs : {true, false}) {
+    // What is packed once for many calls costs nothing, but with few rows beside it all there is to do is to read it.
+    constexpr int64_t kLeastRows = TileShape::kHalf;
+    Value operand = isLhs ? op.getLhs() : op.getRhs();
+    if (!isOfParameters(operand) || getTilePacking(op, planes, !isLhs).shape.back() < kLeastRows)
+      packing += count(operand) * kSplitTime * double(planes) / 3;
+  }
   double tiles = kTileTime * double(planes * (planes + 1)) / 12;
   return packing < products * (kVectorTime - tiles);
 }
@@ -203,8 +210,9 @@ static bool liesInRows(ContractOp op) {
 static bool isDeep(ContractOp op) {
   constexpr int64_t kLeastDepth = 1024, kMostColumns = 512;
   Packing lhs = getTilePacking(op, true), rhs = getTilePacking(op, false);
-  return depthOf(lhs) > kLeastDepth && std::min(lhs.shape.back(), rhs.shape.back()) <= kMostColumns &&
-         getHomeBlock(lhs.source) == op->getBlock() && getHomeBlock(rhs.source) == op->getBlock();
+  return !isOfParameters(lhs.source) && !isOfParameters(rhs.source) && depthOf(lhs) > kLeastDepth &&
+         std::min(lhs.shape.back(), rhs.shape.back()) <= kMostColumns && getHomeBlock(lhs.source) == op->getBlock() &&
+         getHomeBlock(rhs.source) == op->getBlock();
 }
 
 /// The operands that are split within the kernel, a panel just before its use, if any. One: where all of the other one
@@ -220,8 +228,9 @@ static StringRef chooseSplit(ContractOp op, int64_t planes, int64_t l2Bytes) {
   auto bytes = [&](const Packing &packing) { return 2 * planes * packing.shape.back() * depthOf(packing); };
   for (bool isLhs : {false, true}) {
     Packing split = getTilePacking(op, isLhs), other = getTilePacking(op, !isLhs);
-    if (bytes(other) <= l2Bytes * 5 / 8 && bytes(split) > l2Bytes / 2 && split.shape.back() >= kLeastColumns &&
-        depthOf(split) <= kMostDepth && getHomeBlock(split.source) == op->getBlock())
+    if (!isOfParameters(split.source) && bytes(other) <= l2Bytes * 5 / 8 && bytes(split) > l2Bytes / 2 &&
+        split.shape.back() >= kLeastColumns && depthOf(split) <= kMostDepth &&
+        getHomeBlock(split.source) == op->getBlock())
       return isLhs ? "lhs" : "rhs";
   }
   return "";

@@ -37,11 +37,12 @@ static constexpr int64_t kMaxTasks = 32;
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
 const KernelOutput *findScratch(KernelJob &job, ContractOp op) {
-  kernel::ComputeOp kernel = job.emitter.kernel;
-  for (auto [output, buffer] : llvm::zip(job.outputs, kernel.getWrites()))
+  kernel::ComputeOp compute = job.emitter.kernel;
+  for (auto [output, buffer] : llvm::zip(job.outputs, compute.getWrites()))
     if (output.buffer.type.getElementType() == job.emitter.getComputeType(op.getResult()) &&
-        !output.buffer.type.isPacked() &&
-        llvm::none_of(kernel.getReads(), [&, buffer = buffer](Value read) { return getRoot(read) == getRoot(buffer); }))
+        !output.buffer.type.isPacked() && llvm::none_of(compute.getReads(), [&, buffer = buffer](Value read) {
+          return kernel::getRoot(read) == kernel::getRoot(buffer);
+        }))
       return &output;
   return nullptr;
 }

@@ -20,9 +20,6 @@ struct Chunks {
   int64_t size, perTask, tasks;
 };
 
-/// The argument or the allocation that a buffer is a part of: buffers with different roots share no bytes.
-mlir::Value getRoot(mlir::Value buffer);
-
 /// A kernel in work.
 struct KernelJob {
   PointEmitter &emitter;

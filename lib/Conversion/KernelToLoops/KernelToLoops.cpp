@@ -25,15 +25,6 @@ namespace moru {
 #define GEN_PASS_DEF_KERNELTOLOOPS
 #include "moru/Conversion/KernelToLoops/Passes.h.inc"
 
-Value getRoot(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (!isa<ViewOp, SlotOp>(op))
-      break;
-    buffer = op->getOperand(0);
-  }
-  return buffer;
-}
-
 namespace {
 
 /// The buffers of a kernel's function: reads without duplicates, then writes that are not read too.

@@ -373,8 +373,9 @@ private:
     for (auto [other, write] : llvm::zip(job.outputs, kernel.getWrites()))
       if (other.buffer.flat == output.buffer.flat)
         buffer = write;
-    return llvm::any_of(kernel->getOperands(),
-                        [&](Value other) { return other != buffer && getRoot(other) == getRoot(buffer); });
+    return llvm::any_of(kernel->getOperands(), [&](Value other) {
+      return other != buffer && kernel::getRoot(other) == kernel::getRoot(buffer);
+    });
   }
 
   /// Whether later passes need the tensor, and nothing that its place holds now.

@@ -80,7 +80,8 @@ private:
       builder.setLoc(op.getLoc());
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<AllocOp, ViewOp, SlotOp, LoopOp, CondOp, WhileOp, LaunchOp>([&](auto op) { return lowerOp(op); })
+              .Case<AllocOp, ViewOp, SlotOp, PrepareOp, LoopOp, CondOp, WhileOp, LaunchOp>(
+                  [&](auto op) { return lowerOp(op); })
               .Case([](func::ReturnOp) { return success(); })
               .Default([](Operation *op) {
                 return op->emitOpError(
@@ -124,6 +125,17 @@ private:
     Value bytes = LLVM::MulOp::create(builder, slotIndex(op), constant(stride));
     values[op.getResult()] = addBytes(values.lookup(op.getSource()), bytes);
     return success();
+  }
+
+  LogicalResult lowerOp(PrepareOp op) {
+    Value flag = LLVM::LoadOp::create(builder, builder.getI32Type(),
+                                      addBytes(context, int64_t(offsetof(moru_context, prepared))));
+    Value zero = LLVM::ConstantOp::create(builder, builder.getI32Type(), 0);
+    Value isMissing = LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::eq, flag, zero);
+    auto branch = scf::IfOp::create(builder, isMissing, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+    return lowerBlock(*op.getBodyBlock());
   }
 
   LogicalResult lowerOp(LoopOp op) {

@@ -97,6 +97,30 @@ LogicalResult SlotOp::verify() {
 // Loop
 //===----------------------------------------------------------------------===//
 
+Value moru::kernel::getRoot(Value buffer) {
+  while (Operation *op = buffer.getDefiningOp()) {
+    if (!isa<ViewOp, SlotOp>(op))
+      break;
+    buffer = op->getOperand(0);
+  }
+  return buffer;
+}
+
+void PrepareOp::build(OpBuilder &builder, OperationState &state) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(state.addRegion());
+}
+
+LogicalResult PrepareOp::verify() {
+  Block *body = getBodyBlock();
+  if (body->getNumArguments() != 0)
+    return emitOpError() << "expected a body without arguments, got " << body->getNumArguments(); // C1
+  for (Operation &op : *body)
+    if (!isa<ComputeOp, LaunchOp>(op))
+      return emitOpError() << "expected kernels alone, got " << op.getName(); // C1
+  return success();
+}
+
 void LoopOp::build(OpBuilder &builder, OperationState &state, int64_t length) {
   OpBuilder::InsertionGuard guard(builder);
   state.getOrAddProperties<Properties>().length = builder.getI64IntegerAttr(length);

@@ -78,6 +78,12 @@ void KernelPlan::reuseOperands() {
         auto isLater = [&](Operation *user) {
           return op->isBeforeInBlock(source->getBlock()->findAncestorOpInBlock(*user));
         };
+        // What is prepared is read again in the next call.
+        auto isPreparing = [&](Operation *user) {
+          return user->getParentOp() != op->getParentOp() && isa<PrepareOp>(user->getParentOp());
+        };
+        if (llvm::any_of(getKernelUsers(source), isPreparing))
+          continue;
         // Other views of the source within this kernel would see new values.
         auto readsElsewhere = llvm::count(getKernelUsers(source), op.getOperation()) != 1;
         if (readsElsewhere || llvm::any_of(getKernelUsers(source), isLater))

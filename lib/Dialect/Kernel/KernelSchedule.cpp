@@ -70,32 +70,23 @@ struct KernelSchedule : moru::kernel::impl::KernelScheduleBase<KernelSchedule> {
 
 } // namespace
 
-static Value rootOf(Value buffer) {
-  while (auto *op = buffer.getDefiningOp())
-    if (isa<ViewOp, SlotOp>(op))
-      buffer = op->getOperand(0);
-    else
-      break;
-  return buffer;
-}
-
 /// All operands of kernels within the step; a loop's own buffers do no harm.
 void Schedule::collectEffects(Step &step) {
   step.op->walk([&](Operation *op) {
     if (auto kernel = dyn_cast<ComputeOp>(op)) {
       for (Value buffer : kernel.getReads())
-        step.reads.insert(rootOf(buffer));
+        step.reads.insert(getRoot(buffer));
       for (Value buffer : kernel.getWrites())
-        step.writes.insert(rootOf(buffer));
+        step.writes.insert(getRoot(buffer));
     } else if (isa<CondOp, WhileOp>(op)) {
-      step.reads.insert(rootOf(op->getOperand(0)));
+      step.reads.insert(getRoot(op->getOperand(0)));
     }
   });
 }
 
 void Schedule::collect() {
   for (Operation &op : block)
-    if (isa<ComputeOp, LoopOp, CondOp, WhileOp>(op)) {
+    if (isa<ComputeOp, PrepareOp, LoopOp, CondOp, WhileOp>(op)) {
       numbers[&op] = steps.size();
       steps.push_back({&op, {}, {}, {}});
       collectEffects(steps.back());

@@ -24,12 +24,13 @@ struct KernelVerifyPlan : moru::kernel::impl::KernelVerifyPlanBase<KernelVerifyP
   using KernelVerifyPlanBase::KernelVerifyPlanBase;
 
   void runOnOperation() override {
-    if (failed(verifyOffsets()) || failed(verifyCopies()))
+    if (failed(verifyOffsets()) || failed(verifyPrepared()) || failed(verifyCopies()))
       signalPassFailure();
   }
 
 private:
   LogicalResult verifyOffsets();
+  LogicalResult verifyPrepared();
   LogicalResult verifyCopies();
 };
 
@@ -61,6 +62,31 @@ LogicalResult KernelVerifyPlan::verifyOffsets() {
     }
   }
   return success();
+}
+
+/// What is prepared is made of parameters, and nobody else writes it.
+LogicalResult KernelVerifyPlan::verifyPrepared() {
+  llvm::DenseSet<Value> prepared;
+  WalkResult result = getOperation().walk([&](ComputeOp op) {
+    bool isInside = isa<PrepareOp>(op->getParentOp());
+    for (Value read : op.getReads()) {
+      auto argument = dyn_cast<BlockArgument>(getRoot(read));
+      if (isInside && !prepared.contains(getRoot(read)) && !(argument && isFixedParameter(getOperation(), argument))) {
+        op.emitError() << "expected a kernel that is prepared to read parameters, or what is prepared before it";
+        return WalkResult::interrupt();
+      }
+    }
+    for (Value write : op.getWrites()) {
+      if (isInside)
+        prepared.insert(getRoot(write));
+      else if (prepared.contains(getRoot(write))) {
+        op.emitError() << "expected what is prepared to stay as it is, got a kernel that writes to it";
+        return WalkResult::interrupt();
+      }
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
 }
 
 /// Parameters and activations are never copied; what comes in as state or input and what goes out may be.

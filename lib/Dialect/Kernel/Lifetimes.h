@@ -1,7 +1,8 @@
 //===- Lifetimes.h - from where to where a buffer is in use ---------------===//
 // Positions number the operations of a function in program order; a use within a loop or a branch counts for all of it
 // unless the buffer is of that region itself. So the buffers of two branches may lie in one place, and those of a
-// loop's condition and of its body too: none of them holds anything beyond its region.
+// loop's condition and of its body too: none of them holds anything beyond its region. What `kernel.prepare` leaves for
+// the kernels behind it lives from call to call: always.
 //===----------------------------------------------------------------------===//
 
 #ifndef MORU_LIB_DIALECT_KERNEL_LIFETIMES_H
@@ -19,6 +20,9 @@ struct Lifetime {
   bool isUnused() const { return from > to; }
   bool overlaps(const Lifetime &other) const { return from <= other.to && other.from <= to; }
 };
+
+/// The argument is a parameter that the function leaves as it is.
+bool isFixedParameter(mlir::func::FuncOp func, mlir::BlockArgument argument);
 
 /// The lifetimes of all buffers of `func`, in program order.
 llvm::MapVector<mlir::Operation *, Lifetime> computeLifetimes(mlir::func::FuncOp func);

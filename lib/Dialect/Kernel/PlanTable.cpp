@@ -75,6 +75,8 @@ static std::string describeContents(AllocOp op) {
 
 /// How a region of kernels is called in a table; empty for what is none.
 static StringRef describeRegions(Operation *op) {
+  if (isa_and_nonnull<PrepareOp>(op))
+    return "preparation from ";
   if (isa_and_nonnull<LoopOp>(op))
     return "loop of ";
   if (isa_and_nonnull<WhileOp>(op))

@@ -51,6 +51,9 @@ struct TileShape {
   int64_t getSizeInBytes() const { return 2 * (getMarks() + getNumMarks()); }
 };
 
+/// The argument or the allocation that a buffer is a part of: buffers with different roots share no bytes.
+mlir::Value getRoot(mlir::Value buffer);
+
 /// A buffer type of `shape` under `strides`; the layout is left out where they are row-major.
 BufferType getStridedBuffer(llvm::ArrayRef<int64_t> shape, mlir::Type elementType, llvm::ArrayRef<int64_t> strides);
 

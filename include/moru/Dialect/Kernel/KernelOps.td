@@ -183,6 +183,29 @@ def Kernel_LoopOp : Kernel_Op<"loop", [RecursiveMemoryEffects, SingleBlock, NoTe
   }];
 }
 
+def Kernel_PrepareOp : Kernel_Op<"prepare", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
+  let summary = "kernels whose results are the same in every call, as long as the parameters are";
+  let description = [{
+    Runs its body. What it leaves in buffers depends on parameters alone, and nothing else writes there: a host that calls the function again,
+    with the same parameters and an arena that nobody else has used, skips the body.
+
+    Constraints:
+    - (C1) the body has no arguments and holds kernels alone.
+
+    ```mlir
+    kernel.prepare { … }
+    ```
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins)>];
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+  }];
+}
+
 def Kernel_CondOp : Kernel_Op<"cond", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
   let summary = "kernels of one of two regions";
   let description = [{
@@ -259,7 +282,7 @@ def Kernel_ComputeOp : Kernel_Op<"compute", [IsolatedFromAbove, AttrSizedOperand
     - `column_reduce`: one reduction over leading axes of [rows…, columns…], of anything a map may hold; the results have shape
       [columns…].
     - `contract`: exactly one `graph.contract`, whose lhs is an argument in a strided layout and whose rhs is an argument in panels, or both
-      are arguments in tiles (through a reshape where there are several contracted or free axes), then an epilogue of elementwise operations on its result's shape.
+      is for matrix units, its operands arguments in tiles (through a reshape where there are several contracted or free axes) or of any kind, to be split by the kernel, then an epilogue of elementwise operations on its result's shape.
     - `gather_scatter`: one `graph.scatter_add`; updates and ids may be computed as in a map.
 
     Constraints:

@@ -7,6 +7,28 @@
 
 include "mlir/Pass/PassBase.td"
 
+def KernelPrepare : Pass<"kernel-prepare", "::mlir::func::FuncOp"> {
+  let summary = "set apart what depends on parameters alone";
+  let description = [{
+    Moves the kernels that read nothing but parameters that the function does not update, or what such kernels have made, into one
+    `kernel.prepare` at the beginning: weights are packed once for many calls.
+
+    ```mlir
+    // before
+    func.func @example(%w: !kernel.buffer<4xf32> {graph.name = "w", graph.role = "parameter"}, …) {
+      %b = kernel.alloc : !kernel.buffer<4xf32>
+      kernel.compute map "exp" reads(%v = %w) writes(%b) …
+      kernel.compute map "add" reads(%v = %b, %u = %x) writes(%y) …
+    // after
+      kernel.prepare {
+        kernel.compute map "exp" reads(%v = %w) writes(%b) …
+      }
+      kernel.compute map "add" reads(%v = %b, %u = %x) writes(%y) …
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+}
+
 def KernelSchedule : Pass<"kernel-schedule", "::mlir::func::FuncOp"> {
   let summary = "run kernels when their results are needed, and updates as soon as they can";
   let description = [{
