@@ -20,6 +20,7 @@ llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
       {"graph-normalize-for-kernels", PassClass::Reassociates},
       // Contracted axes are summed over in the order of the layout.
       {"graph-to-kernel", PassClass::Reassociates},
+      {"kernel-prepare", PassClass::Exact},
       {"kernel-schedule", PassClass::Exact},
       {"kernel-plan", PassClass::Exact},
       {"kernel-verify-plan", PassClass::Exact},

@@ -98,6 +98,44 @@ TEST(TrainingStepTest, CallsNothingButTheRuntime) {
   }
 }
 
+/// Packed weights are made once for calls of one function with the same parameters, and anew after anything else.
+TEST(TrainingStepTest, PreparesWhatDependsOnParametersAlone) {
+  SmallLstm model;
+  Program program =
+      buildLanguageModel(model, {.batch = kBatch, .time = 7, .functions = {"train_step", "loss", "logits"}});
+  Executable exe = llvm::cantFail(compileModule(moduleOf(program), {.threads = 2, .cache = false}));
+  std::vector<NamedTensor> first = model.initialValues(1);
+  ASSERT_TRUE(exe.load(first, Role::Parameter));
+  HostTensor ids = makeIds(7, 5), targets = makeIds(7, 11);
+  int launches = 0;
+  exe.setProfile([](void *data, moru_task_fn, int64_t, uint64_t, uint64_t) { ++*static_cast<int *>(data); }, &launches);
+  auto loss = [&] {
+    launches = 0;
+    Outputs out = exe.run("loss", {{"ids", ids}, {"targets", targets}});
+    EXPECT_TRUE(out) << out.message();
+    return out.scalar("loss");
+  };
+  double before = loss();
+  int all = launches;
+  EXPECT_EQ(loss(), before);
+  int prepared = launches;
+  EXPECT_LT(prepared, all);
+  // Another function of the same arena; one that is refused changes nothing.
+  ASSERT_TRUE(exe.run("logits", {{"ids", ids}}));
+  EXPECT_EQ(loss(), before);
+  EXPECT_EQ(launches, all);
+  EXPECT_FALSE(exe.run("logits", {{"ids", HostTensor::zeros(ElementType::I32, {1})}}));
+  EXPECT_EQ(loss(), before);
+  EXPECT_EQ(launches, prepared);
+  // Other parameters, by a step and by hand.
+  ASSERT_TRUE(exe.run("train_step", {{"ids", ids}, {"targets", targets}}));
+  EXPECT_LT(loss(), before);
+  EXPECT_EQ(launches, all);
+  ASSERT_TRUE(exe.load(first, Role::Parameter));
+  EXPECT_EQ(loss(), before);
+  EXPECT_EQ(launches, all);
+}
+
 TEST(TrainingStepTest, GivesTheSameBitsWithAnyNumberOfThreads) {
   Executable one = train(Target::host(), 1, 20);
   for (int32_t threads : {2, 3}) {

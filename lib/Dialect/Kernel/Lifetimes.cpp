@@ -43,7 +43,7 @@ llvm::MapVector<Operation *, Lifetime> moru::kernel::computeLifetimes(func::Func
     Lifetime &lifetime = lifetimes[alloc];
     SmallVector<Operation *> users = getKernelUsers(alloc);
     if (outlivesCalls(users))
-      lifetime = {0, next};
+      lifetime = {0, next - 1};
     for (Operation *user : users) {
       Operation *inBlock = alloc->getBlock()->findAncestorOpInBlock(*user);
       lifetime.from = std::min(lifetime.from, positions[inBlock].from);

@@ -124,8 +124,11 @@ void PlanTable::printRows(llvm::raw_ostream &stream) {
     return std::tuple(a.offset, a.lifetime.from) < std::tuple(b.offset, b.lifetime.from);
   });
   for (Row &row : rows) {
-    table.add({formatCount(row.offset), formatCount(row.size), labelAt(row.lifetime.from), labelAt(row.lifetime.to),
-               describeContents(row.op), graph::describeLine(row.op.getLoc())});
+    // Position 0 is the function's own: nothing else is in use from there on but what stays from call to call.
+    bool isKept = row.lifetime.from == 0;
+    table.add({formatCount(row.offset), formatCount(row.size), isKept ? "prepared" : labelAt(row.lifetime.from),
+               isKept ? "kept for the next call" : labelAt(row.lifetime.to), describeContents(row.op),
+               graph::describeLine(row.op.getLoc())});
   }
   graph::printAsComments(table, stream);
 }

@@ -367,3 +367,14 @@ func.func @compute_c3_regions(%p: !kernel.buffer<i1>, %x: !kernel.buffer<4xf32>)
   }
   return
 }
+
+// -----
+
+// C1: what is prepared are kernels.
+func.func @prepare_c1() {
+  // expected-error @+1 {{expected kernels alone, got kernel.alloc}}
+  kernel.prepare {
+    %a = kernel.alloc : !kernel.buffer<4xf32>
+  }
+  return
+}

@@ -160,3 +160,37 @@ func.func @accepts_copies_at_the_boundary(%w: !kernel.buffer<16x4xf32> {graph.na
   }
   return
 }
+
+// -----
+
+// What is prepared depends on parameters that stay as they are.
+func.func @prepares_of_an_input(%x: !kernel.buffer<4xf32> {graph.name = "x", graph.role = "input"}) {
+  %a = kernel.alloc : !kernel.buffer<4xf32>
+  kernel.prepare {
+    // expected-error @+1 {{expected a kernel that is prepared to read parameters, or what is prepared before it}}
+    kernel.compute map "exp" reads(%0 = %x) writes(%a) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %r = graph.exp %0 : tensor<4xf32>
+      kernel.yield %r : tensor<4xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @writes_what_is_prepared(%w: !kernel.buffer<4xf32> {graph.name = "w", graph.role = "parameter"},
+                                   %x: !kernel.buffer<4xf32> {graph.name = "x", graph.role = "input"}) {
+  %a = kernel.alloc : !kernel.buffer<4xf32>
+  kernel.prepare {
+    kernel.compute map "exp" reads(%0 = %w) writes(%a) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %r = graph.exp %0 : tensor<4xf32>
+      kernel.yield %r : tensor<4xf32>
+    }
+  }
+  // expected-error @+1 {{expected what is prepared to stay as it is, got a kernel that writes to it}}
+  kernel.compute map "tanh" reads(%0 = %x) writes(%a) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+    %r = graph.tanh %0 : tensor<4xf32>
+    kernel.yield %r : tensor<4xf32>
+  }
+  return
+}
