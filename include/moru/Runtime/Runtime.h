@@ -45,12 +45,13 @@ struct moru_context {
   int32_t abi_version;
   /** Threads that work on a launch, the caller among them. Never read by compiled code: results do not depend on it. */
   int32_t threads;
-  /** MORU_ALIGNMENT-aligned, zeroed when created. Its contents between two calls belong to nobody, but see `prepared`. */
+  /** MORU_ALIGNMENT-aligned, zeroed when created. Its contents between two calls belong to nobody, but see `prepared`.
+   */
   unsigned char *arena;
   int64_t arena_bytes;
   moru_parallel_for_fn parallel_for;
-  /** Read by compiled code, set by its caller: not 0 where the last call in this context was one of the same function, the
-   * arena is as that call left it, and no parameter has changed since. Then the function does not make again what
+  /** Read by compiled code, set by its caller: not 0 where the last call in this context was one of the same function,
+   * the arena is as that call left it, and no parameter has changed since. Then the function does not make again what
    * depends on parameters alone. 0 is always right. */
   int32_t prepared;
   /** Null, or the profiling hook; may be set at any time between two calls. */
