@@ -39,6 +39,11 @@ bool moru::isInlined(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
+  // A mask of positions is one comparison where it is read, and as many bytes as entries where it is stored.
+  if (isa<CompareOp, AndOp, OrOp, NotOp>(op))
+    return llvm::all_of(op->getOperands(), [](Value operand) {
+      return typeOf(operand).getElementType().isInteger() && isInlined(operand);
+    });
   return isa<ConstantOp, IotaOp, BroadcastOp>(op) || isRoundedForTiles(op) ||
          (isView(op) && isInlined(op->getOperand(0)));
 }

@@ -3,7 +3,7 @@
 // a loop or a packing.
 //
 // Three kinds of operations never form a kernel of their own:
-// - inlined ones (constant, iota, broadcast) are computed again wherever they are read;
+// - inlined ones (constant, iota, broadcast, masks of these) are computed again wherever they are read;
 // - views (slice, transpose, reshape, barrier) are other strides of their operand's buffer, or the same;
 // - a concat is a buffer whose parts are written by whoever makes the operands.
 // Everything else belongs to exactly one node. An edge between two operations of one node must be *fusible*: the
@@ -22,8 +22,8 @@
 
 namespace moru {
 
-/// Computed again wherever it is read: a constant, an iota, a broadcast, an argument rounded for matrix units, or a
-/// view of one of these.
+/// Computed again wherever it is read: a constant, an iota, a broadcast, an argument rounded for matrix units, a view
+/// of one of these, or a mask that follows from integers of this kind.
 bool isInlined(mlir::Value value);
 
 /// Other strides of the operand's buffer.

@@ -313,3 +313,18 @@ func.func @launches_nothing_for_nothing(%x: tensor<0x3xf32>) -> tensor<0x3xf32> 
   %y = graph.neg %x : tensor<0x3xf32>
   return %y : tensor<0x3xf32>
 }
+
+// A mask of positions is made where it is used; one that needs more than positions is stored once.
+// CHECK-LABEL: func.func @computes_masks_of_positions_where_they_are_read(
+// CHECK-NOT: xi1>
+// CHECK: kernel.compute
+// CHECK: graph.compare
+// CHECK-NOT: kernel.compute
+// CHECK: return
+func.func @computes_masks_of_positions_where_they_are_read(%x: tensor<8x8xf32>, %y: tensor<8x8xf32>) -> tensor<8x8xf32> {
+  %i = graph.iota along 0 : tensor<8x8xi32>
+  %j = graph.iota along 1 : tensor<8x8xi32>
+  %m = graph.compare le %j, %i : tensor<8x8xi32> -> tensor<8x8xi1>
+  %z = graph.select %m, %x, %y : tensor<8x8xi1>, tensor<8x8xf32>
+  return %z : tensor<8x8xf32>
+}
