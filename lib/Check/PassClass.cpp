@@ -22,6 +22,7 @@ llvm::ArrayRef<ClassifiedPass> moru::check::classifiedPasses() {
       {"graph-to-kernel", PassClass::Reassociates},
       {"kernel-prepare", PassClass::Exact},
       {"kernel-schedule", PassClass::Exact},
+      {"kernel-group", PassClass::Exact},
       {"kernel-plan", PassClass::Exact},
       {"kernel-verify-plan", PassClass::Exact},
       {"kernel-to-loops", PassClass::Reassociates},

@@ -369,6 +369,7 @@ LogicalResult Run::runOperation(Operation &op) {
       .Case([&](kernel::PrepareOp prepare) { return runBlock(*prepare.getBodyBlock()); })
       .Case([&](kernel::LoopOp loop) { return runLoop(loop); })
       .Case([&](kernel::CondOp cond) { return runCond(cond); })
+      .Case([&](kernel::GroupOp group) { return runBlock(*group.getBodyBlock()); })
       .Case([&](kernel::WhileOp loop) { return runWhile(loop); })
       .Case([&](kernel::LaunchOp launch) { return runLaunch(launch); })
       .Case([&](kernel::ComputeOp compute) {

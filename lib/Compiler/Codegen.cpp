@@ -161,7 +161,8 @@ void Codegen::listKernels(mlir::ModuleOp module) {
         !name.consume_back(kKernelEntrySuffix))
       continue;
     mlir::Operation *kernel = module.lookupSymbol(name);
-    std::optional<KernelCost> cost = kernel ? kernel::getCost(kernel) : std::nullopt;
+    // A group has an entry alone.
+    std::optional<KernelCost> cost = kernel::getCost(kernel ? kernel : entry);
     kernelList.push_back({name.str(), cost.value_or(KernelCost())});
   }
 }

@@ -200,6 +200,8 @@ static PipelineOptions pipelineOptions(const CompileOptions &compile) {
   PipelineOptions options;
   options.recompute = compile.recompute;
   options.memoryBudget = compile.memoryBudget;
+  // What is launched together lives together: not where memory is short.
+  options.group = compile.group && !compile.recompute && compile.memoryBudget == 0;
   options.vectorBits = target.vectorBits;
   options.vectorRegisters = target.vectorRegisters;
   options.l1Bytes = target.l1Bytes;
@@ -396,8 +398,8 @@ static std::string describeSource(ModuleOp module, const CompileOptions &options
   std::string source;
   raw_string_ostream out(source);
   // One more option does not compile until it is said here whether it is a part of the key.
-  auto &[target, quality, precision, threads, recompute, memoryBudget, cache, dumpStages, checkEach] = options;
-  out << toString(precision) << ' ' << recompute << ' ' << memoryBudget << '\n';
+  auto &[target, quality, precision, threads, recompute, memoryBudget, group, cache, dumpStages, checkEach] = options;
+  out << toString(precision) << ' ' << recompute << ' ' << memoryBudget << ' ' << group << '\n';
   if (failed(writeBytecodeToFile(module, out)))
     source.clear();
   return source;

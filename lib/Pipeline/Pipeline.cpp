@@ -103,9 +103,12 @@ void moru::populateGraphToKernels(OpPassManager &manager, const PipelineOptions 
   manager.addNestedPass<func::FuncOp>(kernel::createKernelPrepare());
 }
 
-void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &) {
+void moru::populateKernelsToPlan(OpPassManager &manager, const PipelineOptions &options) {
   OpPassManager &functions = manager.nest<func::FuncOp>();
   functions.addPass(kernel::createKernelSchedule());
+  // Before the plan: the order of kernels decides how long buffers live.
+  if (options.group)
+    functions.addPass(kernel::createKernelGroup({.l2Bytes = options.l2Bytes}));
   functions.addPass(kernel::createKernelPlan());
   functions.addPass(kernel::createKernelVerifyPlan());
 }
@@ -162,6 +165,7 @@ struct Flags : PassPipelineOptions<Flags> {
                          llvm::cl::init(true)};
   Option<bool> recompute{*this, "recompute", llvm::cl::desc("keep the carried values of loops alone for their reverse"),
                          llvm::cl::init(false)};
+  Option<bool> group{*this, "group", llvm::cl::desc("launch small kernels together"), llvm::cl::init(true)};
   Option<int64_t> memoryBudget{*this, "memory-budget",
                                llvm::cl::desc("bytes for what loops keep and stack; 0: any number"), llvm::cl::init(0)};
   Option<int64_t> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of the target's vectors"), llvm::cl::init(512)};
@@ -177,6 +181,7 @@ struct Flags : PassPipelineOptions<Flags> {
     return {.hoist = hoist,
             .decompose = decompose,
             .recompute = recompute,
+            .group = group,
             .memoryBudget = memoryBudget,
             .vectorBits = vectorBits,
             .vectorRegisters = vectorRegisters,

@@ -385,6 +385,7 @@ LogicalResult Interpreter::runOperation(Operation &op) {
       .Case<kernel::PrepareOp>([&](auto prepare) { return runBlock(*prepare.getBodyBlock()); })
       .Case<kernel::LoopOp>([&](auto loop) { return runLoop(loop); })
       .Case<kernel::CondOp>([&](auto cond) { return runCond(cond); })
+      .Case<kernel::GroupOp>([&](auto group) { return runBlock(*group.getBodyBlock()); })
       .Case<kernel::WhileOp>([&](auto loop) { return runWhile(loop); })
       .Case<kernel::ComputeOp>([&](auto compute) { return runCompute(compute); })
       .Case<kernel::LaunchOp>([&](auto launch) { return runLaunch(launch); })

@@ -120,6 +120,8 @@ Expected<std::unique_ptr<Benchmark>> BenchCommand::prepare() {
   if (!options)
     return options.takeError();
   limitCpus(options->threads);
+  // What is launched together has one time.
+  options->group = !kernels;
   return Benchmark::create(*chosen, *parsed, initial, *options);
 }
 

@@ -49,6 +49,8 @@ struct CompileOptions {
   /// Bytes that loops may keep for their reverse, and that the operands of a sum over the steps may take; 0: any
   /// number. What does not fit is computed again, or added up in chunks of steps.
   int64_t memoryBudget = 0;
+  /// Small kernels are launched together. Never changes a result.
+  bool group = true;
   /// Takes machine code from the user's cache, and puts it there. Never changes it.
   bool cache = true;
   /// A folder that gets a file for each stage; empty: none.

@@ -46,6 +46,8 @@ struct PipelineOptions {
   bool decompose = true;
   /// Loops keep the carried values alone for their reverse, and do each step again there.
   bool recompute = false;
+  /// Launch small kernels together.
+  bool group = true;
   /// Bytes that loops may keep for their reverse, and that the stacked operands of a sum over the steps may take; 0:
   /// any number.
   int64_t memoryBudget = 0;

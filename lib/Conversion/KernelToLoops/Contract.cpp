@@ -417,7 +417,8 @@ int64_t Contraction::emit() {
 
   // A grid of outer positions, rows and columns.
   int64_t panelGroups = numPanels / tilePanels;
-  int64_t wanted = std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
+  int64_t wanted =
+      job.isOneTask ? 1 : std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
   Chunks outerChunks = job.splitTasks(outer, wanted);
   auto [tileChunks, panelChunks] =
       chooseGrid(job, {numTiles, tileRows}, {std::max<int64_t>(panelGroups, 1), tilePanels * panelWidth},

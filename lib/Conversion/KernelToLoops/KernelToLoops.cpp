@@ -7,6 +7,8 @@
 #include "Families.h"
 #include "moru/Dialect/Kernel/Cost.h"
 
+#include "moru/Dialect/Kernel/Parts.h"
+
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -14,6 +16,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 
 #define DEBUG_TYPE "kernel-to-loops"
@@ -35,11 +38,19 @@ SmallVector<Value> getParameters(ComputeOp op) {
   return buffers.takeVector();
 }
 
+/// The parts into which the kernel's group cuts it; 0: it is whole.
+int64_t getNumParts(ComputeOp op) {
+  auto group = dyn_cast<GroupOp>(op->getParentOp());
+  return group && group.getParts() ? int64_t(*group.getParts()) : 0;
+}
+
 /// Everything that a kernel's code depends on, but its label and locations: two kernels with the same text share a
 /// function.
 std::string describe(ComputeOp op) {
   std::string text;
   llvm::raw_string_ostream stream(text);
+  if (int64_t parts = getNumParts(op))
+    stream << "part of " << parts << ' ';
   SmallVector<Value> parameters = getParameters(op);
   auto number = [&](Value buffer) { return llvm::find(parameters, buffer) - parameters.begin(); };
   stream << stringifyFamily(op.getFamily());
@@ -102,7 +113,7 @@ struct KernelToLoops : impl::KernelToLoopsBase<KernelToLoops> {
     getOperation().walk([&](ComputeOp op) { kernels.push_back(op); });
     for (ComputeOp op : kernels) {
       auto [place, isNew] = functions.try_emplace(describe(op));
-      if (isNew && failed(generate(op, place->second)))
+      if (isNew && failed(getNumParts(op) ? generatePart(op, place->second) : generate(op, place->second)))
         return signalPassFailure();
       launch(op, place->second);
     }
@@ -122,6 +133,46 @@ private:
     SmallVector<KernelBuffer> buffers;
     for (auto [value, argument] : llvm::zip(parameters, function.getArguments()))
       buffers.push_back(flatten(emitter, cast<BufferType>(value.getType()), argument));
+    return generate(op, function, emitter, buffers, /*parts=*/0, result);
+  }
+
+  /// The same on a copy whose region is that of one part: each task does all of it.
+  LogicalResult generatePart(ComputeOp op, Function &result) {
+    int64_t parts = getNumParts(op);
+    std::string why;
+    std::optional<KernelParts> found = findParts(op, parts, why);
+    if (!found)
+      return op.emitOpError() << "expected a kernel that falls into " << parts << " parts, but " << why;
+    func::FuncOp function = createFunction(op);
+    OpBuilder builder(op);
+    auto copy = cast<ComputeOp>(builder.clone(*op));
+    auto erase = llvm::scope_exit([&] { copy.erase(); });
+    std::optional<KernelParts> own = findParts(copy, parts, why);
+    cutToPart(copy, *own, parts);
+    PointEmitter emitter(function, copy, vectorBits);
+    SmallVector<Value> parameters = getParameters(op);
+    SmallVector<KernelBuffer> buffers;
+    for (auto [value, argument] : llvm::zip(parameters, function.getArguments())) {
+      auto type = cast<BufferType>(value.getType());
+      std::optional<int64_t> axis = findCutAxis(op, *found, value);
+      buffers.push_back(axis ? flattenPart(emitter, type, *axis, parts, argument) : flatten(emitter, type, argument));
+    }
+    return generate(copy, function, emitter, buffers, parts, result);
+  }
+
+  /// The axis along which a buffer of the kernel is cut.
+  static std::optional<int64_t> findCutAxis(ComputeOp op, const KernelParts &parts, Value buffer) {
+    if (llvm::is_contained(op.getWrites(), buffer))
+      return 0;
+    for (auto [read, axis] : llvm::zip(op.getReads(), parts.reads))
+      if (read == buffer)
+        return axis && *axis >= 0 ? axis : std::nullopt;
+    llvm_unreachable("a parameter is read or written");
+  }
+
+  LogicalResult generate(ComputeOp op, func::FuncOp function, PointEmitter &emitter, ArrayRef<KernelBuffer> buffers,
+                         int64_t parts, Function &result) {
+    SmallVector<Value> parameters = getParameters(op);
     auto find = [&](Value buffer) { return buffers[llvm::find(parameters, buffer) - parameters.begin()]; };
     for (auto [argument, buffer] : llvm::zip(op.getBodyBlock()->getArguments(), op.getReads()))
       emitter.bind(argument, find(buffer));
@@ -129,7 +180,7 @@ private:
     for (auto [tensor, buffer] : llvm::zip(op.getYield().getValues(), op.getWrites()))
       outputs.push_back({tensor, find(buffer)});
 
-    KernelJob job{emitter, outputs, {vectorBits, vectorRegisters, l1Bytes, l2Bytes}};
+    KernelJob job{emitter, outputs, {vectorBits, vectorRegisters, l1Bytes, l2Bytes}, /*isOneTask=*/parts != 0};
     FailureOr<int64_t> tasks = emitFamily(job, op.getFamily());
     OpBuilder end = OpBuilder::atBlockEnd(&function.getBody().front());
     func::ReturnOp::create(end, op.getLoc());
@@ -137,7 +188,8 @@ private:
       function.erase();
       return failure();
     }
-    result = {function.getName().str(), *tasks};
+    assert((!parts || *tasks == 1) && "a part is one task");
+    result = {function.getName().str(), parts ? parts : *tasks};
     return success();
   }
 
@@ -210,6 +262,21 @@ private:
       return {parameter, type};
     return {memref::ReinterpretCastOp::create(emitter.builder, flat, parameter, /*offset=*/0,
                                               ArrayRef<int64_t>(entries), ArrayRef<int64_t>(1)),
+            type};
+  }
+
+  /// The same of the part whose number is the function's last argument.
+  static KernelBuffer flattenPart(PointEmitter &emitter, BufferType whole, int64_t axis, int64_t parts,
+                                  Value parameter) {
+    BufferType type = getPartType(whole, axis, parts);
+    int64_t entries = type.getSizeInBytes() / type.getElementBytes();
+    Value stride = arith::ConstantIndexOp::create(emitter.builder, getPartStride(whole, axis, parts));
+    Value offset = arith::MulIOp::create(emitter.builder, emitter.function.getArguments().back(), stride);
+    auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, 1);
+    auto flat = MemRefType::get(entries, cast<MemRefType>(parameter.getType()).getElementType(), layout);
+    return {memref::ReinterpretCastOp::create(emitter.builder, flat, parameter, OpFoldResult(offset),
+                                              ArrayRef<OpFoldResult>{emitter.builder.getIndexAttr(entries)},
+                                              ArrayRef<OpFoldResult>{emitter.builder.getIndexAttr(1)}),
             type};
   }
 

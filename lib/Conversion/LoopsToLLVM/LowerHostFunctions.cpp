@@ -3,6 +3,7 @@
 #include "Lowering.h"
 
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
+#include "moru/Dialect/Kernel/Cost.h"
 #include "moru/Runtime/Runtime.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -67,6 +68,7 @@ private:
   void prepareLaunches() {
     size_t largest = 0;
     source.walk([&](LaunchOp launch) { largest = std::max(largest, size_t(launch.getBuffers().size())); });
+    source.walk([&](GroupOp group) { largest = std::max(largest, countBuffers(group)); });
     arena = loadMember(offsetof(moru_context, arena));
     parallelFor = loadMember(offsetof(moru_context, parallel_for));
     if (largest)
@@ -75,12 +77,18 @@ private:
       buffers = LLVM::ZeroOp::create(builder, pointer);
   }
 
+  static size_t countBuffers(Operation *op) {
+    size_t count = 0;
+    op->walk([&](LaunchOp launch) { count += launch.getBuffers().size(); });
+    return count;
+  }
+
   LogicalResult lowerBlock(Block &block) {
     for (Operation &op : block) {
       builder.setLoc(op.getLoc());
       LogicalResult result =
           llvm::TypeSwitch<Operation *, LogicalResult>(&op)
-              .Case<AllocOp, ViewOp, SlotOp, PrepareOp, LoopOp, CondOp, WhileOp, LaunchOp>(
+              .Case<AllocOp, ViewOp, SlotOp, PrepareOp, LoopOp, CondOp, WhileOp, GroupOp, LaunchOp>(
                   [&](auto op) { return lowerOp(op); })
               .Case([](func::ReturnOp) { return success(); })
               .Default([](Operation *op) {
@@ -185,14 +193,103 @@ private:
   }
 
   LogicalResult lowerOp(LaunchOp op) {
+    storeBuffers(op, 0);
+    launch(kernelEntryName(op.getCallee()), int64_t(op.getTasks()));
+    return success();
+  }
+
+  /// The pointers of its kernels, one behind the other, are those of one launch.
+  LogicalResult lowerOp(GroupOp op) {
+    for (Operation &inner : *op.getBodyBlock())
+      if (!isa<LaunchOp, GroupOp>(inner))
+        return inner.emitOpError("expected launches alone in a group; kernels must be functions (kernel-to-loops) "
+                                 "before loops-to-llvm");
+    size_t first = 0;
+    op.walk([&](LaunchOp launch) {
+      storeBuffers(launch, first);
+      first += launch.getBuffers().size();
+    });
+    launch(createGroupEntry(op), countTasks(op));
+    return success();
+  }
+
+  static int64_t countTasks(Operation *op) {
+    if (auto launch = dyn_cast<LaunchOp>(op))
+      return int64_t(launch.getTasks());
+    auto group = cast<GroupOp>(op);
+    if (group.getParts())
+      return int64_t(*group.getParts());
+    int64_t tasks = 0;
+    for (Operation &member : *group.getBodyBlock())
+      tasks += countTasks(&member);
+    return tasks;
+  }
+
+  void storeBuffers(LaunchOp op, size_t first) {
     for (auto [index, buffer] : llvm::enumerate(op.getBuffers()))
-      LLVM::StoreOp::create(builder, values.lookup(buffer), addBytes(buffers, int64_t(index * sizeof(void *))));
-    auto entry = LLVM::AddressOfOp::create(builder, pointer, kernelEntryName(op.getCallee()));
+      LLVM::StoreOp::create(builder, values.lookup(buffer),
+                            addBytes(buffers, int64_t((first + index) * sizeof(void *))));
+  }
+
+  void launch(StringRef entryName, int64_t tasks) {
+    auto entry = LLVM::AddressOfOp::create(builder, pointer, entryName);
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
                                             {pointer, pointer, pointer, builder.getI64Type()});
-    LLVM::CallOp::create(builder, type,
-                         ValueRange{parallelFor, context, entry, buffers, constant(int64_t(op.getTasks()))});
-    return success();
+    LLVM::CallOp::create(builder, type, ValueRange{parallelFor, context, entry, buffers, constant(tasks)});
+  }
+
+  /// `void group_entry(ptr buffers, i64 task)`: calls the entries of the group's kernels, each with its part of the
+  /// buffers; of a group without parts the one that the task belongs to.
+  std::string createGroupEntry(GroupOp op) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(source->getParentOfType<ModuleOp>().getBody());
+    std::string name = kernelEntryName((source.getName() + "_group_" + Twine(numGroups++)).str());
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()});
+    auto function = LLVM::LLVMFuncOp::create(builder, name, type);
+    setCost(function, sumCosts(op));
+    Block *block = function.addEntryBlock(builder);
+    builder.setInsertionPointToStart(block);
+    Value pointers = block->getArgument(0), task = block->getArgument(1);
+    for (Operation &member : *op.getBodyBlock()) {
+      Block *next = op.getParts() ? nullptr : function.addBlock();
+      if (next)
+        branchToMember(function, task, countTasks(&member), next);
+      auto nested = dyn_cast<GroupOp>(member);
+      std::string callee = nested ? createGroupEntry(nested) : kernelEntryName(cast<LaunchOp>(member).getCallee());
+      // Kernels that are alike stay one function.
+      LLVM::CallOp::create(builder, TypeRange(), callee, ValueRange{pointers, task}).setNoInline(true);
+      if (next) {
+        LLVM::ReturnOp::create(builder, ValueRange());
+        builder.setInsertionPointToStart(next);
+        task = LLVM::SubOp::create(builder, task, constant(countTasks(&member)));
+      }
+      pointers = addBytes(pointers, int64_t(countBuffers(&member) * sizeof(void *)));
+    }
+    LLVM::ReturnOp::create(builder, ValueRange());
+    return name;
+  }
+
+  static KernelCost sumCosts(GroupOp op) {
+    KernelCost sum;
+    op.walk([&](LaunchOp launch) {
+      std::optional<KernelCost> cost = getCost(SymbolTable::lookupNearestSymbolFrom(op, launch.getCalleeAttr()));
+      if (!cost)
+        return;
+      sum.flops += cost->flops, sum.contractionFlops += cost->contractionFlops;
+      sum.bytes += cost->bytes, sum.residentBytes += cost->residentBytes;
+      sum.products = std::max(sum.products, cost->products);
+    });
+    return sum;
+  }
+
+  /// On to a block of its own where the task is one of the member's, else to `next`.
+  void branchToMember(LLVM::LLVMFuncOp function, Value task, int64_t tasks, Block *next) {
+    Block *own = new Block();
+    function.getBody().getBlocks().insert(next->getIterator(), own);
+    Value isOwn = LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::slt, task, constant(tasks));
+    LLVM::CondBrOp::create(builder, isOwn, own, ValueRange(), next, ValueRange());
+    builder.setInsertionPointToStart(own);
   }
 
   func::FuncOp source;
@@ -201,6 +298,7 @@ private:
   /// Pointers of buffers, and steps of loops as i64.
   DenseMap<Value, Value> values;
   Value context, arena, parallelFor, buffers;
+  int64_t numGroups = 0;
 };
 
 /// A function of the kernel dialect, whether or not it has arguments.

@@ -231,6 +231,33 @@ ParseResult WhileOp::parse(OpAsmParser &parser, OperationState &state) {
                  }());
 }
 
+void GroupOp::build(OpBuilder &builder, OperationState &state, std::optional<int64_t> parts) {
+  OpBuilder::InsertionGuard guard(builder);
+  if (parts)
+    state.getOrAddProperties<Properties>().parts = builder.getI64IntegerAttr(*parts);
+  builder.createBlock(state.addRegion());
+}
+
+LogicalResult GroupOp::verify() {
+  if (getBodyBlock()->empty()) // C1
+    return emitOpError("expected kernels, got none");
+  for (Operation &op : *getBodyBlock()) {
+    auto nested = dyn_cast<GroupOp>(op);
+    if (!isa<ComputeOp, LaunchOp>(op) && !(nested && nested.getParts() && !getParts())) // C1
+      return emitOpError("expected kernels alone, got ") << op.getName();
+  }
+  if (!getParts())
+    return success();
+  auto parts = static_cast<int64_t>(*getParts());
+  if (parts < 1) // C2
+    return emitOpError("expected at least 1 part, got ") << parts;
+  for (auto launch : getBodyBlock()->getOps<LaunchOp>())
+    if (static_cast<int64_t>(launch.getTasks()) != parts) // C2
+      return launch.emitOpError("expected as many tasks as the group has parts, ")
+             << parts << ", got " << static_cast<int64_t>(launch.getTasks());
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Compute
 //===----------------------------------------------------------------------===//

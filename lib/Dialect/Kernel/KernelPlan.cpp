@@ -7,6 +7,7 @@
 #include "Lifetimes.h"
 #include "moru/Dialect/Kernel/Passes.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 #define DEBUG_TYPE "kernel-plan"
@@ -28,12 +29,14 @@ namespace {
 struct KernelPlan : moru::kernel::impl::KernelPlanBase<KernelPlan> {
   void runOnOperation() override {
     reuseOperands();
+    shareWithinGroups();
     eraseUnused();
     assignOffsets();
   }
 
 private:
   void reuseOperands();
+  void shareWithinGroups();
   void eraseUnused();
   void assignOffsets();
 };
@@ -54,30 +57,60 @@ static bool isUpdated(BlockArgument argument) {
   return update && update.getOperand() == argument;
 }
 
+static Value findRoot(Value buffer) {
+  while (Operation *op = buffer.getDefiningOp()) {
+    if (!isa<ViewOp, SlotOp>(op))
+      break;
+    buffer = op->getOperand(0);
+  }
+  return buffer;
+}
+
+/// Whether a kernel of `group` writes into `buffer`.
+static bool isWrittenIn(GroupOp group, Value buffer) {
+  return llvm::any_of(group.getBodyBlock()->getOps<ComputeOp>(), [&](ComputeOp kernel) {
+    return llvm::any_of(kernel.getWrites(), [&](Value write) { return findRoot(write) == buffer; });
+  });
+}
+
+/// Whether a result of `op` may take the place of `source`, as far as it depends on the other kernels of a group: where
+/// all that the group does with the operand it does with the same parts (it does so where it writes them).
+static bool mayReuseInGroup(ComputeOp op, Value source) {
+  auto group = dyn_cast<GroupOp>(op->getParentOp());
+  return !group || (group.getParts() && isWrittenIn(group, source));
+}
+
 /// %b = f(%a), %a not read again -> %a = f(%a)
 void KernelPlan::reuseOperands() {
   getOperation().walk([&](ComputeOp op) {
+    // The block of the buffers.
+    Operation *place = op;
+    while (isa<GroupOp>(place->getParentOp()))
+      place = place->getParentOp();
     bool isUpdate = op.getFamily() == Family::GatherScatter;
     if (!isUpdate && op.getFamily() != Family::Map && op.getFamily() != Family::RowReduce)
       return;
     for (OpOperand &write : op.getWritesMutable()) {
       auto target = write.get().getDefiningOp<AllocOp>();
-      if (!target || target->getBlock() != op->getBlock() || !target.getType().isRowMajor())
+      if (!target || target->getBlock() != place->getBlock() || !target.getType().isRowMajor())
         continue;
-      auto isFirst = [&](Operation *user) {
-        return user != op && target->getBlock()->findAncestorOpInBlock(*user)->isBeforeInBlock(op);
+      // Within a group its kernels' order counts, elsewhere that of what stands in the buffers' block.
+      auto isBefore = [&](Operation *a, Operation *b) {
+        if (a->getBlock() != b->getBlock())
+          a = place->getBlock()->findAncestorOpInBlock(*a), b = place->getBlock()->findAncestorOpInBlock(*b);
+        return a != b && a->isBeforeInBlock(b);
       };
+      auto isFirst = [&](Operation *user) { return isBefore(user, op); };
       if (llvm::any_of(getKernelUsers(target), isFirst))
         continue;
       for (auto [read, argument] : llvm::zip(op.getReads(), op.getBodyBlock()->getArguments())) {
         auto source = read.getDefiningOp<AllocOp>();
         if (!source || source == target || source.getType() != target.getType() ||
-            source->getBlock() != op->getBlock() || llvm::is_contained(op.getWrites(), read) ||
-            !(isUpdate ? isUpdated(argument) : isReadInPlace(argument)) || llvm::count(op.getReads(), read) != 1)
+            source->getBlock() != place->getBlock() || llvm::is_contained(op.getWrites(), read) ||
+            !mayReuseInGroup(op, source) || !(isUpdate ? isUpdated(argument) : isReadInPlace(argument)) ||
+            llvm::count(op.getReads(), read) != 1)
           continue;
-        auto isLater = [&](Operation *user) {
-          return op->isBeforeInBlock(source->getBlock()->findAncestorOpInBlock(*user));
-        };
+        auto isLater = [&](Operation *user) { return isBefore(op, user); };
         // What is prepared is read again in the next call.
         auto isPreparing = [&](Operation *user) {
           return user->getParentOp() != op->getParentOp() && isa<PrepareOp>(user->getParentOp());
@@ -93,6 +126,71 @@ void KernelPlan::reuseOperands() {
         target.getResult().replaceAllUsesWith(source.getResult());
         break;
       }
+    }
+  });
+}
+
+namespace {
+/// A buffer of one group with parts, and its first and its last kernel there.
+struct GroupBuffer {
+  AllocOp alloc;
+  unsigned first = ~0u, last = 0;
+
+  /// Whether one may lie where the other does, part by part.
+  bool fits(GroupBuffer &other) {
+    BufferType own = alloc.getType(), type = other.alloc.getType();
+    return own == type || (own.isRowMajor() && type.isRowMajor() && own.getElementType() == type.getElementType() &&
+                           own.getSizeInBytes() == type.getSizeInBytes());
+  }
+};
+} // namespace
+
+/// The buffers that nothing outside of `group` uses, in the order of their first kernels.
+static SmallVector<GroupBuffer> findGroupBuffers(GroupOp group) {
+  DenseMap<Operation *, unsigned> numbers;
+  llvm::SetVector<Operation *> allocs;
+  for (auto [number, kernel] : llvm::enumerate(group.getBodyBlock()->getOps<ComputeOp>())) {
+    numbers[kernel] = number;
+    for (Value buffer : kernel->getOperands())
+      if (auto alloc = findRoot(buffer).getDefiningOp<AllocOp>())
+        allocs.insert(alloc);
+  }
+  SmallVector<GroupBuffer> buffers;
+  for (Operation *op : allocs) {
+    GroupBuffer buffer{cast<AllocOp>(op)};
+    SmallVector<Operation *> users = getKernelUsers(op->getResult(0));
+    if (!llvm::all_of(users, [&](Operation *user) { return numbers.contains(user); }))
+      continue;
+    for (Operation *user : users)
+      buffer.first = std::min(buffer.first, numbers[user]), buffer.last = std::max(buffer.last, numbers[user]);
+    buffers.push_back(buffer);
+  }
+  llvm::sort(buffers, [&](const GroupBuffer &a, const GroupBuffer &b) { return a.first < b.first; });
+  return buffers;
+}
+
+/// Tasks of a group with parts are anywhere in it at one time, so its buffers all live as long as it does. But what a
+/// task does with its part of a buffer it does in order, and so a buffer may hold another one of its size before.
+void KernelPlan::shareWithinGroups() {
+  getOperation().walk([&](GroupOp group) {
+    if (!group.getParts())
+      return;
+    SmallVector<GroupBuffer> places;
+    for (GroupBuffer &buffer : findGroupBuffers(group)) {
+      auto *place =
+          llvm::find_if(places, [&](GroupBuffer &other) { return other.last < buffer.first && other.fits(buffer); });
+      if (place == places.end()) {
+        places.push_back(buffer);
+        continue;
+      }
+      place->last = buffer.last;
+      Value home = place->alloc;
+      place->alloc->moveBefore(&buffer.alloc->getBlock()->front());
+      if (home.getType() != buffer.alloc.getType()) {
+        OpBuilder builder(buffer.alloc);
+        home = ViewOp::create(builder, buffer.alloc.getLoc(), buffer.alloc.getType(), home, /*offset=*/0);
+      }
+      buffer.alloc.getResult().replaceAllUsesWith(home);
     }
   });
 }

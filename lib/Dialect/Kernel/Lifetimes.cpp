@@ -34,7 +34,7 @@ llvm::MapVector<Operation *, Lifetime> moru::kernel::computeLifetimes(func::Func
   unsigned next = 0;
   func.walk<WalkOrder::PreOrder>([&](Operation *op) { positions[op] = {next, next}, ++next; });
   func.walk([&](Operation *op) {
-    if (isa<LoopOp, CondOp, WhileOp, PrepareOp>(op))
+    if (isa<LoopOp, CondOp, WhileOp, PrepareOp, GroupOp>(op))
       op->walk([&](Operation *nested) { positions[op].to = std::max(positions[op].to, positions[nested].to); });
   });
 

@@ -81,6 +81,8 @@ static StringRef describeRegions(Operation *op) {
     return "loop of ";
   if (isa_and_nonnull<WhileOp>(op))
     return "while of ";
+  if (isa_and_nonnull<GroupOp>(op))
+    return "group of ";
   return isa_and_nonnull<CondOp>(op) ? "cond of " : "";
 }
 

@@ -47,6 +47,24 @@ func.func @steps_through_slots(%x: !kernel.buffer<10x32xf32>, %y: !kernel.buffer
   return
 }
 
+// A group is one launch: the pointers of all its kernels one behind the other, and a function that calls them.
+// CHECK-LABEL: llvm.func @groups(
+// CHECK: %[[FIVE:.*]] = llvm.mlir.constant(5 : i64)
+// CHECK: %[[ENTRY:.*]] = llvm.mlir.addressof @groups_group_0_entry
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %[[ENTRY]], %{{.*}}, %[[FIVE]])
+// CHECK-NOT: llvm.call
+// CHECK: llvm.return
+func.func @groups(%x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>, %z: !kernel.buffer<32xf32>, %w: !kernel.buffer<32xf32>) {
+  kernel.group {
+    kernel.group parts 2 {
+      kernel.launch @negate(%x, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+      kernel.launch @negate(%y, %x : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+    }
+    kernel.launch @negate(%z, %w : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 3
+  }
+  return
+}
+
 // The host reads a byte.
 // CHECK-LABEL: llvm.func @decides
 // CHECK: %[[BYTE:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i8
@@ -133,3 +151,17 @@ func.func private @update(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) 
 // CHECK: llvm.getelementptr %[[BUFFERS]][1]
 // CHECK: %[[SECOND:.*]] = llvm.load
 // CHECK: llvm.call @negate(%[[FIRST]], %[[SECOND]], %[[TASK]])
+
+// The entries of groups stand behind those of kernels.
+// CHECK: llvm.func @groups_group_0_entry(%[[POINTERS:.*]]: !llvm.ptr, %[[TASK:.*]]: i64)
+// CHECK: %[[OWN:.*]] = llvm.icmp "slt" %[[TASK]], %{{.*}} : i64
+// CHECK: llvm.cond_br %[[OWN]]
+// CHECK: llvm.call @groups_group_1_entry(%[[POINTERS]], %[[TASK]])
+// CHECK: llvm.return
+// CHECK: %[[REST:.*]] = llvm.sub %[[TASK]], %{{.*}} : i64
+// CHECK: llvm.call @negate_entry(%{{.*}}, %[[REST]])
+// CHECK: llvm.func @groups_group_1_entry(
+// CHECK: llvm.call @negate_entry
+// CHECK: llvm.getelementptr %{{.*}}[16]
+// CHECK: llvm.call @negate_entry
+// CHECK: llvm.return

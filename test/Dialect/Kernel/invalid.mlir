@@ -378,3 +378,49 @@ func.func @prepare_c1() {
   }
   return
 }
+
+// -----
+
+// Nothing to launch.
+func.func @group_c1() {
+  // expected-error @below {{expected kernels, got none}}
+  kernel.group {
+  }
+  return
+}
+
+// -----
+
+// Buffers belong in front of the group.
+func.func @group_c1_kernels_alone() {
+  // expected-error @below {{expected kernels alone, got kernel.alloc}}
+  kernel.group {
+    %b = kernel.alloc : !kernel.buffer<4xf32>
+  }
+  return
+}
+
+// -----
+
+// No parts are no work.
+func.func @group_c2(%x: !kernel.buffer<4xf32>) {
+  // expected-error @below {{expected at least 1 part, got 0}}
+  kernel.group parts 0 {
+    kernel.compute map "exp" reads(%0 = %x) writes(%x) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+      %1 = graph.exp %0 : tensor<4xf32>
+      kernel.yield %1 : tensor<4xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+// A launch has a task for each part.
+func.func @group_c2_tasks(%x: !kernel.buffer<4xf32>) {
+  kernel.group parts 2 {
+    // expected-error @below {{expected as many tasks as the group has parts, 2, got 4}}
+    kernel.launch @exp(%x : !kernel.buffer<4xf32>) tasks 4
+  }
+  return
+}

@@ -306,3 +306,36 @@ func.func @keeps_what_the_next_step_reads(%x: !kernel.buffer<16xf32>, %y: !kerne
   }
   return
 }
+
+// Within a group with parts all buffers live as long as the group, but one that has been read for the last time gives its
+// place to another one of its size; one of another size, of which a part lies elsewhere, stays apart.
+// CHECK-LABEL: func.func @shares_places_within_a_group(
+// CHECK-SAME: attributes {kernel.arena = 192 : i64}
+func.func @shares_places_within_a_group(%x: !kernel.buffer<2x8xf32>, %y: !kernel.buffer<2x8xf32>) {
+  // CHECK: %[[A:.*]] = kernel.alloc at {{[0-9]+}} : <2x8xf32>
+  // CHECK: %[[C:.*]] = kernel.view %[[A]] at 0 : <2x8xf32> -> <2x4x2xf32>
+  %a = kernel.alloc : !kernel.buffer<2x8xf32>
+  %b = kernel.alloc : !kernel.buffer<2x16xf32>
+  %c = kernel.alloc : !kernel.buffer<2x4x2xf32>
+  kernel.group parts 2 {
+    kernel.compute map "a" reads(%0 = %x) writes(%a) : (!kernel.buffer<2x8xf32>) -> (!kernel.buffer<2x8xf32>) {
+      %1 = graph.tanh %0 : tensor<2x8xf32>
+      kernel.yield %1 : tensor<2x8xf32>
+    }
+    kernel.compute map "b" reads(%0 = %a) writes(%b) : (!kernel.buffer<2x8xf32>) -> (!kernel.buffer<2x16xf32>) {
+      %1 = graph.concat %0, %0 along 1 : (tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x16xf32>
+      kernel.yield %1 : tensor<2x16xf32>
+    }
+    // CHECK: kernel.compute map "c" {{.*}} writes(%[[C]])
+    kernel.compute map "c" reads(%0 = %b) writes(%c) : (!kernel.buffer<2x16xf32>) -> (!kernel.buffer<2x4x2xf32>) {
+      %1 = graph.slice %0 from [0, 0] to [2, 16] by [1, 2] : tensor<2x16xf32> -> tensor<2x8xf32>
+      %2 = graph.reshape %1 : tensor<2x8xf32> -> tensor<2x4x2xf32>
+      kernel.yield %2 : tensor<2x4x2xf32>
+    }
+    kernel.compute map "y" reads(%0 = %c) writes(%y) : (!kernel.buffer<2x4x2xf32>) -> (!kernel.buffer<2x8xf32>) {
+      %1 = graph.reshape %0 : tensor<2x4x2xf32> -> tensor<2x8xf32>
+      kernel.yield %1 : tensor<2x8xf32>
+    }
+  }
+  return
+}

@@ -191,3 +191,16 @@ func.func @launches(%x: !kernel.buffer<8x4xf32>, %y: !kernel.buffer<8x4xf32>) {
 func.func @keeps_explicit_layout(%x: !kernel.buffer<2x3xf32, strided<[3, 1]>>) {
   return
 }
+
+// CHECK-LABEL: func.func @groups
+// CHECK: kernel.group {
+// CHECK: kernel.group parts 4 {
+func.func @groups(%x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>) {
+  kernel.group {
+    kernel.group parts 4 {
+      kernel.launch @exp(%x : !kernel.buffer<4xf32>) tasks 4
+    }
+    kernel.launch @exp(%y : !kernel.buffer<4xf32>) tasks 2
+  }
+  return
+}

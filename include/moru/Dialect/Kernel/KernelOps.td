@@ -258,6 +258,37 @@ def Kernel_WhileOp : Kernel_Op<"while", [RecursiveMemoryEffects, SingleBlock, No
   }];
 }
 
+def Kernel_GroupOp : Kernel_Op<"group", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
+  let summary = "kernels that are launched together";
+  let description = [{
+    With `parts`: each kernel falls into that many equal parts along the first axis of its results (`Parts.h`), and part i of a kernel
+    needs nothing of what earlier kernels of the group write but their parts i. A task runs part i of all kernels one after the other, and
+    waits for nobody.
+
+    Without: no kernel needs what another one writes, or writes what another one uses. The tasks of all kernels run in any order. A group
+    with parts may stand for a kernel.
+
+    In order of the program the kernels mean the same.
+
+    Constraints:
+    - (C1) the body holds kernels (or their launches) alone, without `parts` also groups with parts; and at least one.
+    - (C2) `parts` is at least 1, and each launch has as many tasks.
+
+    ```mlir
+    kernel.group parts 8 { … }
+    ```
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$parts);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "(`parts` $parts^)? attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "std::optional<int64_t>":$parts)>];
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+  }];
+}
+
 def Kernel_Family : I32EnumAttr<"Family", "how a kernel is generated", [
     I32EnumAttrCase<"Map", 0, "map">, I32EnumAttrCase<"RowReduce", 1, "row_reduce">, I32EnumAttrCase<"ColumnReduce", 2, "column_reduce">,
     I32EnumAttrCase<"Contract", 3, "contract">, I32EnumAttrCase<"GatherScatter", 4, "gather_scatter">]> {

@@ -60,6 +60,34 @@ def KernelSchedule : Pass<"kernel-schedule", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::moru::kernel::KernelDialect"];
 }
 
+def KernelGroup : Pass<"kernel-group", "::mlir::func::FuncOp"> {
+  let summary = "launch small kernels together";
+  let description = [{
+    A launch ends when its last task does, which takes about a microsecond beside the work; and what a kernel has written may lie in another
+    core's cache when the next one reads it. Small kernels of the function's own block that fall into equal parts along the first axis of their
+    results (a batch's sequences, say), and of which each needs only the same part of those before it, become a `kernel.group` with parts:
+    a task does its part of all of them. Kernels on the way that need nothing of the group move before it, others behind it. Of what is
+    left, small kernels that do not depend on each other become groups without parts.
+
+    Where a kernel could have been in a group and is not, a remark says why.
+
+    ```mlir
+    // before
+    kernel.compute map "a" reads(%0 = %x) writes(%t) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+    kernel.compute map "b" reads(%0 = %t) writes(%y) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+    // after
+    kernel.group parts 8 {
+      kernel.compute map "a" reads(%0 = %x) writes(%t) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+      kernel.compute map "b" reads(%0 = %t) writes(%y) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+    }
+    ```
+  }];
+  let dependentDialects = ["::moru::kernel::KernelDialect"];
+  let options = [
+    Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Bytes of the second cache, in half of which stays what all parts of a group read">,
+  ];
+}
+
 def KernelPlan : Pass<"kernel-plan", "::mlir::func::FuncOp"> {
   let summary = "give every buffer its place in one arena";
   let description = [{
