@@ -124,6 +124,8 @@ public:
   mlir::Value broadcast(mlir::Value value, int64_t width);
   /// [true × active, false…]
   mlir::Value mask(int64_t width, int64_t active);
+  /// The first `active` lanes of `value`, and in the others `rest`.
+  mlir::Value selectActive(mlir::Value value, int64_t active, mlir::Value rest);
   /// Combines two sums (maxima), the kind and place as `reduction`.
   mlir::Value combine(mlir::Operation *reduction, mlir::Value a, mlir::Value b);
   /// What a sum (maximum) starts with.

@@ -2,7 +2,7 @@
 // Sums and maxima in an order that follows from the shape alone.
 //===----------------------------------------------------------------------===//
 
-#include "Families.h"
+#include "RowReduce.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -26,12 +26,16 @@ static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(
 Value PointEmitter::combine(Operation *reduction, Value a, Value b) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
   auto contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
+  // Which of two zeros is the larger takes four instructions to say.
+  auto anyZero = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::nsz);
   return llvm::TypeSwitch<Operation *, Value>(reduction)
       .Case([&](ReduceMaxOp) -> Value {
-        return isFloat ? Value(arith::MaximumFOp::create(builder, a, b)) : Value(arith::MaxSIOp::create(builder, a, b));
+        return isFloat ? Value(arith::MaximumFOp::create(builder, a, b, anyZero))
+                       : Value(arith::MaxSIOp::create(builder, a, b));
       })
       .Case([&](ReduceMinOp) -> Value {
-        return isFloat ? Value(arith::MinimumFOp::create(builder, a, b)) : Value(arith::MinSIOp::create(builder, a, b));
+        return isFloat ? Value(arith::MinimumFOp::create(builder, a, b, anyZero))
+                       : Value(arith::MinSIOp::create(builder, a, b));
       })
       .Case([&](ReduceProdOp) -> Value {
         return isFloat ? Value(arith::MulFOp::create(builder, a, b, contract))
@@ -41,6 +45,11 @@ Value PointEmitter::combine(Operation *reduction, Value a, Value b) {
         return isFloat ? Value(arith::AddFOp::create(builder, a, b, contract))
                        : Value(arith::AddIOp::create(builder, a, b));
       });
+}
+
+Value PointEmitter::selectActive(Value value, int64_t active, Value rest) {
+  int64_t width = cast<VectorType>(value.getType()).getNumElements();
+  return arith::SelectOp::create(builder, mask(width, active), value, rest);
 }
 
 Value PointEmitter::neutral(Operation *reduction, Type type) {
@@ -156,7 +165,7 @@ SmallVector<Value> PointEmitter::reduceAlongLastAxis(ArrayRef<Operation *> ops, 
     for (auto [k, op] : llvm::enumerate(ops)) {
       Value value = emitVector(operands[k], place, lanes);
       if (active < lanes)
-        value = arith::SelectOp::create(builder, mask(lanes, active), value, neutral(op, value.getType()));
+        value = selectActive(value, active, neutral(op, value.getType()));
       Value &sum = sums[k * count + which];
       sum = combine(op, sum, value);
     }
@@ -262,25 +271,41 @@ static FailureOr<SmallVector<int64_t>> findReducedShape(kernel::ComputeOp kernel
   return shape;
 }
 
+ReductionPasses::ReductionPasses(kernel::ComputeOp kernel) {
+  for (Operation &op : kernel.getBodyBlock()->without_terminator())
+    if (isReduction(&op) || isa<ArgmaxOp>(op)) {
+      size_t pass = getDepth(op.getOperand(0));
+      passes.resize(std::max(passes.size(), pass + 1));
+      passes[pass].push_back(&op);
+    }
+}
+
+size_t ReductionPasses::getDepth(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (!op)
+    return 0;
+  if (auto known = depths.find(tensor); known != depths.end())
+    return known->second;
+  size_t depth = 0;
+  for (Value operand : op->getOperands())
+    depth = std::max(depth, getDepth(operand));
+  if (isReduction(op) || isa<ArgmaxOp>(op))
+    ++depth;
+  return depths[tensor] = depth;
+}
+
 namespace {
 
 /// The passes over a row: which reductions share one, and which entries are kept for the next.
 class RowPasses {
 public:
   RowPasses(KernelJob &job, ArrayRef<int64_t> shape, ArrayRef<KernelOutput> wide)
-      : job(job), emitter(job.emitter), shape(shape), wide(wide) {
-    for (Operation &op : emitter.kernel.getBodyBlock()->without_terminator())
-      if (isReduction(&op) || isa<ArgmaxOp>(op)) {
-        size_t pass = getDepth(op.getOperand(0));
-        passes.resize(std::max(passes.size(), pass + 1));
-        passes[pass].push_back(&op);
-      }
-  }
+      : job(job), emitter(job.emitter), shape(shape), wide(wide), passes(job.emitter.kernel) {}
 
   /// All reductions of the row at `lead`.
   void emit(const Position &lead) {
     SmallVector<Operation *> done;
-    for (ArrayRef<Operation *> pass : passes) {
+    for (ArrayRef<Operation *> pass : passes.get()) {
       SmallVector<Operation *> sums;
       for (Operation *op : pass)
         if (isa<ArgmaxOp>(op))
@@ -303,21 +328,6 @@ public:
   }
 
 private:
-  /// Reductions one behind the other that a tensor waits for.
-  size_t getDepth(Value tensor) {
-    Operation *op = tensor.getDefiningOp();
-    if (!op)
-      return 0;
-    if (auto known = depths.find(tensor); known != depths.end())
-      return known->second;
-    size_t depth = 0;
-    for (Value operand : op->getOperands())
-      depth = std::max(depth, getDepth(operand));
-    if (isReduction(op) || isa<ArgmaxOp>(op))
-      ++depth;
-    return depths[tensor] = depth;
-  }
-
   /// What is computed from, entry by entry, to have `tensor`; reductions that are done and tensors that are kept are
   /// not looked into.
   void collect(Value tensor, ArrayRef<Operation *> done, const llvm::SetVector<Value> &stop,
@@ -384,7 +394,7 @@ private:
     stop.insert(tensor);
     for (const KernelOutput &output : job.outputs)
       collect(output.tensor, done, stop, needed);
-    for (ArrayRef<Operation *> pass : passes)
+    for (ArrayRef<Operation *> pass : passes.get())
       for (Operation *op : pass)
         if (!llvm::is_contained(done, op))
           collect(op->getOperand(0), done, stop, needed);
@@ -398,8 +408,7 @@ private:
   PointEmitter &emitter;
   ArrayRef<int64_t> shape;
   ArrayRef<KernelOutput> wide;
-  std::vector<SmallVector<Operation *>> passes;
-  DenseMap<Value, size_t> depths;
+  ReductionPasses passes;
   /// Tensors that are kept, and the buffers that hold them.
   llvm::SetVector<Value> stored;
   SmallVector<Value> occupied;
@@ -414,7 +423,8 @@ FailureOr<int64_t> emitRowReduce(KernelJob &job) {
     return failure();
   ArrayRef<int64_t> shape = *found, rowShape = shape.drop_back();
   int64_t rows = job.count(rowShape), columns = shape.back();
-  SmallVector<KernelOutput> wide, narrow;
+  RowOutputs outputs;
+  auto &[wide, narrow] = outputs;
   for (const KernelOutput &output : job.outputs) {
     ArrayRef<int64_t> own = getShape(output.tensor);
     if (own == shape)
@@ -427,20 +437,22 @@ FailureOr<int64_t> emitRowReduce(KernelJob &job) {
   }
   if (rows == 0)
     return 1;
+  if (int64_t together = chooseShortRows(job, shape, outputs))
+    return emitShortRows(job, shape, outputs, together);
   // Where the columns are split into several vectors, they are many enough for a row to be a unit of work.
   Chunks chunks = job.splitTasks(rows, job.getNumTasks(job.getWork(rows * columns)));
   job.loopChunk(chunks, job.getTask(chunks.tasks), [&](IndexExpr row) {
     Position lead = emitter.space.delinearize(row, rowShape);
     // All reductions before a result is stored: it may take the place of what they read.
-    RowPasses(job, shape, wide).emit(lead);
+    RowPasses(job, shape, outputs.wide).emit(lead);
     SmallVector<Position> places;
     SmallVector<Value> values;
-    for (const KernelOutput &output : narrow) {
+    for (const KernelOutput &output : outputs.narrow) {
       places.push_back(emitter.space.delinearize(row, getShape(output.tensor)));
       values.push_back(emitter.emit(output.tensor, places.back()));
     }
-    emitColumns(job, wide, lead, columns);
-    for (auto [output, value, place] : llvm::zip(narrow, values, places))
+    emitColumns(job, outputs.wide, lead, columns);
+    for (auto [output, value, place] : llvm::zip(outputs.narrow, values, places))
       emitter.store(value, output.buffer, place);
     emitter.forgetKept();
   });
