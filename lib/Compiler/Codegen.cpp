@@ -244,7 +244,10 @@ Expected<std::vector<std::string>> Codegen::emitObjects() {
   // Local functions stay with who calls them; nothing is renamed.
   SplitModule(*llvmModule, kParts, add, /*PreserveLocals=*/true);
   // The largest first, so that none of them is left for the end.
-  stable_sort(parts, [](const Part &a, const Part &b) { return a.bitcode.size() > b.bitcode.size(); });
+  llvm::sort(parts, [](const Part &a, const Part &b) {
+    size_t sizeA = a.bitcode.size(), sizeB = b.bitcode.size();
+    return sizeA != sizeB ? sizeA > sizeB : a.bitcode < b.bitcode;
+  });
   DefaultThreadPool pool(hardware_concurrency());
   for (Part &part : parts)
     pool.async([&] { part.object = compilePart(part.bitcode, target, quality); });

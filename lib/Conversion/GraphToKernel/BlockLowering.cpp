@@ -369,8 +369,9 @@ void BlockLowering::emitCompute(Node &node) {
 
   Location loc = builder.getFusedLoc(locations);
   // What a kernel is about comes first in its name.
-  SmallVector<Operation *> named(ops);
-  llvm::stable_sort(named, [&](Operation *a, Operation *b) { return isa<ContractOp>(a) && !isa<ContractOp>(b); });
+  SmallVector<Operation *> named;
+  for (bool isContract : {true, false})
+    llvm::copy_if(ops, std::back_inserter(named), [&](Operation *op) { return isa<ContractOp>(op) == isContract; });
   std::string label = describe(named, outputs, writes);
   SmallVector<Value> yielded(outputs);
   for (Value output : outputs)
