@@ -11,7 +11,8 @@ namespace {
 ProgramCode example() {
   FunctionSignature step;
   step.name = "step";
-  step.arguments = {{"x", Role::Input, ElementType::BF16, {3, 4}, {"len", ""}, 2}, {"w", Role::Parameter}};
+  step.arguments = {{"x", Role::Input, ElementType::BF16, {3, 4}, {"len", ""}, 2},
+                    {"w", Role::Parameter, ElementType::F32, {}}};
   step.results = {{"y", ElementType::I32, {5}, -1, {}}, {"w", ElementType::F32, {}, 1, {"len"}}};
   step.arenaBytes = 640;
   return {{{step}}, {{"contract_1", {1, 2, 3, 4, 5}}}, {std::string("\0ELF", 4), ""}};
