@@ -152,9 +152,9 @@ def RoundContractions : Pass<"graph-round-contractions", "::mlir::func::FuncOp">
     %t = graph.tanh %x : tensor<64x128xf32>
     %y = graph.contract %t, %w over [1] with [0] : tensor<64x128xf32>, tensor<128x64xf32> -> tensor<64x64xf32>
     // after
+    %b = graph.convert %w : tensor<128x64xf32> -> tensor<128x64xbf16>
     %t = graph.tanh %x : tensor<64x128xf32>
     %a = graph.convert %t : tensor<64x128xf32> -> tensor<64x128xbf16>
-    %b = graph.convert %w : tensor<128x64xf32> -> tensor<128x64xbf16>
     %y = graph.contract %a, %b over [1] with [0] : tensor<64x128xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
     ```
   }];

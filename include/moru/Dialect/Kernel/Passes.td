@@ -15,15 +15,23 @@ def KernelPrepare : Pass<"kernel-prepare", "::mlir::func::FuncOp"> {
 
     ```mlir
     // before
-    func.func @example(%w: !kernel.buffer<4xf32> {graph.name = "w", graph.role = "parameter"}, …) {
+    func.func @example(%w: !kernel.buffer<4xf32> {graph.name = "w", graph.role = "parameter"}, %x: !kernel.buffer<4xf32>, %y: !kernel.buffer<4xf32>) {
       %b = kernel.alloc : !kernel.buffer<4xf32>
-      kernel.compute map "exp" reads(%v = %w) writes(%b) …
-      kernel.compute map "add" reads(%v = %b, %u = %x) writes(%y) …
-    // after
-      kernel.prepare {
-        kernel.compute map "exp" reads(%v = %w) writes(%b) …
+      kernel.compute map "exp" reads(%v = %w) writes(%b) : (!kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+        %0 = graph.exp %v : tensor<4xf32>
+        kernel.yield %0 : tensor<4xf32>
       }
-      kernel.compute map "add" reads(%v = %b, %u = %x) writes(%y) …
+      kernel.compute map "add" reads(%v = %b, %u = %x) writes(%y) : (!kernel.buffer<4xf32>, !kernel.buffer<4xf32>) -> (!kernel.buffer<4xf32>) {
+        %1 = graph.add %v, %u : tensor<4xf32>
+        kernel.yield %1 : tensor<4xf32>
+      }
+      return
+    }
+    // after
+    kernel.prepare {
+      kernel.compute map "exp" …
+    }
+    kernel.compute map "add" …
     ```
   }];
   let dependentDialects = ["::moru::kernel::KernelDialect"];
@@ -73,12 +81,19 @@ def KernelGroup : Pass<"kernel-group", "::mlir::func::FuncOp"> {
 
     ```mlir
     // before
-    kernel.compute map "a" reads(%0 = %x) writes(%t) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
-    kernel.compute map "b" reads(%0 = %t) writes(%y) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+    %t = kernel.alloc : !kernel.buffer<64x4xf32>
+    kernel.compute map "exp" reads(%v = %x) writes(%t) : (!kernel.buffer<64x4xf32>) -> (!kernel.buffer<64x4xf32>) {
+      %0 = graph.exp %v : tensor<64x4xf32>
+      kernel.yield %0 : tensor<64x4xf32>
+    }
+    kernel.compute map "tanh" reads(%w = %t) writes(%y) : (!kernel.buffer<64x4xf32>) -> (!kernel.buffer<64x4xf32>) {
+      %1 = graph.tanh %w : tensor<64x4xf32>
+      kernel.yield %1 : tensor<64x4xf32>
+    }
     // after
     kernel.group parts 8 {
-      kernel.compute map "a" reads(%0 = %x) writes(%t) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
-      kernel.compute map "b" reads(%0 = %t) writes(%y) : (!kernel.buffer<8x4xf32>) -> (!kernel.buffer<8x4xf32>) { … }
+      kernel.compute map "exp" …
+      kernel.compute map "tanh" …
     }
     ```
   }];
