@@ -5,6 +5,8 @@
 
 #include "Clusters.h"
 
+#include "moru/Dialect/Graph/Parameters.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/STLExtras.h"
@@ -64,18 +66,8 @@ Value moru::getSourceOfViews(Value value) {
 }
 
 bool moru::isOfParameters(Value value) {
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-    if (!func)
-      return false;
-    auto role = func.getArgAttrOfType<StringAttr>(argument.getArgNumber(), GraphDialect::kRoleAttr);
-    auto isUpdated = [&](unsigned result) {
-      auto donated = func.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr);
-      return donated && donated.getInt() == argument.getArgNumber();
-    };
-    return role && role.getValue() == GraphDialect::kParameterRole &&
-           llvm::none_of(llvm::seq<unsigned>(0, func.getNumResults()), isUpdated);
-  }
+  if (isa<BlockArgument>(value))
+    return graph::isFixedParameter(value);
   Operation *op = value.getDefiningOp();
   return (isView(op) || op->hasTrait<OpTrait::Elementwise>() || isa<ConstantOp, BroadcastOp>(op)) &&
          op->getParentOp() && isa<func::FuncOp>(op->getParentOp()) && llvm::all_of(op->getOperands(), isOfParameters);

@@ -3,6 +3,7 @@
 // that who makes it can write the rounded form; views are taken of that.
 //===----------------------------------------------------------------------===//
 
+#include "moru/Dialect/Graph/Parameters.h"
 #include "moru/Dialect/Graph/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -130,18 +131,10 @@ void RoundedValues::sumRounded() {
 }
 
 /// `value` is a parameter that its function leaves as it is, seen through views.
-static bool isKeptParameter(Value value) {
+static bool isOfFixedParameter(Value value) {
   while (isView(value.getDefiningOp()))
     value = value.getDefiningOp()->getOperand(0);
-  auto argument = dyn_cast<BlockArgument>(value);
-  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : nullptr;
-  if (!function || function.getArgAttr(argument.getArgNumber(), GraphDialect::kRoleAttr) !=
-                       StringAttr::get(value.getContext(), GraphDialect::kParameterRole))
-    return false;
-  return llvm::none_of(llvm::seq(function.getNumResults()), [&](unsigned result) {
-    auto donated = function.getResultAttrOfType<IntegerAttr>(result, GraphDialect::kDonatedAttr);
-    return donated && donated.getInt() == argument.getArgNumber();
-  });
+  return isFixedParameter(value);
 }
 
 /// The many entries of a contraction with one row or column, each of which it reads once; null for others.
@@ -156,7 +149,7 @@ static void readRounded(OpOperand &many, RoundedValues &rounded) {
   // Below that, bytes are not what a kernel waits for.
   constexpr int64_t kLeastEntries = 16 << 10;
   Value value = many.get();
-  if (!isKeptParameter(value) || typeOf(value).getNumElements() < kLeastEntries)
+  if (!isOfFixedParameter(value) || typeOf(value).getNumElements() < kLeastEntries)
     return;
   OpBuilder builder(many.getOwner());
   many.set(ConvertOp::create(builder, value.getLoc(), value.getType(), rounded.get(value)));
