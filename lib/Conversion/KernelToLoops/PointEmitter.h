@@ -73,6 +73,9 @@ public:
   void store(mlir::Value value, const KernelBuffer &buffer, const Position &position);
   /// All values of one position first, then the stores: in-place buffers are read before they are written.
   void emitOutputs(llvm::ArrayRef<KernelOutput> outputs, const Position &position);
+  /// Asks for the lines that hold what an entry without a lane is computed from, as far as views and elementwise
+  /// operations lead.
+  void prefetch(mlir::Value tensor, const Position &position);
   /// Loads from a buffer.
   mlir::Value load(const KernelBuffer &buffer, const Position &position);
   mlir::Value loadFlat(const KernelBuffer &buffer, const IndexExpr &address);
@@ -174,6 +177,8 @@ private:
 
   mlir::Value compute(mlir::Value tensor, const Position &position);
   mlir::Value computeShape(mlir::Operation *op, const Position &position);
+  /// Where the operand of an operation that only moves entries has the one at `position`.
+  std::optional<Position> getViewedPosition(mlir::Operation *op, const Position &position);
   mlir::Value computeConstant(graph::ConstantOp op, const Position &position);
   mlir::Value computeIota(graph::IotaOp op, const Position &position);
   mlir::Value computePad(graph::PadOp op, const Position &position);

@@ -24,31 +24,54 @@ static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(
 // Entries
 //===----------------------------------------------------------------------===//
 
-Value PointEmitter::computeShape(Operation *op, const Position &position) {
+std::optional<Position> PointEmitter::getViewedPosition(Operation *op, const Position &position) {
   using namespace moru::graph;
-  return llvm::TypeSwitch<Operation *, Value>(op)
+  return llvm::TypeSwitch<Operation *, std::optional<Position>>(op)
       .Case([&](BroadcastOp op) {
         Position inner;
         for (auto [axis, size] : llvm::zip(op.getAxes(), getShape(op.getOperand())))
           inner.push_back(size == 1 ? IndexExpr(0) : position[axis]);
-        return emit(op.getOperand(), inner);
+        return inner;
       })
       .Case([&](ReshapeOp op) {
         IndexExpr flat = space.linearize(position, getRowMajorStrides(getShape(op.getResult())));
-        return emit(op.getOperand(), space.delinearize(flat, getShape(op.getOperand())));
+        return space.delinearize(flat, getShape(op.getOperand()));
       })
       .Case([&](TransposeOp op) {
         Position inner(position.size());
         for (auto [axis, from] : llvm::enumerate(op.getPermutation()))
           inner[from] = position[axis];
-        return emit(op.getOperand(), inner);
+        return inner;
       })
       .Case([&](SliceOp op) {
         Position inner;
         for (auto [expr, start, stride] : llvm::zip(position, op.getStarts(), op.getStrides()))
           inner.push_back(expr * stride + start);
-        return emit(op.getOperand(), inner);
+        return inner;
       })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+void PointEmitter::prefetch(Value tensor, const Position &position) {
+  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    const KernelBuffer &buffer = buffers.at(argument);
+    memref::PrefetchOp::create(builder, buffer.flat, ValueRange{materialize(getAddress(buffer, position))},
+                               /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+    return;
+  }
+  Operation *op = tensor.getDefiningOp();
+  if (std::optional<Position> viewed = getViewedPosition(op, position))
+    prefetch(op->getOperand(0), *viewed);
+  else if (isElementwise(op))
+    for (Value operand : op->getOperands())
+      prefetch(operand, position);
+}
+
+Value PointEmitter::computeShape(Operation *op, const Position &position) {
+  using namespace moru::graph;
+  if (std::optional<Position> viewed = getViewedPosition(op, position))
+    return emit(op->getOperand(0), *viewed);
+  return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](graph::ConstantOp op) { return computeConstant(op, position); })
       .Case([&](IotaOp op) { return computeIota(op, position); })
       .Case([&](PadOp op) { return computePad(op, position); })

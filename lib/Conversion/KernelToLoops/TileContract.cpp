@@ -92,12 +92,24 @@ private:
   void emitSplit(const Chunks &chunks, IndexExpr chunk);
   void emitSplitBoth(const Chunks &chunks, IndexExpr chunk);
   bool splitsBoth() const { return a.whole && b.whole; }
-  /// Of two operands to be split the one of which all panels are kept: the narrower one.
-  TileOperand &getKept() { return a.shape.columns <= b.shape.columns ? a : b; }
-  TileOperand &getPassing() { return a.shape.columns <= b.shape.columns ? b : a; }
-  void emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask);
+  /// Panels of one operand pass by, each used for many of the other one, which are kept in the second cache: of two
+  /// operands to be split the narrower one, of bf16 B, so that C is written along its rows: there is less to compute
+  /// for each line of it.
+  bool keepsColumns() const {
+    if (splitsBoth())
+      return b.shape.columns < a.shape.columns;
+    return a.whole || (!b.whole && a.shape.planes == 1);
+  }
+  TileOperand &getKept() { return keepsColumns() ? b : a; }
+  TileOperand &getPassing() { return keepsColumns() ? a : b; }
+  Place placeAt(IndexExpr passing, IndexExpr kept, IndexExpr stretch) const {
+    return keepsColumns() ? Place{passing, kept, stretch} : Place{kept, passing, stretch};
+  }
+  void emitGrid(const Chunks &kept, const Chunks &passing, IndexExpr keptTask, IndexExpr passingTask);
   void multiplyOnTiles(const Place &place);
   void prefetchResult(const Place &place, Value lower, IndexExpr block);
+  void prefetchNextPanel(const Place &place, IndexExpr block);
+  IndexExpr atMost(IndexExpr expr, int64_t last);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
   void storeTile(ValueRange tiles, int64_t i, Value target);
   SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
@@ -258,6 +270,34 @@ void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr 
   }
 }
 
+IndexExpr TileContraction::atMost(IndexExpr expr, int64_t last) {
+  Value value = arith::MinSIOp::create(emitter.builder, emitter.materialize(expr), emitter.index(last));
+  return emitter.space.addValue(value, 0, last, emitter.getLevel());
+}
+
+/// Asks, with each block of K, for a share of the lines that the next panel will be split from. Panels in tiles come in
+/// time without: asking for them early too makes it slower.
+void TileContraction::prefetchNextPanel(const Place &place, IndexExpr block) {
+  TileOperand &passing = getPassing();
+  if (!passing.whole)
+    return;
+  if (splitsBoth())
+    block = place.stretch * cutBlocks + block;
+  IndexExpr panel = atMost((keepsColumns() ? place.rowPanel : place.columnPanel) + 1, passing.shape.panels - 1);
+  IndexExpr partner = keepsColumns() ? place.columnPanel : place.rowPanel;
+  int64_t rows = llvm::divideCeil(kPanel, getKept().shape.panels);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t half = 0; half < 2; ++half) {
+      IndexExpr row = atMost(partner * rows + i, kPanel - 1), column = half * kHalf;
+      if (passing.pack->isAlongDepth())
+        std::swap(row, column);
+      Position position = getBatch(passing);
+      position.push_back(atMost(block * kBlock + row, a.shape.depth - 1));
+      position.push_back(atMost(panel * kPanel + column, passing.shape.columns - 1));
+      emitter.prefetch(passing.whole, position);
+    }
+}
+
 /// The blocks [lower, upper), from zero; leaves the sums in `target`. Where they are many, one of them is stored on the
 /// way too: a store of a tile that comes after too many products waits until the unit is empty, which then stands still
 /// for the time of 40 products (measured: a quarter of all time at K = 256).
@@ -270,6 +310,7 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
     zeros.push_back(amx::TileZeroOp::create(builder, type));
   SmallVector<Value> tiles = emitter.loop(lower, upper, a.shape.blocks, zeros, [&](IndexExpr block, ValueRange values) {
     prefetchResult(place, lower, block);
+    prefetchNextPanel(place, block);
     SmallVector<Value> next =
         multiplyStep(addressOf(a, place.rowPanel, block), addressOf(b, place.columnPanel, block), values);
     if (cutBlocks * productsPerBlock > kMostProducts)
@@ -517,11 +558,10 @@ void TileContraction::preparePanel(TileOperand &operand) {
 
 /// One side's panels are split one after the other: each is used for all panels of the other.
 void TileContraction::emitSplit(const Chunks &chunks, IndexExpr chunk) {
-  TileOperand &split = a.whole ? a : b, &other = a.whole ? b : a;
+  TileOperand &split = getPassing();
   job.loopChunk(chunks, chunk, [&](IndexExpr panel) {
     split.pack->emitPanel(getBatch(split), panel, 0);
-    emitter.loop(other.shape.panels,
-                 [&](IndexExpr partner) { emitBlock(a.whole ? Place{panel, partner, 0} : Place{partner, panel, 0}); });
+    emitter.loop(getKept().shape.panels, [&](IndexExpr partner) { emitBlock(placeAt(panel, partner, 0)); });
   });
 }
 
@@ -533,24 +573,19 @@ void TileContraction::emitSplitBoth(const Chunks &chunks, IndexExpr chunk) {
                  [&](IndexExpr panel) { kept.pack->emitPanel(getBatch(kept), panel, panel, stretch * cutBlocks); });
     job.loopChunk(chunks, chunk, [&](IndexExpr panel) {
       passing.pack->emitPanel(getBatch(passing), panel, 0, stretch * cutBlocks);
-      emitter.loop(kept.shape.panels, [&](IndexExpr partner) {
-        emitBlock(&kept == &a ? Place{partner, panel, stretch} : Place{panel, partner, stretch});
-      });
+      emitter.loop(kept.shape.panels, [&](IndexExpr partner) { emitBlock(placeAt(panel, partner, stretch)); });
     });
   });
 }
 
-/// The panels of both sides that a task works on; those of one side in blocks that stay in half of the second cache
-/// while those of the other pass by. Of bf16 those of B stay, so that C is written along its rows: there is less to
-/// compute for each line of it.
-void TileContraction::emitGrid(const Chunks &rows, const Chunks &columns, IndexExpr rowTask, IndexExpr columnTask) {
-  bool keepsColumns = a.shape.planes == 1;
-  const Chunks &kept = keepsColumns ? columns : rows, &passing = keepsColumns ? rows : columns;
-  IndexExpr keptTask = keepsColumns ? columnTask : rowTask, passingTask = keepsColumns ? rowTask : columnTask;
-  int64_t panels = keepsColumns ? b.shape.panels : a.shape.panels;
+/// The panels of both sides that a task works on; those of the kept side in blocks that stay in half of the second
+/// cache while those of the other pass by.
+void TileContraction::emitGrid(const Chunks &kept, const Chunks &passing, IndexExpr keptTask, IndexExpr passingTask) {
+  int64_t panels = getKept().shape.panels;
   int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
   int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
-  int64_t blocks = llvm::divideCeil(kept.perTask, most), perBlock = llvm::divideCeil(kept.perTask, blocks);
+  int64_t blocks = llvm::divideCeil(kept.perTask, most);
+  int64_t perBlock = llvm::divideCeil(kept.perTask, blocks);
   auto bound = [&](IndexExpr value) -> Value {
     return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(panels));
   };
@@ -561,9 +596,7 @@ void TileContraction::emitGrid(const Chunks &rows, const Chunks &columns, IndexE
       if (kept.perTask % perBlock != 0)
         upper = arith::MinSIOp::create(emitter.builder, upper, bound(keptTask * kept.perTask + kept.perTask));
       job.loopChunk(passing, passingTask, [&](IndexExpr panel) {
-        emitter.loop(lower, upper, panels, [&](IndexExpr other) {
-          emitBlock(keepsColumns ? Place{panel, other, stretch} : Place{other, panel, stretch});
-        });
+        emitter.loop(lower, upper, panels, [&](IndexExpr other) { emitBlock(placeAt(panel, other, stretch)); });
       });
     });
   });
@@ -596,21 +629,22 @@ int64_t TileContraction::emit() {
   Chunks batchChunks = job.splitTasks(batches, wanted);
   auto [rowChunks, columnChunks] = chooseGrid(job, {rowPanels, kPanel}, {columnPanels, kPanel}, pieces);
   if (splits) {
-    const TileOperand *passing = splitsBoth() ? &getPassing() : a.whole ? &a : &b;
-    rowChunks = passing == &a ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
-    columnChunks = passing == &b ? job.splitTasks(columnPanels, pieces) : Chunks{columnPanels, columnPanels, 1};
+    rowChunks = keepsColumns() ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
+    columnChunks = keepsColumns() ? Chunks{columnPanels, columnPanels, 1} : job.splitTasks(columnPanels, pieces);
   }
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
-  job.loopChunk(batchChunks, task[0], [&, rowChunks = rowChunks, columnChunks = columnChunks](IndexExpr item) {
+  const Chunks &passing = keepsColumns() ? rowChunks : columnChunks, &kept = keepsColumns() ? columnChunks : rowChunks;
+  IndexExpr passingTask = task[keepsColumns() ? 1 : 2], keptTask = task[keepsColumns() ? 2 : 1];
+  job.loopChunk(batchChunks, task[0], [&](IndexExpr item) {
     batch = item;
     if (splitsBoth())
-      emitSplitBoth(&getPassing() == &a ? rowChunks : columnChunks, task[&getPassing() == &a ? 1 : 2]);
+      emitSplitBoth(passing, passingTask);
     else if (splits)
-      emitSplit(a.whole ? rowChunks : columnChunks, task[a.whole ? 1 : 2]);
+      emitSplit(passing, passingTask);
     else
-      emitGrid(rowChunks, columnChunks, task[1], task[2]);
+      emitGrid(kept, passing, keptTask, passingTask);
   });
   int64_t planes = a.shape.planes;
   job.report(Twine(planes * (planes + 1) / 2) + " products on tiles, blocks of " + Twine(kPanel) + " x " +

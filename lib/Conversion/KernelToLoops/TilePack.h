@@ -21,6 +21,7 @@ public:
   /// Decides along which axis vectors run; once, before the first panel.
   void chooseDirection();
   bool isTransposing() const { return depthwise != (side == kernel::TileSide::Lhs); }
+  bool isAlongDepth() const { return depthwise; }
   /// Numbers of bf16 whose rows run along the columns: there is nothing to find out about a column as a whole.
   bool goesByRows() const { return shape.planes == 1 && !depthwise; }
   /// Packs block number `block` of all panels of a batch, the first of which is number `firstPanel` of the target.

@@ -165,6 +165,9 @@ func.func @odd_bf16(%a: !kernel.buffer<33x71xbf16> {graph.name = "a", graph.role
 // CHECK-LABEL: func.func private @split_
 // CHECK: memref.alloca() {alignment = 64 : i64} : memref<1024xf32>
 // CHECK: memref.alloca() {alignment = 64 : i64} : memref<{{[0-9]+}}xbf16>
+// With each block of products some lines of the next panel, as it is before it is split.
+// CHECK: amx.tile_zero
+// CHECK: memref.prefetch {{.*}}, read, locality<3>, data : memref<{{[0-9]+}}xf32>
 // CHECK: amx.tile_load %alloca_{{[0-9]+}}
 
 // One product in a block of bf16, and no panel by itself.
