@@ -35,16 +35,33 @@ struct ProductTime {
 };
 } // namespace
 
-Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t depth, const CompileOptions &options) {
+static Dims lay(int64_t rows, int64_t columns, bool transposes) {
+  return transposes ? Dims{columns, rows} : Dims{rows, columns};
+}
+
+Expected<json::Object> benchmarkGemm(const GemmShape &gemm, const CompileOptions &options) {
+  auto [rows, columns, depth, transposesA, transposesB, isFresh] = gemm;
+  HostTensor a = drawMatrix(transposesA ? depth : rows, transposesA ? rows : depth, 1);
+  HostTensor b = drawMatrix(transposesB ? columns : depth, transposesB ? depth : columns, 2);
   Program program;
+  nn::Module module;
+  std::optional<Tensor> parameter;
+  if (!isFresh)
+    parameter = module.parameter("b", lay(depth, columns, transposesB), init::zeros());
   program.function("gemm", [&](Function &function) {
-    Tensor a = function.input("a", f32({rows, depth})), b = function.input("b", f32({depth, columns}));
-    function.output("c", matmul(a, b).named("product"));
+    Tensor lhs = function.input("a", f32(lay(rows, depth, transposesA)));
+    Tensor rhs = isFresh ? function.input("b", f32(lay(depth, columns, transposesB))) : *parameter;
+    Tensor product = matmul(transposesA ? transpose(lhs) : lhs, transposesB ? transpose(rhs) : rhs);
+    function.output("c", product.named("product"));
   });
   Result<Executable> executable = compile(program, options);
   if (!executable)
     return makeError(executable.message());
-  HostTensor a = drawMatrix(rows, depth, 1), b = drawMatrix(depth, columns, 2);
+  std::vector<NamedInput> inputs = {{"a", a}};
+  if (isFresh)
+    inputs.push_back({"b", b});
+  else if (Result<void> set = executable->set("b", b); !set)
+    return makeError(set.message());
   ProductTime product{&*executable};
   executable->setProfile(
       [](void *data, moru_task_fn entry, int64_t, uint64_t begin, uint64_t end) {
@@ -67,7 +84,7 @@ Expected<json::Object> benchmarkGemm(int64_t rows, int64_t columns, int64_t dept
       start = Clock::now();
     product.milliseconds = 0;
     Clock::time_point begin = Clock::now();
-    if (Outputs outputs = executable->run("gemm", {{"a", a}, {"b", b}}); !outputs)
+    if (Outputs outputs = executable->run("gemm", inputs); !outputs)
       return makeError(outputs.message());
     if (call >= kWarmup) {
       whole.push_back(secondsSince(begin) * 1e3);

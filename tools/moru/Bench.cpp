@@ -30,6 +30,7 @@ EXAMPLES:
   moru bench gru_lm --model=libgru_lm.so --set H=256 --batch-size=16
   moru bench lstm_lm --phase=decode --json --init=lstm_lm.safetensors
   moru bench gemm 320 10000 256 --precision=f32x6
+  moru bench gemm 256 10000 320 --transpose=a --fresh
 )";
 
 namespace {
@@ -51,6 +52,10 @@ private:
   TargetOptions target;
   cl::opt<std::string> workload{cl::Positional, cl::Required, cl::desc("<workload, model or gemm>"), cl::sub(sub)};
   cl::list<std::string> sizes{cl::Positional, cl::desc("<M N K, of gemm>"), cl::sub(sub)};
+  cl::opt<std::string> transpose{"transpose", cl::desc("Of gemm: A lies as K x M, or B as N x K"),
+                                 cl::value_desc("a or b"), cl::sub(sub)};
+  cl::opt<bool> fresh{"fresh", cl::desc("Of gemm: B is new with every call (default: packed once for all)"),
+                      cl::sub(sub)};
   cl::opt<std::string> phase{"phase", cl::desc("train (default), infer or decode"), cl::init("train"), cl::sub(sub)};
   cl::list<std::string> settings{"set", cl::desc("Set a key of a model's configuration"), cl::value_desc("key=value"),
                                  cl::sub(sub)};
@@ -237,11 +242,14 @@ Error BenchCommand::runGemm() {
       numbers.push_back(number);
   if (numbers.size() != 3 || sizes.size() != 3)
     return makeError("gemm: expected M N K, three numbers from 1 to 1048576, got \"" + join(sizes, " ") + "\"");
+  if (!transpose.empty() && transpose != "a" && transpose != "b")
+    return makeError("--transpose: expected a or b, got \"" + transpose + "\"");
   Expected<CompileOptions> options = target.get();
   if (!options)
     return options.takeError();
   limitCpus(options->threads);
-  Expected<json::Object> result = benchmarkGemm(numbers[0], numbers[1], numbers[2], *options);
+  GemmShape shape{numbers[0], numbers[1], numbers[2], transpose == "a", transpose == "b", fresh};
+  Expected<json::Object> result = benchmarkGemm(shape, *options);
   if (!result)
     return result.takeError();
   print(std::move(*result),
