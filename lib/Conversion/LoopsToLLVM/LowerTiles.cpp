@@ -57,6 +57,10 @@ private:
   Value stride(Value base, Value entries) { return toInteger(scale(base, entries)); }
   Value pointer(Value base, Value index) {
     Value start = memref::ExtractAlignedPointerAsIndexOp::create(builder, base);
+    // The pointer is that of the whole buffer; a part of it begins behind.
+    if (auto part = base.getDefiningOp<memref::ReinterpretCastOp>())
+      index = arith::AddIOp::create(
+          builder, index, getValueOrCreateConstantIndexOp(builder, builder.getLoc(), part.getMixedOffsets()[0]));
     Value address = arith::AddIOp::create(builder, start, scale(base, index));
     return LLVM::IntToPtrOp::create(builder, LLVM::LLVMPointerType::get(builder.getContext()), toInteger(address));
   }
