@@ -9,6 +9,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cstddef>
@@ -18,6 +19,10 @@ using namespace moru::kernel;
 
 namespace moru {
 namespace {
+
+/// Bytes, and half of the operations, of what a core does in some ten microseconds: to hand half of less to another one
+/// costs as much as it saves, and more where that one sleeps.
+constexpr int64_t kLeastSharedWork = 384 << 10;
 
 /// Writes one function.
 class HostFunction {
@@ -209,8 +214,27 @@ private:
       storeBuffers(launch, first);
       first += launch.getBuffers().size();
     });
-    launch(createGroupEntry(op), countTasks(op));
+    std::string entry = createGroupEntry(op);
+    int64_t tasks = countTasks(op);
+    if (tasks > 1 && isSmall(op)) {
+      remark::passed(op.getLoc(), remark::RemarkOpts::name("Grouped").category("loops-to-llvm"))
+          << (Twine(tasks) + " tasks run on one thread: they are shorter than the way to another one").str();
+      entry = createWholeEntry(entry, tasks, sumCosts(op));
+      tasks = 1;
+    }
+    launch(entry, tasks);
     return success();
+  }
+
+  static std::optional<KernelCost> findCost(LaunchOp launch) {
+    return getCost(SymbolTable::lookupNearestSymbolFrom(launch, launch.getCalleeAttr()));
+  }
+
+  static bool isSmall(GroupOp op) {
+    bool isKnown =
+        !op->walk([](LaunchOp launch) { return WalkResult(success(findCost(launch).has_value())); }).wasInterrupted();
+    KernelCost sum = sumCosts(op);
+    return isKnown && sum.bytes + sum.flops / 2 < kLeastSharedWork;
   }
 
   static int64_t countTasks(Operation *op) {
@@ -270,10 +294,28 @@ private:
     return name;
   }
 
+  /// An entry of one task that does all tasks of another one in their order.
+  std::string createWholeEntry(StringRef entry, int64_t tasks, const KernelCost &cost) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(source->getParentOfType<ModuleOp>().getBody());
+    std::string name = kernelEntryName((source.getName() + "_whole_" + Twine(numWhole++)).str());
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()});
+    auto function = LLVM::LLVMFuncOp::create(builder, name, type);
+    setCost(function, cost);
+    Block *block = function.addEntryBlock(builder);
+    builder.setInsertionPointToStart(block);
+    auto loop = scf::ForOp::create(builder, constant(0), constant(tasks), constant(1));
+    LLVM::ReturnOp::create(builder, ValueRange());
+    builder.setInsertionPoint(loop.getBody()->getTerminator());
+    LLVM::CallOp::create(builder, TypeRange(), entry, ValueRange{block->getArgument(0), loop.getInductionVar()});
+    return name;
+  }
+
   static KernelCost sumCosts(GroupOp op) {
     KernelCost sum;
     op.walk([&](LaunchOp launch) {
-      std::optional<KernelCost> cost = getCost(SymbolTable::lookupNearestSymbolFrom(op, launch.getCalleeAttr()));
+      std::optional<KernelCost> cost = findCost(launch);
       if (!cost)
         return;
       sum.flops += cost->flops, sum.contractionFlops += cost->contractionFlops;
@@ -298,7 +340,7 @@ private:
   /// Pointers of buffers, and steps of loops as i64.
   DenseMap<Value, Value> values;
   Value context, arena, parallelFor, buffers;
-  int64_t numGroups = 0;
+  int64_t numGroups = 0, numWhole = 0;
 };
 
 /// A function of the kernel dialect, whether or not it has arguments.

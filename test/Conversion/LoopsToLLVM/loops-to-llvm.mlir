@@ -65,6 +65,39 @@ func.func @groups(%x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>, %z: !k
   return
 }
 
+// Where all tasks together are known to be shorter than the way to another thread, they are one.
+// CHECK-LABEL: llvm.func @groups_small(
+// CHECK: %[[ONE:.*]] = llvm.mlir.constant(1 : i64)
+// CHECK: %[[ENTRY:.*]] = llvm.mlir.addressof @groups_small_whole_0_entry
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %[[ENTRY]], %{{.*}}, %[[ONE]])
+// CHECK: llvm.return
+func.func @groups_small(%x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>, %z: !kernel.buffer<32xf32>, %w: !kernel.buffer<32xf32>) {
+  kernel.group {
+    kernel.launch @small(%x, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+    kernel.launch @small(%z, %w : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 3
+  }
+  return
+}
+
+// And where one of the kernels is not small, they are not.
+// CHECK-LABEL: llvm.func @groups_large(
+// CHECK: %[[TEN:.*]] = llvm.mlir.constant(10 : i64)
+// CHECK: %[[ENTRY:.*]] = llvm.mlir.addressof @groups_large_group_0_entry
+// CHECK: llvm.call %{{.*}}(%{{.*}}, %[[ENTRY]], %{{.*}}, %[[TEN]])
+func.func @groups_large(%x: !kernel.buffer<32xf32>, %y: !kernel.buffer<32xf32>, %z: !kernel.buffer<32xf32>, %w: !kernel.buffer<32xf32>) {
+  kernel.group {
+    kernel.launch @small(%x, %y : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 2
+    kernel.launch @large(%z, %w : !kernel.buffer<32xf32>, !kernel.buffer<32xf32>) tasks 8
+  }
+  return
+}
+func.func private @small(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) attributes {kernel.family = "map", kernel.cost = array<i64: 32, 0, 0, 256, 256>} {
+  return
+}
+func.func private @large(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) attributes {kernel.family = "map", kernel.cost = array<i64: 1000000, 1000000, 1, 256, 256>} {
+  return
+}
+
 // The host reads a byte.
 // CHECK-LABEL: llvm.func @decides
 // CHECK: %[[BYTE:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i8
@@ -145,6 +178,25 @@ func.func private @update(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) 
   return
 }
 
+// A tile of a part of a buffer begins where the part does, not where the buffer does.
+// CHECK-LABEL: llvm.func internal @tile_of_part(
+// CHECK-SAME: %[[TASK:[a-z0-9]+]]: i64)
+// CHECK: %[[FIRST:.*]] = llvm.mul %[[TASK]], %{{.*}} : i64
+// CHECK: %[[BYTES:.*]] = llvm.mul %[[FIRST]], %{{.*}} : i64
+// CHECK: %[[ADDRESS:.*]] = llvm.add %{{.*}}, %[[BYTES]] : i64
+// CHECK: %[[POINTER:.*]] = llvm.inttoptr %[[ADDRESS]] : i64 to !llvm.ptr
+// CHECK: llvm.call_intrinsic "llvm.x86.tileloadd64.internal"({{.*}}, %[[POINTER]], {{.*}})
+func.func private @tile_of_part(%x: memref<4x16x32xbf16>, %y: memref<2048xbf16>, %task: index) attributes {kernel.family = "contract"} {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %c512 = arith.constant 512 : index
+  %first = arith.muli %task, %c512 : index
+  %part = memref.reinterpret_cast %x to offset: [%first], sizes: [512], strides: [1] : memref<4x16x32xbf16> to memref<512xbf16, strided<[1], offset: ?>>
+  %tile = amx.tile_load %part[%c0], %c32 : memref<512xbf16, strided<[1], offset: ?>> into !amx.tile<16x32xbf16>
+  amx.tile_store %y[%c0], %tile, %c32 : memref<2048xbf16>, !amx.tile<16x32xbf16>
+  return
+}
+
 // CHECK-LABEL: llvm.func @negate_entry
 // CHECK-SAME: (%[[BUFFERS:.*]]: !llvm.ptr, %[[TASK:.*]]: i64)
 // CHECK: %[[FIRST:.*]] = llvm.load
@@ -164,4 +216,9 @@ func.func private @update(%x: memref<32xf32>, %y: memref<32xf32>, %task: index) 
 // CHECK: llvm.call @negate_entry
 // CHECK: llvm.getelementptr %{{.*}}[16]
 // CHECK: llvm.call @negate_entry
+// CHECK: llvm.return
+
+// CHECK: llvm.func @groups_small_whole_0_entry(%[[POINTERS:.*]]: !llvm.ptr, %{{.*}}: i64)
+// CHECK: ^bb1(%[[TASK:[0-9]+]]: i64):
+// CHECK: llvm.call @groups_small_group_0_entry(%[[POINTERS]], %[[TASK]])
 // CHECK: llvm.return
