@@ -93,12 +93,12 @@ private:
   void emitSplitBoth(const Chunks &chunks, IndexExpr chunk);
   bool splitsBoth() const { return a.whole && b.whole; }
   /// Panels of one operand pass by, each used for many of the other one, which are kept in the second cache: of two
-  /// operands to be split the narrower one, of bf16 B, so that C is written along its rows: there is less to compute
-  /// for each line of it.
+  /// operands to be split the narrower one, of bf16 mostly B, so that C is written along its rows: there is less to
+  /// compute for each line of it.
   bool keepsColumns() const {
     if (splitsBoth())
       return b.shape.columns < a.shape.columns;
-    return a.whole || (!b.whole && a.shape.planes == 1);
+    return a.whole || (!b.whole && a.shape.planes == 1 && !keepsRows);
   }
   TileOperand &getKept() { return keepsColumns() ? b : a; }
   TileOperand &getPassing() { return keepsColumns() ? a : b; }
@@ -109,6 +109,8 @@ private:
   void multiplyOnTiles(const Place &place);
   void prefetchResult(const Place &place, Value lower, IndexExpr block);
   void prefetchNextPanel(const Place &place, IndexExpr block);
+  void prefetchNextTiles(const Place &place, Value lower, IndexExpr block);
+  SmallVector<BlockArgument> findEpilogueReads();
   IndexExpr atMost(IndexExpr expr, int64_t last);
   void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
   void storeTile(ValueRange tiles, int64_t i, Value target);
@@ -141,6 +143,13 @@ private:
   /// 32 x 32 sums each: of the stretch, and of a cut.
   Value sums, cutSums;
   IndexExpr batch;
+  /// What the epilogue reads at the places of the results.
+  SmallVector<BlockArgument> epilogueReads;
+  /// Of bf16: panels of A stay in the second cache.
+  bool keepsRows = false;
+  /// In a grid: how many panels stay at once, and the number of the first.
+  int64_t numKept = 0;
+  Value firstKept;
 };
 
 /// Both operands are split: as many blocks at a time, at most a cut, as let one of them stay in a part of the second
@@ -246,7 +255,16 @@ SmallVector<Value> TileContraction::multiplyStep(IndexExpr aAddress, IndexExpr b
   return next;
 }
 
-/// Asks, with each block of K, for some of the lines that the place's sums will be written to.
+/// Arguments with as many entries as the result, which its epilogue reads entry by entry.
+SmallVector<BlockArgument> TileContraction::findEpilogueReads() {
+  return llvm::filter_to_vector(emitter.kernel.getBodyBlock()->getArguments(), [&](BlockArgument argument) {
+    return !emitter.getBuffer(argument).type.isPacked() && getShape(argument) == getShape(op.getResult()) &&
+           llvm::all_of(argument.getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::Elementwise>(); });
+  });
+}
+
+/// Asks, with each block of K, for some of the lines that the place's sums will be written to, and of what they are
+/// put together with.
 void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr block) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   int64_t perBlock = llvm::divideCeil(kPanel, cutBlocks);
@@ -261,6 +279,8 @@ void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr 
       Value column = emitter.materialize(place.columnPanel * kPanel + half * kHalf);
       column = arith::MinSIOp::create(builder, column, emitter.index(b.shape.columns - 1));
       IndexExpr columnExpr = emitter.space.addValue(column, 0, b.shape.columns - 1, emitter.getLevel());
+      for (BlockArgument read : epilogueReads)
+        emitter.prefetch(read, resultPosition(rowExpr, columnExpr));
       for (const KernelOutput &output : job.outputs) {
         IndexExpr address = emitter.getAddress(output.buffer, resultPosition(rowExpr, columnExpr));
         memref::PrefetchOp::create(builder, output.buffer.flat, ValueRange{emitter.materialize(address)},
@@ -275,8 +295,8 @@ IndexExpr TileContraction::atMost(IndexExpr expr, int64_t last) {
   return emitter.space.addValue(value, 0, last, emitter.getLevel());
 }
 
-/// Asks, with each block of K, for a share of the lines that the next panel will be split from. Panels in tiles come in
-/// time without: asking for them early too makes it slower.
+/// Asks, with each block of K, for a share of the lines that the next panel will be split from. Panels in tiles of
+/// several planes come in time without: asking for them early too makes it slower.
 void TileContraction::prefetchNextPanel(const Place &place, IndexExpr block) {
   TileOperand &passing = getPassing();
   if (!passing.whole)
@@ -298,6 +318,33 @@ void TileContraction::prefetchNextPanel(const Place &place, IndexExpr block) {
     }
 }
 
+/// Of bf16 in tiles the next panel comes from main memory while this one is multiplied: a share of it with each block
+/// of K. Rows of bf16 are found by the machine itself.
+void TileContraction::prefetchNextTiles(const Place &place, Value lower, IndexExpr block) {
+  TileOperand &passing = getPassing();
+  if (a.shape.planes > 1 || numKept == 0 || passing.isInRows())
+    return;
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  constexpr int64_t kLine = 64 / 2;
+  int64_t lines = llvm::divideCeil(passing.shape.getBlockSize() / kLine, numKept);
+  IndexExpr panel = keepsColumns() ? place.rowPanel : place.columnPanel;
+  IndexExpr partner = keepsColumns() ? place.columnPanel : place.rowPanel;
+  // The number of this block among those that the panel is multiplied with.
+  Value number = arith::SubIOp::create(builder, emitter.materialize(partner), firstKept);
+  number = arith::MulIOp::create(builder, number, emitter.index(cutBlocks));
+  number = arith::AddIOp::create(builder, number, emitter.materialize(block));
+  number = arith::SubIOp::create(builder, number, lower);
+  IndexExpr first = emitter.space.addValue(lower, 0, passing.shape.blocks, emitter.getLevel());
+  Value address = emitter.materialize(addressOf(passing, panel + 1, first));
+  number = arith::MulIOp::create(builder, number, emitter.index(lines * kLine));
+  address = arith::AddIOp::create(builder, address, number);
+  for (int64_t line = 0; line < lines; ++line) {
+    Value place = arith::AddIOp::create(builder, address, emitter.index(line * kLine));
+    memref::PrefetchOp::create(builder, passing.flat, ValueRange{place}, /*isWrite=*/false, /*localityHint=*/2,
+                               /*isDataCache=*/true);
+  }
+}
+
 /// The blocks [lower, upper), from zero; leaves the sums in `target`. Where they are many, one of them is stored on the
 /// way too: a store of a tile that comes after too many products waits until the unit is empty, which then stands still
 /// for the time of 40 products (measured: a quarter of all time at K = 256).
@@ -311,6 +358,7 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
   SmallVector<Value> tiles = emitter.loop(lower, upper, a.shape.blocks, zeros, [&](IndexExpr block, ValueRange values) {
     prefetchResult(place, lower, block);
     prefetchNextPanel(place, block);
+    prefetchNextTiles(place, lower, block);
     SmallVector<Value> next =
         multiplyStep(addressOf(a, place.rowPanel, block), addressOf(b, place.columnPanel, block), values);
     if (cutBlocks * productsPerBlock > kMostProducts)
@@ -585,14 +633,14 @@ void TileContraction::emitGrid(const Chunks &kept, const Chunks &passing, IndexE
   int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
   int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
   int64_t blocks = llvm::divideCeil(kept.perTask, most);
-  int64_t perBlock = llvm::divideCeil(kept.perTask, blocks);
+  int64_t perBlock = numKept = llvm::divideCeil(kept.perTask, blocks);
   auto bound = [&](IndexExpr value) -> Value {
     return arith::MinSIOp::create(emitter.builder, emitter.materialize(value), emitter.index(panels));
   };
   emitter.loop(numStretches, [&](IndexExpr stretch) {
     emitter.loop(blocks, [&](IndexExpr block) {
       IndexExpr first = keptTask * kept.perTask + block * perBlock;
-      Value lower = bound(first), upper = bound(first + perBlock);
+      Value lower = firstKept = bound(first), upper = bound(first + perBlock);
       if (kept.perTask % perBlock != 0)
         upper = arith::MinSIOp::create(emitter.builder, upper, bound(keptTask * kept.perTask + kept.perTask));
       job.loopChunk(passing, passingTask, [&](IndexExpr panel) {
@@ -605,6 +653,7 @@ void TileContraction::emitGrid(const Chunks &kept, const Chunks &passing, IndexE
 int64_t TileContraction::emit() {
   bool splits = a.whole || b.whole;
   chooseCuts();
+  epilogueReads = findEpilogueReads();
   for (int64_t axis : op.getLhsBatch())
     batchShape.push_back(getShape(op.getLhs())[axis]);
   auto type = MemRefType::get(kPanel * kPanel, emitter.builder.getF32Type());
@@ -632,6 +681,9 @@ int64_t TileContraction::emit() {
     rowChunks = keepsColumns() ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
     columnChunks = keepsColumns() ? Chunks{columnPanels, columnPanels, 1} : job.splitTasks(columnPanels, pieces);
   }
+  // Where A has fewer panels they stay, unless C is so large that it goes through main memory: then along its rows.
+  keepsRows = !splits && rowChunks.perTask < columnChunks.perTask &&
+              4 * rowChunks.perTask * columnChunks.perTask * kPanel * kPanel <= job.options.l2Bytes;
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);

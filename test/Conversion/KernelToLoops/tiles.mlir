@@ -153,6 +153,28 @@ func.func @odd_bf16(%a: !kernel.buffer<33x71xbf16> {graph.name = "a", graph.role
   return
 }
 
+// What is added is asked for before it is read; so is the next panel of the longer operand, which passes by.
+// CHECK-LABEL: func.func @passing
+func.func @passing(%a: !kernel.buffer<64x64xbf16> {graph.name = "a", graph.role = "input"},
+                   %b: !kernel.buffer<64x512xbf16> {graph.name = "b", graph.role = "input"},
+                   %d: !kernel.buffer<64x512xf32> {graph.name = "d", graph.role = "input"},
+                   %y: !kernel.buffer<64x512xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<64x64xbf16, #kernel.tiles<lhs, 1>>
+  %rhs = kernel.alloc : !kernel.buffer<64x512xbf16, #kernel.tiles<rhs, 1>>
+  kernel.compute map "pack passing a" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<64x64xbf16>) -> (!kernel.buffer<64x64xbf16, #kernel.tiles<lhs, 1>>) {
+    kernel.yield %0 : tensor<64x64xbf16>
+  }
+  kernel.compute map "pack passing b" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<64x512xbf16>) -> (!kernel.buffer<64x512xbf16, #kernel.tiles<rhs, 1>>) {
+    kernel.yield %0 : tensor<64x512xbf16>
+  }
+  kernel.compute contract "passing" reads(%0 = %lhs, %1 = %rhs, %2 = %d) writes(%y) : (!kernel.buffer<64x64xbf16, #kernel.tiles<lhs, 1>>, !kernel.buffer<64x512xbf16, #kernel.tiles<rhs, 1>>, !kernel.buffer<64x512xf32>) -> (!kernel.buffer<64x512xf32>) {
+    %c = graph.contract %0, %1 over [0] with [0] {kernel.planes = 1 : i64} : tensor<64x64xbf16>, tensor<64x512xbf16> -> tensor<64x512xf32>
+    %s = graph.add %c, %2 : tensor<64x512xf32>
+    kernel.yield %s : tensor<64x512xf32>
+  }
+  return
+}
+
 // Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>
@@ -177,3 +199,11 @@ func.func @odd_bf16(%a: !kernel.buffer<33x71xbf16> {graph.name = "a", graph.role
 // CHECK-COUNT-4: amx.tile_mulf
 // CHECK-NOT: amx.tile_mulf
 // CHECK: scf.yield
+
+// CHECK-LABEL: func.func private @passing_
+// CHECK: amx.tile_zero : !amx.tile<16x16xf32>
+// CHECK: memref.prefetch {{.*}}, write, locality<3>, data : memref<32768xf32>
+// CHECK: memref.prefetch {{.*}}, read, locality<3>, data : memref<32768xf32>
+// CHECK-COUNT-16: memref.prefetch {{.*}}, read, locality<2>, data : memref<{{[0-9]+}}xbf16>
+// CHECK-NOT: locality<2>
+// CHECK: amx.tile_load
