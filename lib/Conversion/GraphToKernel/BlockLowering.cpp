@@ -109,6 +109,29 @@ bool BlockLowering::runReadersBefore(Value value, Node *node) {
   return true;
 }
 
+bool BlockLowering::forceHomeOfSource(Value value, Value buffer) {
+  Operation *op = value.getDefiningOp();
+  if (!isa_and_nonnull<ReshapeOp, TransposeOp>(op))
+    return forceHome(value, buffer);
+  Value operand = op->getOperand(0);
+  BufferType type = bufferTypeOf(buffer);
+  std::optional<Placement> placement;
+  if (auto transpose = dyn_cast<TransposeOp>(op))
+    placement = placeTransposed(transpose, type.getStrides());
+  else
+    placement = placeReshape(type.getShape(), type.getStrides(), typeOf(operand).getShape());
+  if (!placement || state.homes.count(value))
+    return false;
+  Value home = createView(buffer, *placement, typeOf(operand).getShape());
+  if (!forceHomeOfSource(operand, home)) {
+    if (home != buffer && home.use_empty())
+      home.getDefiningOp()->erase();
+    return false;
+  }
+  state.homes[value] = buffer;
+  return true;
+}
+
 /// The block's terminator reads `value`, or a view of it.
 static bool isYielded(Value value) {
   return llvm::any_of(value.getUsers(), [](Operation *user) {
@@ -232,6 +255,7 @@ void BlockLowering::emitNodes() {
   prepareScans();
   prepareWhiles();
   prepareConcats();
+  prepareMerges();
   for (Node *node : clusters.getOrder()) {
     switch (node->kind) {
     case Node::Kind::Compute:
@@ -404,6 +428,21 @@ void BlockLowering::emitCompute(Node &node) {
 }
 
 //===----------------------------------------------------------------------===//
+// Merged axes
+//===----------------------------------------------------------------------===//
+
+/// What is read with its axes in another order and some of them merged is stored in that order, or each reader would
+/// have to copy it.
+void BlockLowering::prepareMerges() {
+  for (ReshapeOp merge : source.getOps<ReshapeOp>())
+    if (TransposeOp order = getStorageOrder(merge); order && !state.homes.count(order.getOperand())) {
+      Value buffer = createAlloc(typeOf(merge), merge.getLoc());
+      if (!forceHomeOfSource(merge, buffer))
+        buffer.getDefiningOp()->erase();
+    }
+}
+
+//===----------------------------------------------------------------------===//
 // Concatenations
 //===----------------------------------------------------------------------===//
 
@@ -422,7 +461,7 @@ void BlockLowering::prepareConcats() {
       if (isOverwritten && !operand.hasOneUse())
         continue;
       Value part = createView(buffer, placeConcatOperand(concat, index, strides), typeOf(operand).getShape());
-      if (!forceHome(operand, part))
+      if (!forceHome(operand, part) && (isOverwritten || !forceHomeOfSource(operand, part)))
         writeAlso(operand, part, isOverwritten);
       else if (isOverwritten)
         overwritten.insert(operand);

@@ -45,6 +45,8 @@ private:
   /// Wants `value` in `buffer`; false if somebody must copy it there once it is made. If the buffer is an argument's,
   /// readers of the argument go first.
   bool forceHome(mlir::Value value, mlir::Value buffer, mlir::Value overwritten = {});
+  /// The same of a view: what it is a view of is then made in other strides of `buffer`.
+  bool forceHomeOfSource(mlir::Value value, mlir::Value buffer);
   /// After `forceHome`: where `value` is the last of several updates of `overwritten` (of any tensor, if there is
   /// none), those before it are made in the same place.
   void forceHomeOfUpdates(mlir::Value value, mlir::Value buffer, mlir::Value overwritten);
@@ -55,6 +57,7 @@ private:
   void emitNodes();
   bool runReadersBefore(mlir::Value value, Node *node);
   void prepareConcats();
+  void prepareMerges();
   void writeAlso(mlir::Value value, mlir::Value part, bool isOverwritten);
   bool isHome(mlir::Value value, mlir::Value buffer);
   void prepareScans();

@@ -161,9 +161,11 @@ static bool isFasterInTiles(ContractOp op, int64_t planes) {
 
 static int64_t depthOf(const Packing &packing) { return packing.shape[packing.shape.size() - 2]; }
 
-/// Strides of `value` in the buffer behind its views, if that is row-major.
+/// Strides of `value` in the buffer behind its views, if that is in the order of its axes, or of those who merge them.
 static std::optional<SmallVector<int64_t>> findStrides(Value value) {
   Operation *op = value.getDefiningOp();
+  if (std::optional<SmallVector<int64_t>> order = op && !isView(op) ? findStorageOrder(value) : std::nullopt)
+    return order;
   if (!isView(op))
     return getRowMajorStrides(typeOf(value).getShape());
   std::optional<SmallVector<int64_t>> strides = findStrides(op->getOperand(0));

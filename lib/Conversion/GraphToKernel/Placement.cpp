@@ -29,6 +29,14 @@ Placement moru::placeTranspose(TransposeOp op, ArrayRef<int64_t> strides) {
   return placement;
 }
 
+Placement moru::placeTransposed(TransposeOp op, ArrayRef<int64_t> strides) {
+  Placement placement;
+  placement.strides.resize(strides.size());
+  for (auto [axis, stride] : llvm::zip(op.getPermutation(), strides))
+    placement.strides[axis] = stride;
+  return placement;
+}
+
 std::optional<Placement> moru::placeReshape(ArrayRef<int64_t> from, ArrayRef<int64_t> strides, ArrayRef<int64_t> to) {
   // Runs of axes that lie densely behind each other, as (size, innermost stride), axes of size 1 left out.
   SmallVector<std::pair<int64_t, int64_t>> runs;
@@ -53,6 +61,30 @@ std::optional<Placement> moru::placeReshape(ArrayRef<int64_t> from, ArrayRef<int
     runs.back() = {runs.back().first / to[axis], runs.back().second * to[axis]};
   }
   return placement;
+}
+
+TransposeOp moru::getStorageOrder(ReshapeOp merge) {
+  auto order = merge.getOperand().getDefiningOp<TransposeOp>();
+  if (!order || order.getPermutation().back() + 1 != typeOf(order).getRank())
+    return nullptr;
+  Placement placement = placeTranspose(order, getRowMajorStrides(typeOf(order.getOperand()).getShape()));
+  bool isView = placeReshape(typeOf(order).getShape(), placement.strides, typeOf(merge).getShape()).has_value();
+  return isView ? nullptr : order;
+}
+
+std::optional<SmallVector<int64_t>> moru::findStorageOrder(Value value) {
+  ReshapeOp first;
+  for (Operation *user : value.getUsers())
+    for (Operation *reader : user->getUsers())
+      if (auto merge = dyn_cast<ReshapeOp>(reader); merge && merge.getOperand().getDefiningOp() == user &&
+                                                    merge->getBlock() == value.getParentBlock() &&
+                                                    getStorageOrder(merge) == user)
+        if (!first || merge->isBeforeInBlock(first))
+          first = merge;
+  if (!first)
+    return std::nullopt;
+  TransposeOp order = getStorageOrder(first);
+  return placeTransposed(order, getRowMajorStrides(typeOf(order).getShape())).strides;
 }
 
 Placement moru::placeConcatOperand(ConcatOp op, unsigned index, ArrayRef<int64_t> strides) {

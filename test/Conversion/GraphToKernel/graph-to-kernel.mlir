@@ -328,3 +328,35 @@ func.func @computes_masks_of_positions_where_they_are_read(%x: tensor<8x8xf32>, 
   %z = graph.select %m, %x, %y : tensor<8x8xi1>, tensor<8x8xf32>
   return %z : tensor<8x8xf32>
 }
+
+// Who merges axes in another order reads a view, for the value is stored in that order: nobody copies it.
+// CHECK-LABEL: func.func @stores_in_the_order_of_merges(
+func.func @stores_in_the_order_of_merges(%x: tensor<2x3x4x16xf32>) -> (tensor<2x4x48xf32>, tensor<2x3x4xf32>) {
+  // CHECK: %[[M:[a-z0-9_]+]] = kernel.alloc : <2x4x48xf32>
+  // CHECK: %[[V:[a-z0-9_]+]] = kernel.view %{{.*}} -> <2x3x4x16xf32, strided<[192, 16, 48, 1]>>
+  // CHECK: kernel.compute row_reduce {{.*}}writes(%[[V]],
+  // CHECK-NOT: "reshape"
+  // CHECK: kernel.compute column_reduce {{.*}}reads(%{{[a-z0-9_]+}} = %[[M]])
+  %e = graph.exp %x : tensor<2x3x4x16xf32>
+  %t = graph.transpose %e by [0, 2, 1, 3] : tensor<2x3x4x16xf32> -> tensor<2x4x3x16xf32>
+  %r = graph.reshape %t : tensor<2x4x3x16xf32> -> tensor<2x4x48xf32>
+  %s = graph.reduce_sum %e over [3] : tensor<2x3x4x16xf32> -> tensor<2x3x4xf32>
+  %c = graph.cumsum %r along 2 : tensor<2x4x48xf32>
+  return %c, %s : tensor<2x4x48xf32>, tensor<2x3x4xf32>
+}
+
+// Parts of a concatenation that are merged on the way are written where they belong.
+// CHECK-LABEL: func.func @merges_into_parts(
+func.func @merges_into_parts(%x: tensor<2x3x4x16xf32>) -> tensor<2x4x96xf32> {
+  // CHECK-DAG: kernel.view %{{.*}} at 48 : <2x4x96xf32> -> <2x4x48xf32, strided<[384, 96, 1]>>
+  // CHECK-DAG: kernel.compute map {{.*}}-> (!kernel.buffer<2x3x4x16xf32, strided<[384, 16, 96, 1]>>, !kernel.buffer<2x3x4x16xf32, strided<[384, 16, 96, 1]>>)
+  // CHECK-NOT: kernel.compute
+  %e = graph.exp %x : tensor<2x3x4x16xf32>
+  %t = graph.transpose %e by [0, 2, 1, 3] : tensor<2x3x4x16xf32> -> tensor<2x4x3x16xf32>
+  %r = graph.reshape %t : tensor<2x4x3x16xf32> -> tensor<2x4x48xf32>
+  %n = graph.neg %e : tensor<2x3x4x16xf32>
+  %u = graph.transpose %n by [0, 2, 1, 3] : tensor<2x3x4x16xf32> -> tensor<2x4x3x16xf32>
+  %v = graph.reshape %u : tensor<2x4x3x16xf32> -> tensor<2x4x48xf32>
+  %c = graph.concat %r, %v along 2 : (tensor<2x4x48xf32>, tensor<2x4x48xf32>) -> tensor<2x4x96xf32>
+  return %c : tensor<2x4x96xf32>
+}
