@@ -6,6 +6,7 @@
 
 #include "Labels.h"
 #include "moru/Dialect/Kernel/Cost.h"
+#include "moru/Dialect/Kernel/PaddedRows.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
@@ -255,6 +256,7 @@ void BlockLowering::emitNodes() {
   prepareScans();
   prepareWhiles();
   prepareConcats();
+  preparePaddedRows();
   prepareMerges();
   for (Node *node : clusters.getOrder()) {
     switch (node->kind) {
@@ -346,7 +348,15 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
   Value lhs = getOperand(/*isLhs=*/true), rhs = getOperand(/*isLhs=*/false);
   ContractOp contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch).like(op);
   contract->setAttr(KernelDialect::kPlanesAttr, planes);
+  if (Attribute padded = op->getAttr(kPaddedRowsAttr))
+    contract->setAttr(kPaddedRowsAttr, padded);
   return contract;
+}
+
+/// The first entries of each row of `value`, which has more of them than `type`.
+static Value cutRows(OpBuilder &body, Value value, RankedTensorType type) {
+  SmallVector<int64_t> starts(type.getRank(), 0), steps(type.getRank(), 1);
+  return SliceOp::create(body, value.getLoc(), type, value, starts, type.getShape(), steps);
 }
 
 void BlockLowering::emitCompute(Node &node) {
@@ -377,8 +387,10 @@ void BlockLowering::emitCompute(Node &node) {
   if (outputs.empty())
     return;
   SmallVector<Value> reads, writes;
+  Value padded =
+      contract && contract->hasAttr(kPaddedRowsAttr) ? getTilePacking(contract, /*isLhs=*/true).source : Value();
   for (Value source : sources)
-    reads.push_back(getBuffer(source));
+    reads.push_back(source == padded ? getBuffer(source).getDefiningOp<ViewOp>().getSource() : getBuffer(source));
   for (const Packing &packing : packings)
     reads.push_back(llvm::find_if(state.packed, [&](const auto &packed) { return packed.first == packing; })->second);
   SmallVector<Location> locations;
@@ -407,7 +419,7 @@ void BlockLowering::emitCompute(Node &node) {
   OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
   IRMapping mapping;
   for (auto [source, argument] : llvm::zip(sources, kernel.getBodyBlock()->getArguments()))
-    mapping.map(source, argument);
+    mapping.map(source, source == padded ? cutRows(body, argument, typeOf(source)) : argument);
   for (Operation *op : ops) {
     if (op != contract.getOperation()) {
       for (Value operand : op->getOperands())
@@ -440,6 +452,46 @@ void BlockLowering::prepareMerges() {
       if (!forceHomeOfSource(merge, buffer))
         buffer.getDefiningOp()->erase();
     }
+}
+
+//===----------------------------------------------------------------------===//
+// Padded rows
+//===----------------------------------------------------------------------===//
+
+/// Stores `value` with zeros behind each row, up to a whole block; false if its home is elsewhere.
+bool BlockLowering::padRows(Value value) {
+  RankedTensorType type = typeOf(value);
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t size = shape.back();
+  shape.back() = llvm::alignTo(size, TileShape::kBlock);
+  SmallVector<int64_t> strides = getRowMajorStrides(shape);
+  Value buffer = createAlloc(type.clone(shape), value.getLoc());
+  Value home = createView(buffer, {0, strides}, type.getShape());
+  if (!forceHome(value, home)) {
+    home.getDefiningOp()->erase();
+    buffer.getDefiningOp()->erase();
+    return false;
+  }
+  shape.back() -= size;
+  Value rest = createView(buffer, {size, strides}, shape);
+  ComputeOp kernel = beginKernel(Family::Map, "fill", {}, {rest}, value.getLoc());
+  OpBuilder body = OpBuilder::atBlockEnd(kernel.getBodyBlock());
+  endKernel(kernel, {createSplat(body, value.getLoc(), type.clone(shape), 0)});
+  return true;
+}
+
+void BlockLowering::preparePaddedRows() {
+  DenseMap<Value, bool> padded;
+  for (ContractOp op : source.getOps<ContractOp>()) {
+    if (!op->hasAttr(kPaddedRowsAttr))
+      continue;
+    Value value = getTilePacking(op, /*isLhs=*/true).source;
+    auto [place, isNew] = padded.try_emplace(value, false);
+    if (isNew)
+      place->second = padRows(value);
+    if (!place->second)
+      op->removeAttr(kPaddedRowsAttr);
+  }
 }
 
 //===----------------------------------------------------------------------===//

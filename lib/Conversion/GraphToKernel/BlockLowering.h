@@ -58,6 +58,8 @@ private:
   bool runReadersBefore(mlir::Value value, Node *node);
   void prepareConcats();
   void prepareMerges();
+  void preparePaddedRows();
+  bool padRows(mlir::Value value);
   void writeAlso(mlir::Value value, mlir::Value part, bool isOverwritten);
   bool isHome(mlir::Value value, mlir::Value buffer);
   void prepareScans();

@@ -8,6 +8,7 @@
 #include "Recompute.h"
 
 #include "moru/Conversion/GraphToKernel/Passes.h"
+#include "moru/Dialect/Kernel/PaddedRows.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
@@ -181,12 +182,26 @@ static std::optional<SmallVector<int64_t>> findStrides(Value value) {
   return placement ? std::optional(placement->strides) : std::nullopt;
 }
 
+/// Whether rows that end within a block of K can be stored with zeros behind them: they are made by a kernel of this
+/// function, once, and long enough that packing them costs more than filling in the zeros.
+static bool canPadRows(ContractOp op, const Packing &packing) {
+  constexpr int64_t kLeastDepth = 1024;
+  Operation *maker = packing.source.getDefiningOp();
+  int64_t last = typeOf(packing.source).getRank() - 1;
+  return maker && !isView(maker) && maker->getBlock() == op->getBlock() && isa<func::FuncOp>(op->getParentOp()) &&
+         op.getLhsBatch().empty() && op.getLhsOver() == ArrayRef<int64_t>(last) && depthOf(packing) >= kLeastDepth &&
+         llvm::none_of(packing.source.getUsers(), llvm::IsaPred<func::ReturnOp, ConcatOp>) &&
+         !findStorageOrder(packing.source);
+}
+
 /// An lhs of bf16 whose rows lie as those of tiles do, so that nothing is gained by packing it.
 static bool liesInRows(ContractOp op) {
   Packing packing = getTilePacking(op, /*isLhs=*/true);
   int64_t rows = packing.shape.back(), depth = depthOf(packing);
-  if (packing.planes != 1 || isInlined(packing.source) || rows % TileShape::kPanel || depth % TileShape::kBlock)
+  if (packing.planes != 1 || isInlined(packing.source) || rows % TileShape::kPanel)
     return false;
+  if (depth % TileShape::kBlock)
+    return canPadRows(op, packing);
   std::optional<SmallVector<int64_t>> strides = findStrides(packing.source);
   if (!strides)
     return false;
@@ -308,8 +323,11 @@ static void chooseTiles(func::FuncOp func, int64_t planes, int64_t l2Bytes) {
       return;
     op->setAttr(KernelDialect::kPlanesAttr, builder.getI64IntegerAttr(planes));
     StringRef split = chooseSplit(op, planes, l2Bytes);
-    if (split != "lhs" && liesInRows(op))
+    if (split != "lhs" && liesInRows(op)) {
       split = split.empty() ? "lhs" : "both";
+      if (depthOf(getTilePacking(op, /*isLhs=*/true)) % TileShape::kBlock)
+        op->setAttr(kPaddedRowsAttr, builder.getUnitAttr());
+    }
     if (split.empty())
       return;
     op->setAttr(KernelDialect::kSplitsAttr, builder.getStringAttr(split));

@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TilePack.h"
+#include "moru/Dialect/Kernel/PaddedRows.h"
 
 #include "mlir/Dialect/AMX/AMXDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -722,17 +723,21 @@ std::optional<TileOperand> findRows(KernelJob &job, ContractOp op, BufferType ty
     order.assign(transpose.getPermutation().begin(), transpose.getPermutation().end());
     source = transpose.getOperand();
   }
+  ArrayRef<int64_t> sizes = getShape(source);
+  bool isPadded = op->hasAttr(kPaddedRowsAttr);
+  if (auto slice = source.getDefiningOp<SliceOp>(); slice && isPadded)
+    source = slice.getOperand();
   auto argument = dyn_cast<BlockArgument>(source);
   if (!argument || order.size() != getShape(op.getLhs()).size())
     return std::nullopt;
   KernelBuffer buffer = job.emitter.getBuffer(argument);
   TileShape tiles(type);
-  if (buffer.type.isPacked() || !buffer.type.getElementType().isBF16() || tiles.depth % kBlock ||
-      tiles.columns % kPanel)
+  bool isWhole = tiles.depth % kBlock == 0 || isPadded;
+  if (buffer.type.isPacked() || !buffer.type.getElementType().isBF16() || !isWhole || tiles.columns % kPanel)
     return std::nullopt;
   SmallVector<int64_t> strides;
   for (auto [axis, size] : llvm::zip_equal(order, getShape(op.getLhs()))) {
-    if (getShape(source)[axis] != size)
+    if (sizes[axis] != size)
       return std::nullopt;
     strides.push_back(buffer.type.getStrides()[axis]);
   }

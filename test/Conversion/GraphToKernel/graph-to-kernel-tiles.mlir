@@ -112,6 +112,34 @@ func.func @packs_columns_and_odd_rows(%a: tensor<256x320xbf16>, %b: tensor<256x5
 
 // -----
 
+// Long rows that end within a block are stored with zeros behind them, and read where they lie.
+// BF16-LABEL: func.func @pads_rows
+// BF16-NOT: kernel.tiles<lhs
+// BF16: %[[A:.*]] = kernel.alloc : <320x2016xbf16>
+// BF16: kernel.compute map "fill" {{.*}} -> (!kernel.buffer<320x16xbf16, strided<[2016, 1]>>)
+// BF16: kernel.compute map {{.*}} -> (!kernel.buffer<320x2000xbf16, strided<[2016, 1]>>)
+// BF16: graph.contract {{.*}} {kernel.padded_rows, kernel.planes = 1 : i64} : tensor<2000x320xbf16>
+func.func @pads_rows(%a: tensor<320x2000xf32>, %b: tensor<2000x512xbf16>) -> tensor<320x512xf32> {
+  %t = graph.tanh %a : tensor<320x2000xf32>
+  %r = graph.convert %t : tensor<320x2000xf32> -> tensor<320x2000xbf16>
+  %0 = graph.contract %r, %b over [1] with [0] : tensor<320x2000xbf16>, tensor<2000x512xbf16> -> tensor<320x512xf32>
+  return %0 : tensor<320x512xf32>
+}
+
+// -----
+
+// A result of the function has no room for zeros: it is packed, within the kernel or before.
+// BF16-LABEL: func.func @returns_rows
+// BF16-NOT: kernel.padded_rows
+func.func @returns_rows(%a: tensor<320x2000xf32>, %b: tensor<2000x512xbf16>) -> (tensor<320x512xf32>, tensor<320x2000xbf16>) {
+  %t = graph.tanh %a : tensor<320x2000xf32>
+  %r = graph.convert %t : tensor<320x2000xf32> -> tensor<320x2000xbf16>
+  %0 = graph.contract %r, %b over [1] with [0] : tensor<320x2000xbf16>, tensor<2000x512xbf16> -> tensor<320x512xf32>
+  return %0, %r : tensor<320x512xf32>, tensor<320x2000xbf16>
+}
+
+// -----
+
 // On vectors, what is rounded is multiplied in f32: its maker writes it so.
 // VECTORS-LABEL: func.func @writes_rounded_numbers_in_f32
 // VECTORS: kernel.compute map "tanh+convert" {{.*}} -> (!kernel.buffer<2x16x64xf32>)

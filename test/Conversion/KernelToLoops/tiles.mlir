@@ -175,6 +175,34 @@ func.func @passing(%a: !kernel.buffer<64x64xbf16> {graph.name = "a", graph.role 
   return
 }
 
+// Rows with zeros behind them are read up to a whole block.
+// CHECK-LABEL: func.func @padded
+func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role = "input"},
+                  %b: !kernel.buffer<71x40xbf16> {graph.name = "b", graph.role = "input"},
+                  %y: !kernel.buffer<64x40xf32> {graph.name = "y", graph.role = "output"}) {
+  %rows = kernel.alloc : !kernel.buffer<64x96xbf16>
+  %rhs = kernel.alloc : !kernel.buffer<71x40xbf16, #kernel.tiles<rhs, 1>>
+  %lhs = kernel.view %rows at 0 : !kernel.buffer<64x96xbf16> -> !kernel.buffer<64x71xbf16, strided<[96, 1]>>
+  %rest = kernel.view %rows at 71 : !kernel.buffer<64x96xbf16> -> !kernel.buffer<64x25xbf16, strided<[96, 1]>>
+  kernel.compute map "fill" reads() writes(%rest) : () -> (!kernel.buffer<64x25xbf16, strided<[96, 1]>>) {
+    %z = graph.constant dense<0.0> : tensor<64x25xbf16>
+    kernel.yield %z : tensor<64x25xbf16>
+  }
+  kernel.compute map "move" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<64x71xbf16>) -> (!kernel.buffer<64x71xbf16, strided<[96, 1]>>) {
+    kernel.yield %0 : tensor<64x71xbf16>
+  }
+  kernel.compute map "pack padded" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<71x40xbf16>) -> (!kernel.buffer<71x40xbf16, #kernel.tiles<rhs, 1>>) {
+    kernel.yield %0 : tensor<71x40xbf16>
+  }
+  kernel.compute contract "padded" reads(%0 = %rows, %1 = %rhs) writes(%y) : (!kernel.buffer<64x96xbf16>, !kernel.buffer<71x40xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<64x40xf32>) {
+    %s = graph.slice %0 from [0, 0] to [64, 71] by [1, 1] : tensor<64x96xbf16> -> tensor<64x71xbf16>
+    %t = graph.transpose %s by [1, 0] : tensor<64x71xbf16> -> tensor<71x64xbf16>
+    %c = graph.contract %t, %1 over [0] with [0] {kernel.padded_rows, kernel.planes = 1 : i64} : tensor<71x64xbf16>, tensor<71x40xbf16> -> tensor<64x40xf32>
+    kernel.yield %c : tensor<64x40xf32>
+  }
+  return
+}
+
 // Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>
@@ -207,3 +235,7 @@ func.func @passing(%a: !kernel.buffer<64x64xbf16> {graph.name = "a", graph.role 
 // CHECK-COUNT-16: memref.prefetch {{.*}}, read, locality<2>, data : memref<{{[0-9]+}}xbf16>
 // CHECK-NOT: locality<2>
 // CHECK: amx.tile_load
+
+// CHECK-LABEL: func.func private @padded_
+// CHECK-NOT: memref.alloca() {{.*}}xbf16>
+// CHECK: amx.tile_zero : !amx.tile<16x16xf32>
