@@ -255,6 +255,28 @@ Error Benchmark::prepareStep() {
   return decoder->begin(ArrayRef(source.data<int32_t>(), size_t(workload.sourceTime)));
 }
 
+/// The place of the largest entry. A vocabulary is long: blocks of it are looked through by vectors, and only one with
+/// a larger entry is searched.
+static int64_t findLargest(ArrayRef<float> values) {
+  constexpr size_t kLanes = 16, kBlock = 512;
+  int64_t place = 0;
+  for (size_t first = 0; first < values.size(); first += kBlock) {
+    ArrayRef<float> block = values.slice(first, std::min(kBlock, values.size() - first));
+    float largest[kLanes];
+    std::fill_n(largest, kLanes, block.front());
+    size_t i = 0;
+    for (; i + kLanes <= block.size(); i += kLanes)
+      for (size_t lane = 0; lane < kLanes; ++lane)
+        largest[lane] = block[i + lane] > largest[lane] ? block[i + lane] : largest[lane];
+    float top = *std::max_element(largest, largest + kLanes);
+    for (; i < block.size(); ++i)
+      top = std::max(top, block[i]);
+    if (top > values[place])
+      place = int64_t(first) + (find(block, top) - block.begin());
+  }
+  return place;
+}
+
 /// 64 tokens from the first id of the batch, each the likeliest after those before it.
 Error Benchmark::stepDecode() {
   tokens.clear();
@@ -263,7 +285,7 @@ Error Benchmark::stepDecode() {
     Expected<ArrayRef<float>> logits = decoder->advance(token, 0);
     if (!logits)
       return logits.takeError();
-    token = int32_t(max_element(*logits) - logits->begin());
+    token = int32_t(findLargest(*logits));
     tokens.push_back(token);
   }
   return Error::success();

@@ -126,6 +126,18 @@ TEST_F(PrecisionTest, TheSameBitsForAnyNumberOfThreads) {
   }
 }
 
+/// One row: rows of the matrix are added up as they lie in memory, in parts; rest columns, and rows that leave none.
+TEST(OneRowTest, SumsOfWholeRows) {
+  auto plain = [](float x, int64_t) { return x; };
+  for (auto [depth, columns] : {std::pair<int64_t, int64_t>(512, 1000), {256, 1029}, {130, 2048}}) {
+    HostTensor a = draw(1, depth, 1, plain), b = draw(depth, columns, 2, plain);
+    HostTensor expected = multiply(a, b, Precision::F32, 1);
+    EXPECT_LT(errorsOf(a, b, expected).back(), 1e-6) << depth;
+    for (int32_t threads : {2, 3, 8})
+      EXPECT_TRUE(multiply(a, b, Precision::F32, threads).sameBits(expected)) << depth << " " << threads;
+  }
+}
+
 /// The nearest bf16, as f32; of two the even one.
 float toBF16(float x, int64_t) {
   uint32_t bits;

@@ -140,6 +140,12 @@ static bool isYielded(Value value) {
   });
 }
 
+/// Reshapes of something that is computed: its entries in their order.
+static bool isReshaped(Value value) {
+  auto reshape = value.getDefiningOp<ReshapeOp>();
+  return reshape && (!isView(reshape.getOperand().getDefiningOp()) || isReshaped(reshape.getOperand()));
+}
+
 void BlockLowering::forceHomeOfUpdates(Value value, Value buffer, Value overwritten) {
   for (auto update = value.getDefiningOp<DynamicUpdateSliceOp>(); update;) {
     Value operand = update.getOperand();
@@ -243,7 +249,8 @@ void BlockLowering::run(ArrayRef<Destination> destinations) {
   for (const Destination &destination : destinations)
     if (forceHome(destination.value, destination.buffer, destination.overwritten))
       forceHomeOfUpdates(destination.value, destination.buffer, destination.overwritten);
-    else
+    else if (destination.overwritten || !isReshaped(destination.value) ||
+             !forceHomeOfSource(destination.value, destination.buffer))
       copies.push_back(destination);
   for (const Destination &copy : copies)
     saveOverwritten(copy.value, destinations);

@@ -295,9 +295,22 @@ bool Clusters::isUsedOnlyIn(Value value, const SetVector<Operation *> &ops) cons
   return true;
 }
 
+bool moru::isWidening(Operation *op) {
+  return op && isa<ConvertOp>(op) && typeOf(op->getOperand(0)).getElementType().isBF16() &&
+         typeOf(op->getResult(0)).getElementType().isF32();
+}
+
 /// `value` is made once for many calls, and `reader` is not.
 static bool isMadeOnce(Value value, Operation *reader) {
-  return isOfParameters(value) && !isOfParameters(reader->getResult(0));
+  return isOfParameters(value) && !isWidening(value.getDefiningOp()) && !isOfParameters(reader->getResult(0));
+}
+
+/// One makes something once for many calls, the other one does not.
+static bool isPartlyMadeOnce(const Node *a, const Node *b) {
+  auto isOnce = [](Operation *op) { return isOfParameters(op->getResult(0)) && !isWidening(op); };
+  auto isEachTime = [](Operation *op) { return !isOfParameters(op->getResult(0)); };
+  return (llvm::any_of(a->ops, isOnce) && llvm::any_of(b->ops, isEachTime)) ||
+         (llvm::any_of(b->ops, isOnce) && llvm::any_of(a->ops, isEachTime));
 }
 
 /// Elementwise work whose only reader is a reduction happens on the way into it.
@@ -424,6 +437,8 @@ bool Clusters::tryMerge(Node *into, Node *from) {
 /// No edge between the two that is not fusible, and no path from one to the other through a third: empty, or what is in
 /// the way.
 StringRef Clusters::whyNotMerge(Node *a, Node *b) const {
+  if (isPartlyMadeOnce(a, b))
+    return "one of them is made once for many calls";
   bool isRow = a->family == Family::RowReduce || b->family == Family::RowReduce;
   SetVector<Node *> frontier;
   for (Node *node : {a, b})

@@ -34,6 +34,8 @@ mlir::Value getSourceOfViews(mlir::Value value);
 /// It depends on nothing but parameters that the function leaves as they are: what is made of it, is made once for many
 /// calls (see kernel-prepare).
 bool isOfParameters(mlir::Value value);
+/// bf16 read in f32, which takes a shift: it is read so wherever it is needed, and stored in half of the bytes.
+bool isWidening(mlir::Operation *op);
 
 /// The values in buffers that computing `value` reads: itself, or what inlined operations lead to.
 void collectSources(mlir::Value value, llvm::SetVector<mlir::Value> &sources);

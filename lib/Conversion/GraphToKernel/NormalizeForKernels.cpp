@@ -2,6 +2,7 @@
 // Rewrites within the graph dialect, before the cut: see the pass's description for what holds afterwards.
 //===----------------------------------------------------------------------===//
 
+#include "Clusters.h"
 #include "EmptyTensors.h"
 #include "moru/Conversion/GraphToKernel/Passes.h"
 
@@ -112,6 +113,139 @@ template <typename ReduceOp> struct CutLongRows : OpRewritePattern<ReduceOp> {
     return success();
   }
 };
+
+/// Parts of a tall sum: work for all threads, where a part has so many rows that what its sums take is little beside
+/// it.
+static int64_t chooseTallParts(int64_t rows) {
+  constexpr int64_t kMostParts = 8, kFewParts = 4, kLeastRows = 32;
+  if (rows % kMostParts == 0 && rows >= 2 * kMostParts * kLeastRows)
+    return kMostParts;
+  return rows % kFewParts == 0 && rows >= kFewParts * kLeastRows ? kFewParts : 1;
+}
+
+/// Elementwise work for nothing but what reads it; what is made once for many calls stays as it is.
+static bool isComputedOnTheWay(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && value.hasOneUse() && op->hasTrait<OpTrait::Elementwise>() && (!isOfParameters(value) || isWidening(op));
+}
+
+/// The entries that `value` is computed from lie in memory, their first axis outermost.
+static bool liesByRows(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<ConstantOp, BroadcastOp>(op))
+    return true;
+  if (isa<ReshapeOp>(op))
+    return liesByRows(op->getOperand(0));
+  if (isComputedOnTheWay(value))
+    return llvm::all_of(op->getOperands(), liesByRows);
+  bool isRead = value.hasOneUse() && isa<GatherOp, PadOp, DynamicSliceOp, RandomOp>(op);
+  return !isa<TransposeOp, SliceOp>(op) && !isRead;
+}
+
+/// `value`, whose first axis is cut into `parts`, which becomes the second one: [rows, ...] -> [rows / parts, parts,
+/// ...].
+static Value cutFirstAxis(OpBuilder &builder, Value value, int64_t parts) {
+  auto cutShape = [&](ArrayRef<int64_t> shape) {
+    SmallVector<int64_t> cut(shape);
+    cut[0] /= parts;
+    cut.insert(cut.begin() + 1, parts);
+    return cut;
+  };
+  RankedTensorType type = typeOf(value).clone(cutShape(typeOf(value).getShape()));
+  Operation *op = value.getDefiningOp();
+  if (std::optional<double> splat = getSplatValue(value))
+    return createSplat(builder, value.getLoc(), type, *splat);
+  if (auto broadcast = dyn_cast_if_present<BroadcastOp>(op)) {
+    SmallVector<int64_t> axes =
+        llvm::map_to_vector(broadcast.getAxes(), [](int64_t axis) { return axis == 0 ? 0 : axis + 1; });
+    Value operand = broadcast.getOperand();
+    if (!axes.empty() && axes[0] == 0) {
+      if (typeOf(operand).getDimSize(0) == 1) {
+        SmallVector<int64_t> shape(typeOf(operand).getShape());
+        shape.insert(shape.begin(), 1);
+        operand = ReshapeOp::create(builder, value.getLoc(), typeOf(operand).clone(shape), operand);
+      } else {
+        operand = cutFirstAxis(builder, operand, parts);
+      }
+      axes.insert(axes.begin() + 1, 1);
+    }
+    return BroadcastOp::create(builder, value.getLoc(), type, operand, axes);
+  }
+  if (isComputedOnTheWay(value)) {
+    IRMapping mapping;
+    for (Value operand : llvm::SetVector<Value>(op->operand_begin(), op->operand_end()))
+      mapping.map(operand, cutFirstAxis(builder, operand, parts));
+    Operation *clone = builder.clone(*op, mapping);
+    clone->getResult(0).setType(type);
+    return clone->getResult(0);
+  }
+  SmallVector<int64_t> shape(typeOf(value).getShape()), permutation = {1, 0};
+  shape[0] /= parts;
+  shape.insert(shape.begin(), parts);
+  for (int64_t axis = 2, rank = shape.size(); axis < rank; ++axis)
+    permutation.push_back(axis);
+  Value cut = ReshapeOp::create(builder, value.getLoc(), typeOf(value).clone(shape), value);
+  return transpose(builder, value.getLoc(), cut, permutation);
+}
+
+/// Entry `part` of the first axis, as a tensor of `type`.
+static Value takePart(OpBuilder &builder, Location loc, Value sums, int64_t part, RankedTensorType type) {
+  ArrayRef<int64_t> shape = typeOf(sums).getShape();
+  SmallVector<int64_t> starts(shape.size(), 0), limits(shape), strides(shape.size(), 1);
+  starts[0] = part;
+  limits[0] = part + 1;
+  Value slice = SliceOp::create(builder, loc, sums, starts, limits, strides);
+  return ReshapeOp::create(builder, loc, type, slice);
+}
+
+/// A sum of so many rows that it is cut.
+static bool isTall(ReduceSumOp op) {
+  // Below that, nothing comes from memory; and rows that are very short are added up in registers anyway.
+  constexpr int64_t kLeastEntries = 64 << 10, kLeastColumns = 64;
+  RankedTensorType type = typeOf(op.getOperand());
+  ArrayRef<int64_t> axes = op.getAxes();
+  if (axes.empty() || axes.back() == type.getRank() - 1 || !isKernelReduction(axes, type.getRank()) ||
+      !type.getElementType().isF32() || !liesByRows(op.getOperand()))
+    return false;
+  return chooseTallParts(type.getDimSize(0)) > 1 && type.getNumElements() >= kLeastEntries &&
+         typeOf(op.getResult()).getNumElements() >= kLeastColumns;
+}
+
+static void eraseUnused(Operation *op) {
+  if (!op || !isOpTriviallyDead(op))
+    return;
+  SmallVector<Value> operands(op->getOperands());
+  op->erase();
+  for (Value operand : llvm::SetVector<Value>(operands.begin(), operands.end()))
+    eraseUnused(operand.getDefiningOp());
+}
+
+/// Sums of many rows: each part of the rows lies in one piece, so that a thread reads memory in its order. What the
+/// parts add up to is elementwise work, which joins what follows.
+///     reduce_sum x over [0] : 768x3072  ->  %p = reduce_sum (transpose (reshape x)) over [0] : 96x8x3072
+///                                           slice %p at 0 + slice %p at 1 + ...
+static void cutTallColumns(ReduceSumOp op) {
+  Operation *root = op;
+  if (auto reshape = op->hasOneUse() ? dyn_cast<ReshapeOp>(*op->getUsers().begin()) : nullptr)
+    root = reshape;
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  SmallVector<int64_t> over = {0};
+  for (int64_t axis : op.getAxes().drop_front())
+    over.push_back(axis + 1);
+  int64_t count = chooseTallParts(typeOf(op.getOperand()).getDimSize(0));
+  Value sums = ReduceSumOp::create(builder, loc, cutFirstAxis(builder, op.getOperand(), count), over);
+  builder.setInsertionPoint(root);
+  SmallVector<Value> parts;
+  for (int64_t part = 0; part < count; ++part)
+    parts.push_back(takePart(builder, loc, sums, part, typeOf(root->getResult(0))));
+  // Neighbors first, then their sums.
+  for (; parts.size() > 1; parts.resize(parts.size() / 2))
+    for (size_t i = 0; 2 * i < parts.size(); ++i)
+      parts[i] = AddOp::create(builder, loc, parts[2 * i], parts[2 * i + 1]);
+  root->getResult(0).replaceAllUsesWith(parts[0]);
+  eraseUnused(root);
+}
 
 /// argmax x -> -max(where x = max x: -index, elsewhere: -size): the least index of the largest entry. NaN is larger
 /// than every number: where the largest is NaN, those entries that are.
@@ -329,7 +463,13 @@ struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKer
              CutLongRows<ReduceMinOp>, LowerArgmax, LowerDotProduct, StoreSlicedOutputWhole>(&getContext());
     populateReplaceEmptyTensorsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    SmallVector<ReduceSumOp> tall;
+    getOperation()->walk([&](ReduceSumOp op) {
+      if (isTall(op))
+        tall.push_back(op);
+    });
+    llvm::for_each(tall, cutTallColumns);
   }
 };
 

@@ -36,13 +36,12 @@ static constexpr int64_t kMaxTasks = 32;
 
 static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
-const KernelOutput *findScratch(KernelJob &job, ContractOp op) {
+const KernelOutput *findScratch(KernelJob &job, Value sums) {
   kernel::ComputeOp compute = job.emitter.kernel;
   for (auto [output, buffer] : llvm::zip(job.outputs, compute.getWrites()))
-    if (output.buffer.type.getElementType() == job.emitter.getComputeType(op.getResult()) &&
-        !output.buffer.type.isPacked() && llvm::none_of(compute.getReads(), [&, buffer = buffer](Value read) {
-          return kernel::getRoot(read) == kernel::getRoot(buffer);
-        }))
+    if (output.buffer.type.getElementType() == job.emitter.getComputeType(sums) && !output.buffer.type.isPacked() &&
+        llvm::none_of(compute.getReads(),
+                      [&, buffer = buffer](Value read) { return kernel::getRoot(read) == kernel::getRoot(buffer); }))
       return &output;
   return nullptr;
 }
@@ -396,7 +395,7 @@ void Contraction::chooseDepthBlocks() {
   // worth the extra way of C.
   int64_t most = std::max<int64_t>(job.options.l1Bytes / (tilePanels * panelWidth * elementBytes), 1);
   blockDepth = depthGroups[0].size;
-  scratch = findScratch(job, op);
+  scratch = findScratch(job, op.getResult());
   if (!scratch || depth <= 2 * most)
     return;
   int64_t blocks = llvm::divideCeil(depth, most);

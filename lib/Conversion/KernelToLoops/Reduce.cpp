@@ -316,7 +316,10 @@ public:
       if (sums.empty())
         continue;
       SmallVector<KernelOutput> kept = chooseKept(sums, done);
+      std::optional<Stream> stream = findRowStream(sums);
       SmallVector<Value> results = emitter.reduceAlongLastAxis(sums, lead, [&](const Position &place) {
+        if (stream)
+          prefetchAhead(emitter, *stream, place);
         for (const KernelOutput &output : kept)
           emitter.store(emitter.emitVector(output.tensor, place, emitter.getLanes()), output.buffer, place);
       });
@@ -328,6 +331,14 @@ public:
   }
 
 private:
+  /// What the first pass reads, where it lies row after row; later ones find it in a cache.
+  std::optional<Stream> findRowStream(ArrayRef<Operation *> sums) {
+    if (passes.getDepth(sums[0]->getOperand(0)) > 0)
+      return std::nullopt;
+    std::optional<Stream> stream = findStream(job, sums[0]->getOperand(0));
+    return stream && stream->buffer.type.isRowMajor() ? stream : std::nullopt;
+  }
+
   /// What is computed from, entry by entry, to have `tensor`; reductions that are done and tensors that are kept are
   /// not looked into.
   void collect(Value tensor, ArrayRef<Operation *> done, const llvm::SetVector<Value> &stop,

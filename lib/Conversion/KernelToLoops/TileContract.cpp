@@ -160,7 +160,7 @@ void TileContraction::chooseWindow() {
   kept.keptPanels = kept.shape.panels;
   int64_t blocks = a.shape.blocks, most = job.options.l2Bytes / 4 / (2 * kept.keptPanels * kept.shape.getBlockSize());
   most = std::clamp<int64_t>(most, 1, kBlocksPerCut);
-  scratch = findScratch(job, op);
+  scratch = findScratch(job, op.getResult());
   numStretches = llvm::divideCeil(blocks, most);
   cutBlocks = llvm::divideCeil(blocks, numStretches);
   numCuts = numStretches = llvm::divideCeil(blocks, cutBlocks);
@@ -176,7 +176,7 @@ void TileContraction::chooseCuts() {
   a.keptBlocks = b.keptBlocks = blocks;
   numCuts = llvm::divideCeil(blocks, cutBlocks);
   // A panel that is split is used for one stretch.
-  scratch = a.whole || b.whole ? nullptr : findScratch(job, op);
+  scratch = a.whole || b.whole ? nullptr : findScratch(job, op.getResult());
   int64_t most = isPlain ? 1 : kCutsPerStretch;
   stretchCuts = scratch && numCuts > most + 1 ? most : numCuts;
   numStretches = llvm::divideCeil(numCuts, stretchCuts);
@@ -809,7 +809,7 @@ FailureOr<int64_t> emitTileContract(KernelJob &job) {
       job.emitter.getLanes() != kHalf)
     return op.emitOpError("expected operands of the same planes, depth and batches, and vectors of 16 entries, got ")
            << a->type << " and " << b->type;
-  if (a->whole && b->whole && !findScratch(job, op))
+  if (a->whole && b->whole && !findScratch(job, op.getResult()))
     return op.emitOpError("expected a result of f32 in memory apart from the operands, which are not in tiles");
   return TileContraction(job, op, std::move(*a), std::move(*b)).emit();
 }

@@ -399,6 +399,26 @@ struct CleanScan : OpRewritePattern<ScanOp> {
   }
 };
 
+/// A scan of one step is its body: a slice is all of its input, and of its output.
+struct InlineSingleStep : OpRewritePattern<ScanOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ScanOp op, PatternRewriter &rewriter) const override {
+    if (op.getLength() != 1 || op.getLengthNameAttr())
+      return rewriter.notifyMatchFailure(op, "more than one step, or a number that is not known");
+    SmallVector<Value> arguments(op.getInits());
+    for (auto [input, arg] : llvm::zip(op.getInputs(), op.getInputArgs()))
+      arguments.push_back(ReshapeOp::create(rewriter, op.getLoc(), arg.getType(), input));
+    YieldOp yield = op.getYield();
+    rewriter.inlineBlockBefore(op.getBodyBlock(), op, arguments);
+    SmallVector<Value> results(yield.getCarries());
+    for (auto [output, result] : llvm::zip(yield.getOutputs(), op.getOutputResults()))
+      results.push_back(ReshapeOp::create(rewriter, op.getLoc(), result.getType(), output));
+    rewriter.eraseOp(yield);
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
 /// An input that is the same at every step is a value from outside:
 /// scan over(%x = (broadcast %y) axis 1) → %z = broadcast %y without axis 1, in place of %x
 struct FoldInvariantInput : OpRewritePattern<ScanOp> {
@@ -463,5 +483,5 @@ void ContractOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCo
   patterns.add<FoldContractOfScalar, FoldTransposeIntoContract>(context);
 }
 void ScanOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<CleanScan, FoldInvariantInput>(context);
+  patterns.add<CleanScan, FoldInvariantInput, InlineSingleStep>(context);
 }

@@ -4,6 +4,8 @@
 
 #include "moru/Dialect/Kernel/Cost.h"
 
+#include "Lifetimes.h"
+
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -57,14 +59,12 @@ static int64_t countWrittenBytes(ComputeOp op, Value value) {
   return bytesOf(typeOf(update && isUpdatedInPlace(op, update.getOperand()) ? update.getUpdate() : value));
 }
 
-/// Whether a buffer is an argument of the host's function or a part of one.
+/// Whether a buffer is an argument of the host's function or a part of one, or what is prepared of arguments for many
+/// calls.
 static bool isResident(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (!isa<ViewOp, SlotOp>(op))
-      return false;
-    buffer = op->getOperand(0);
-  }
-  return true;
+  Value root = getRoot(buffer);
+  return isa<BlockArgument>(root) ||
+         llvm::any_of(getKernelUsers(root), [](Operation *user) { return isa<PrepareOp>(user->getParentOp()); });
 }
 
 KernelCost kernel::computeCost(ComputeOp op) {

@@ -219,3 +219,43 @@ func.func @joins_what_has_entries(%x: tensor<2x3xf32>, %n: tensor<2x0xf32>, %y: 
   %z = graph.concat %x, %n, %y along 1 : (tensor<2x3xf32>, tensor<2x0xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
   return %z : tensor<2x4xf32>
 }
+
+// A matrix of many rows: parts of it, each in one piece of memory, are added up by what follows. The vector is cut alike.
+// CHECK-LABEL: func.func @cuts_a_tall_sum(
+// CHECK-SAME: %[[X:.*]]: tensor<1x512xf32>, %[[W:.*]]: tensor<512x384xf32>
+func.func @cuts_a_tall_sum(%x: tensor<1x512xf32>, %w: tensor<512x384xf32>) -> tensor<1x384xf32> {
+  // CHECK-DAG: %[[PARTS:.*]] = graph.reshape %[[W]] : tensor<512x384xf32> -> tensor<8x64x384xf32>
+  // CHECK-DAG: %[[ROWS:.*]] = graph.transpose %[[PARTS]] by [1, 0, 2] : tensor<8x64x384xf32> -> tensor<64x8x384xf32>
+  // CHECK-DAG: %[[V:.*]] = graph.broadcast %{{.*}} along [0, 1] : tensor<64x8xf32> -> tensor<64x8x384xf32>
+  // CHECK: %[[P:.*]] = graph.mul %[[ROWS]], %[[V]]
+  // CHECK: %[[S:.*]] = graph.reduce_sum %[[P]] over [0] : tensor<64x8x384xf32> -> tensor<8x384xf32>
+  // CHECK-COUNT-8: graph.slice %[[S]]
+  // CHECK-COUNT-7: graph.add {{.*}} : tensor<1x384xf32>
+  // CHECK-NEXT: return
+  %y = graph.contract %x, %w over [1] with [0] : tensor<1x512xf32>, tensor<512x384xf32> -> tensor<1x384xf32>
+  return %y : tensor<1x384xf32>
+}
+
+// Fewer rows: fewer parts.
+// CHECK-LABEL: func.func @cuts_a_sum_into_four(
+func.func @cuts_a_sum_into_four(%x: tensor<128x512xf32>) -> tensor<512xf32> {
+  // CHECK: graph.reduce_sum %{{.*}} over [0] : tensor<32x4x512xf32> -> tensor<4x512xf32>
+  %y = graph.reduce_sum %x over [0] : tensor<128x512xf32> -> tensor<512xf32>
+  return %y : tensor<512xf32>
+}
+
+// What is small, has few rows, does not lie row by row, or is read on the way into the sum stays whole.
+// CHECK-LABEL: func.func @does_not_cut_other_sums(
+func.func @does_not_cut_other_sums(%small: tensor<128x64xf32>, %low: tensor<100x4096xf32>, %turned: tensor<512x512xf32>,
+                                   %table: tensor<9x512xf32>, %ids: tensor<512xi32>)
+    -> (tensor<64xf32>, tensor<4096xf32>, tensor<512xf32>, tensor<512xf32>) {
+  // CHECK-NOT: graph.reshape
+  // CHECK-NOT: graph.slice
+  %a = graph.reduce_sum %small over [0] : tensor<128x64xf32> -> tensor<64xf32>
+  %b = graph.reduce_sum %low over [0] : tensor<100x4096xf32> -> tensor<4096xf32>
+  %t = graph.transpose %turned by [1, 0] : tensor<512x512xf32> -> tensor<512x512xf32>
+  %c = graph.reduce_sum %t over [0] : tensor<512x512xf32> -> tensor<512xf32>
+  %g = graph.gather %table[%ids] : tensor<9x512xf32>, tensor<512xi32> -> tensor<512x512xf32>
+  %d = graph.reduce_sum %g over [0] : tensor<512x512xf32> -> tensor<512xf32>
+  return %a, %b, %c, %d : tensor<64xf32>, tensor<4096xf32>, tensor<512xf32>, tensor<512xf32>
+}

@@ -360,3 +360,35 @@ func.func @merges_into_parts(%x: tensor<2x3x4x16xf32>) -> tensor<2x4x96xf32> {
   %c = graph.concat %r, %v along 2 : (tensor<2x4x48xf32>, tensor<2x4x48xf32>) -> tensor<2x4x96xf32>
   return %c : tensor<2x4x96xf32>
 }
+
+// A parameter that is rounded is stored in bf16; who reads it widens it on the way.
+
+// CHECK-LABEL: func.func @keeps_rounded_parameters
+// CHECK: kernel.compute map "convert" {{.*}} -> (!kernel.buffer<64x8xbf16>)
+// CHECK-NOT: xf32>) -> tensor<64x8xf32>
+// CHECK: kernel.yield %{{.*}} : tensor<64x8xbf16>
+// CHECK: kernel.compute row_reduce {{.*}} : (!kernel.buffer<64x8xbf16>
+// CHECK: graph.convert %{{.*}} : tensor<64x8xbf16> -> tensor<64x8xf32>
+// CHECK: graph.reduce_sum
+func.func @keeps_rounded_parameters(%w: tensor<64x8xf32> {graph.name = "w", graph.role = "parameter"}, %x: tensor<8xf32>) -> tensor<64xf32> {
+  %r = graph.convert %w : tensor<64x8xf32> -> tensor<64x8xbf16>
+  %c = graph.convert %r : tensor<64x8xbf16> -> tensor<64x8xf32>
+  %b = graph.broadcast %x along [1] : tensor<8xf32> -> tensor<64x8xf32>
+  %p = graph.mul %c, %b : tensor<64x8xf32>
+  %s = graph.reduce_sum %p over [1] : tensor<64x8xf32> -> tensor<64xf32>
+  return %s : tensor<64xf32>
+}
+
+// A result that is a reshape is written where it belongs by the kernel that computes it.
+
+// CHECK-LABEL: func.func @writes_reshaped_results
+// CHECK-SAME: %[[Y:[a-z0-9]+]]: !kernel.buffer<1x12xf32> {{.*}})
+// CHECK: %[[V:.*]] = kernel.view %[[Y]] at 0 : <1x12xf32> -> <3x4xf32>
+// CHECK: kernel.compute map {{.*}} writes(%[[V]])
+// CHECK-NOT: kernel.compute
+// CHECK: return
+func.func @writes_reshaped_results(%x: tensor<3x4xf32>) -> tensor<1x12xf32> {
+  %0 = graph.exp %x : tensor<3x4xf32>
+  %1 = graph.reshape %0 : tensor<3x4xf32> -> tensor<1x12xf32>
+  return %1 : tensor<1x12xf32>
+}

@@ -284,3 +284,88 @@ func.func @shares_passes(%x: !kernel.buffer<7x1024xf32>, %s: !kernel.buffer<7xf3
   }
   return
 }
+
+// -----
+
+// Rows that are long and come from memory are added up in the result, as they lie: for each part its rows, each of them
+// from end to end, with a request for what lies a page ahead.
+
+// CHECK-LABEL: func.func @sums_whole_rows
+// CHECK: kernel.launch @rows_0({{.*}}) tasks 8
+// CHECK: func.func private @rows_0(%{{.*}}: memref<64x8x1024xf32, strided<[1024, 65536, 1]>>
+// CHECK: scf.for
+// CHECK: vector.store
+// CHECK: scf.for %[[ROW:[^ ]+]] =
+// CHECK: scf.for
+// CHECK: memref.prefetch
+// CHECK: vector.load
+// CHECK: vector.load
+// CHECK: arith.addf
+// CHECK: vector.store
+// CHECK-NOT: iter_args
+// CHECK: return
+func.func @sums_whole_rows(%w: !kernel.buffer<64x8x1024xf32, strided<[1024, 65536, 1]>>, %y: !kernel.buffer<8x1024xf32>) {
+  kernel.compute column_reduce "rows" reads(%a = %w) writes(%y) : (!kernel.buffer<64x8x1024xf32, strided<[1024, 65536, 1]>>) -> (!kernel.buffer<8x1024xf32>) {
+    %0 = graph.reduce_sum %a over [0] : tensor<64x8x1024xf32> -> tensor<8x1024xf32>
+    kernel.yield %0 : tensor<8x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// The same where rows do not lie behind each other: strips of columns, their sums in registers.
+
+// CHECK-LABEL: func.func private @strips_0
+// CHECK-NOT: memref.prefetch
+// CHECK: iter_args
+// CHECK: return
+func.func @sums_strips(%w: !kernel.buffer<64x8x1024xf32>, %y: !kernel.buffer<8x1024xf32>) {
+  kernel.compute column_reduce "strips" reads(%a = %w) writes(%y) : (!kernel.buffer<64x8x1024xf32>) -> (!kernel.buffer<8x1024xf32>) {
+    %0 = graph.reduce_sum %a over [0] : tensor<64x8x1024xf32> -> tensor<8x1024xf32>
+    kernel.yield %0 : tensor<8x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// bf16: half as many requests as vectors, which a line has two of.
+
+// CHECK-LABEL: func.func private @narrow_0
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: memref.prefetch
+// CHECK: vector.load {{.*}} vector<16xf32>
+// CHECK: vector.load {{.*}} vector<16xbf16>
+// CHECK-NOT: memref.prefetch
+// CHECK: vector.load {{.*}} vector<16xbf16>
+// CHECK: memref.prefetch
+func.func @sums_rows_of_bf16(%w: !kernel.buffer<64x8x1024xbf16, strided<[1024, 65536, 1]>>, %y: !kernel.buffer<8x1024xf32>) {
+  kernel.compute column_reduce "narrow" reads(%a = %w) writes(%y) : (!kernel.buffer<64x8x1024xbf16, strided<[1024, 65536, 1]>>) -> (!kernel.buffer<8x1024xf32>) {
+    %0 = graph.convert %a : tensor<64x8x1024xbf16> -> tensor<64x8x1024xf32>
+    %1 = graph.reduce_sum %0 over [0] : tensor<64x8x1024xf32> -> tensor<8x1024xf32>
+    kernel.yield %1 : tensor<8x1024xf32>
+  }
+  return
+}
+
+// -----
+
+// Long rows that are added up along themselves are asked for ahead, too; a matrix that stays in a cache is not.
+
+// CHECK-LABEL: func.func private @far_0
+// CHECK: memref.prefetch
+// CHECK-LABEL: func.func private @near_1
+// CHECK-NOT: memref.prefetch
+func.func @asks_for_rows(%x: !kernel.buffer<256x256xf32>, %y: !kernel.buffer<256xf32>, %s: !kernel.buffer<16x256xf32>, %z: !kernel.buffer<16xf32>) {
+  kernel.compute row_reduce "far" reads(%a = %x) writes(%y) : (!kernel.buffer<256x256xf32>) -> (!kernel.buffer<256xf32>) {
+    %0 = graph.reduce_sum %a over [1] : tensor<256x256xf32> -> tensor<256xf32>
+    kernel.yield %0 : tensor<256xf32>
+  }
+  kernel.compute row_reduce "near" reads(%a = %s) writes(%z) : (!kernel.buffer<16x256xf32>) -> (!kernel.buffer<16xf32>) {
+    %0 = graph.reduce_sum %a over [1] : tensor<16x256xf32> -> tensor<16xf32>
+    kernel.yield %0 : tensor<16xf32>
+  }
+  return
+}

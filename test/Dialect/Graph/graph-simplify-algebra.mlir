@@ -164,3 +164,20 @@ func.func @keeps_stop_gradient_before_expansion(%x: tensor<f32>) -> tensor<f32> 
   %2 = graph.gradient %1 wrt(%x) : tensor<f32>, (tensor<f32>)
   return %2 : tensor<f32>
 }
+
+// A scan of one step is its body.
+// CHECK-LABEL: func.func @inlines_a_scan_of_one_step(
+// CHECK-SAME: %[[X:.*]]: tensor<2x1x3xf32>, %[[H:.*]]: tensor<2x3xf32>
+func.func @inlines_a_scan_of_one_step(%xs: tensor<2x1x3xf32>, %h0: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x1x3xf32>) {
+  // CHECK-NOT: graph.scan
+  // CHECK: %[[SLICE:.*]] = graph.reshape %[[X]] : tensor<2x1x3xf32> -> tensor<2x3xf32>
+  // CHECK: %[[SUM:.*]] = graph.add %[[H]], %[[SLICE]]
+  // CHECK: %[[ALL:.*]] = graph.reshape %[[SUM]] : tensor<2x3xf32> -> tensor<2x1x3xf32>
+  // CHECK: return %[[SUM]], %[[ALL]]
+  %last, %all = graph.scan 1 carry(%h = %h0) over(%x = %xs axis 1) out(axis 1)
+      : (tensor<2x3xf32>, tensor<2x1x3xf32>) -> (tensor<2x3xf32>, tensor<2x1x3xf32>) {
+    %1 = graph.add %h, %x : tensor<2x3xf32>
+    graph.yield carry(%1 : tensor<2x3xf32>) out(%1 : tensor<2x3xf32>)
+  }
+  return %last, %all : tensor<2x3xf32>, tensor<2x1x3xf32>
+}
