@@ -114,26 +114,36 @@ IndexExpr IndexSpace::digit(IndexVariable::Kind kind, const IndexExpr &origin, i
   return expr;
 }
 
+/// The multiple of `divisor` in `expr`, and the rest, if that has the same quotient wherever it is: then that too. As
+/// the expression stands, or with digits put together again.
+IndexSpace::Division IndexSpace::divideExactly(const IndexExpr &expr, int64_t divisor) {
+  auto attempt = [&](const IndexExpr &expr) {
+    auto [multiple, rest] = split(expr, divisor);
+    auto [low, high] = getRange(rest);
+    int64_t least = llvm::divideFloorSigned(low, divisor);
+    bool isExact = least == llvm::divideFloorSigned(high, divisor);
+    return Division{multiple, rest, isExact ? std::optional(least) : std::nullopt};
+  };
+  Division division = attempt(expr);
+  return division.quotient ? division : attempt(recombine(expr));
+}
+
 IndexExpr IndexSpace::divide(const IndexExpr &expr, int64_t divisor) {
   if (divisor == 1)
     return expr;
-  auto [multiple, rest] = split(recombine(expr), divisor);
-  auto [low, high] = getRange(rest);
-  int64_t least = llvm::divideFloorSigned(low, divisor);
-  if (least == llvm::divideFloorSigned(high, divisor))
-    return multiple + least;
-  return multiple + digit(IndexVariable::Kind::Quotient, rest, divisor);
+  Division division = divideExactly(expr, divisor);
+  if (division.quotient)
+    return division.multiple + *division.quotient;
+  return division.multiple + digit(IndexVariable::Kind::Quotient, division.rest, divisor);
 }
 
 IndexExpr IndexSpace::remainder(const IndexExpr &expr, int64_t divisor) {
   if (divisor == 1)
     return 0;
-  auto [multiple, rest] = split(recombine(expr), divisor);
-  auto [low, high] = getRange(rest);
-  int64_t least = llvm::divideFloorSigned(low, divisor);
-  if (least == llvm::divideFloorSigned(high, divisor))
-    return rest + IndexExpr(-least * divisor);
-  return digit(IndexVariable::Kind::Remainder, rest, divisor);
+  Division division = divideExactly(expr, divisor);
+  if (division.quotient)
+    return division.rest + IndexExpr(-*division.quotient * divisor);
+  return digit(IndexVariable::Kind::Remainder, division.rest, divisor);
 }
 
 IndexExpr IndexSpace::recombine(IndexExpr expr) {
@@ -170,11 +180,15 @@ Position IndexSpace::delinearize(const IndexExpr &flat, ArrayRef<int64_t> shape)
   return position;
 }
 
-IndexExpr IndexSpace::linearize(ArrayRef<IndexExpr> position, ArrayRef<int64_t> strides) {
+IndexExpr IndexSpace::addUp(ArrayRef<IndexExpr> position, ArrayRef<int64_t> strides) {
   IndexExpr flat;
   for (size_t axis = 0; axis < position.size(); ++axis)
     flat = flat + position[axis] * strides[axis];
-  return recombine(flat);
+  return flat;
+}
+
+IndexExpr IndexSpace::linearize(ArrayRef<IndexExpr> position, ArrayRef<int64_t> strides) {
+  return recombine(addUp(position, strides));
 }
 
 bool IndexSpace::dependsOnLane(const IndexExpr &expr) const {

@@ -18,6 +18,7 @@
 #include "llvm/ADT/SmallVector.h"
 
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -91,6 +92,8 @@ public:
   /// The entry number `flat`, in row-major order, of a tensor of `shape`; and back.
   Position delinearize(const IndexExpr &flat, llvm::ArrayRef<int64_t> shape);
   IndexExpr linearize(llvm::ArrayRef<IndexExpr> position, llvm::ArrayRef<int64_t> strides);
+  /// The same to be taken apart again: digits are left as they are.
+  static IndexExpr addUp(llvm::ArrayRef<IndexExpr> position, llvm::ArrayRef<int64_t> strides);
 
   bool dependsOnLane(const IndexExpr &expr) const;
   /// The lane on which any of the expressions depends; at most one does.
@@ -104,6 +107,11 @@ private:
   IndexExpr add(IndexVariable variable);
   IndexExpr digit(IndexVariable::Kind kind, const IndexExpr &origin, int64_t divisor);
   std::pair<IndexExpr, IndexExpr> split(const IndexExpr &expr, int64_t divisor) const;
+  struct Division {
+    IndexExpr multiple, rest;
+    std::optional<int64_t> quotient;
+  };
+  Division divideExactly(const IndexExpr &expr, int64_t divisor);
 
   std::vector<IndexVariable> variables;
   std::map<std::tuple<IndexVariable::Kind, IndexExpr, int64_t>, unsigned> digits;

@@ -34,7 +34,7 @@ std::optional<Position> PointEmitter::getViewedPosition(Operation *op, const Pos
         return inner;
       })
       .Case([&](ReshapeOp op) {
-        IndexExpr flat = space.linearize(position, getRowMajorStrides(getShape(op.getResult())));
+        IndexExpr flat = IndexSpace::addUp(position, getRowMajorStrides(getShape(op.getResult())));
         return space.delinearize(flat, getShape(op.getOperand()));
       })
       .Case([&](TransposeOp op) {

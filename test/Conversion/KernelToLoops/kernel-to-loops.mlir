@@ -369,3 +369,22 @@ func.func @asks_for_rows(%x: !kernel.buffer<256x256xf32>, %y: !kernel.buffer<256
   }
   return
 }
+
+// -----
+
+// Blocks of rows of a batch are digits of one number: what is taken apart again is not put together before, or vectors would be
+// read an entry at a time.
+
+// CHECK-LABEL: func.func private @turned_0
+// CHECK-NOT: memref.load
+// CHECK-COUNT-20: vector.load
+// CHECK-NOT: memref.load
+// CHECK: return
+func.func @turns_heads(%x: !kernel.buffer<4x20x8x32xf32>, %y: !kernel.buffer<32x32x20xf32, #kernel.panels<32>>) {
+  kernel.compute map "turned" reads(%a = %x) writes(%y) : (!kernel.buffer<4x20x8x32xf32>) -> (!kernel.buffer<32x32x20xf32, #kernel.panels<32>>) {
+    %0 = graph.transpose %a by [0, 2, 3, 1] : tensor<4x20x8x32xf32> -> tensor<4x8x32x20xf32>
+    %1 = graph.reshape %0 : tensor<4x8x32x20xf32> -> tensor<32x32x20xf32>
+    kernel.yield %1 : tensor<32x32x20xf32>
+  }
+  return
+}
