@@ -122,8 +122,10 @@ void moru::populatePlanToLoops(OpPassManager &manager, const PipelineOptions &op
   manager.addPass(createKernelToLoops(loops));
 }
 
-void moru::populateLoopsToLLVM(OpPassManager &manager, const PipelineOptions &) {
-  manager.addPass(createLoopsToLLVM());
+void moru::populateLoopsToLLVM(OpPassManager &manager, const PipelineOptions &options) {
+  LoopsToLLVMOptions lowering;
+  lowering.vectorBits = options.vectorBits;
+  manager.addPass(createLoopsToLLVM(lowering));
 }
 
 void moru::populateStages(OpPassManager &manager, Stage from, Stage to, const PipelineOptions &options) {

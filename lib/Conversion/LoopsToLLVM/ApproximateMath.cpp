@@ -41,26 +41,30 @@ Value exponentialNearZero(MathWriter &w, Value r) {
 
 /// e^x = 2^k e^r with k = round(x / ln 2) and r = x - k ln 2.
 struct SplitExponential {
-  Value bits, factor;
+  Rounded k;
+  Value factor;
 };
 SplitExponential splitExponential(MathWriter &w, Value x) {
   Rounded k = roundProduct(w, x, 1.4426950408889634);
   Value r = w.fma(k.number, -kLn2Low, w.fma(k.number, -kLn2High, x));
-  return {k.bits, exponentialNearZero(w, r)};
+  return {k, exponentialNearZero(w, r)};
 }
 
 /// e^x where it is a normal number.
 Value normalExponential(MathWriter &w, Value x) {
   SplitExponential e = splitExponential(w, x);
-  return w.mul(e.factor, w.powerOfTwo(e.bits));
+  return w.mul(e.factor, w.powerOfTwo(e.k.bits));
 }
 
 Value writeExponential(MathWriter &w, Value x) {
   // Beyond these the result is 0 or infinity anyway.
   SplitExponential e = splitExponential(w, w.clamp(x, kZeroExponential, 89));
-  // Two factors, as the result may be denormal or infinite. Where it is zero, so is the second one: a product that
-  // becomes too small takes the processor a hundred times as long (masked entries of a softmax are all like that).
-  Value half = w.shiftRight(e.bits, 1), rest = w.powerOfTwo(w.subInteger(e.bits, half));
+  // A product that becomes too small takes the processor a hundred times as long (masked entries of a softmax are all
+  // like that): those are not multiplied.
+  if (w.canScale())
+    return w.scale(e.factor, e.k.number, w.negate(w.less(x, w.constant(kZeroExponential))));
+  // Two factors, as the result may be denormal or infinite. Where it is zero, so is the second one.
+  Value half = w.shiftRight(e.k.bits, 1), rest = w.powerOfTwo(w.subInteger(e.k.bits, half));
   rest = w.select(w.less(x, w.constant(kZeroExponential)), w.constant(0), rest);
   return w.mul(w.mul(e.factor, w.powerOfTwo(half)), rest);
 }
@@ -155,15 +159,17 @@ Value writeLog1p(MathWriter &w, Value x) {
 
 /// y = f(x) -> the formula of f.
 template <typename Op, Value (*formula)(MathWriter &, Value)> struct Expand : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
+  Expand(MLIRContext *context, int64_t vectorBits) : OpRewritePattern<Op>(context), vectorBits(vectorBits) {}
 
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "expected f32");
-    MathWriter w(rewriter, op);
+    MathWriter w(rewriter, op, vectorBits);
     rewriter.replaceOp(op, formula(w, op.getOperand()));
     return success();
   }
+
+  int64_t vectorBits;
 };
 
 /// z = x^y -> the formula.
@@ -181,10 +187,11 @@ struct ExpandPower : OpRewritePattern<math::PowFOp> {
 
 } // namespace
 
-void populateApproximateMathPatterns(RewritePatternSet &patterns) {
+void populateApproximateMathPatterns(RewritePatternSet &patterns, int64_t vectorBits) {
   patterns.add<Expand<math::ExpOp, writeExponential>, Expand<math::TanhOp, writeTanh>, Expand<math::ErfOp, writeErf>,
                Expand<math::LogOp, writeLogarithm>, Expand<math::Log1pOp, writeLog1p>, Expand<math::SinOp, writeSine>,
-               Expand<math::CosOp, writeCosine>, ExpandPower>(patterns.getContext());
+               Expand<math::CosOp, writeCosine>>(patterns.getContext(), vectorBits);
+  patterns.add<ExpandPower>(patterns.getContext());
 }
 
 } // namespace moru

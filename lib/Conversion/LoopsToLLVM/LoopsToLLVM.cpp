@@ -82,7 +82,7 @@ private:
 
   LogicalResult approximate(const KernelUses &kernels) {
     RewritePatternSet set(&getContext());
-    populateApproximateMathPatterns(set);
+    populateApproximateMathPatterns(set, vectorBits);
     FrozenRewritePatternSet patterns(std::move(set));
     GreedyRewriteConfig config;
     config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);

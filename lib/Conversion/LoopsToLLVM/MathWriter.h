@@ -7,7 +7,9 @@
 #define MORU_LIB_CONVERSION_LOOPSTOLLVM_MATHWRITER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -21,8 +23,8 @@ public:
   using Type = mlir::Type;
 
   /// Writes before `op`, in the shape of its result.
-  MathWriter(mlir::PatternRewriter &rewriter, mlir::Operation *op)
-      : builder(op->getLoc(), rewriter), shape(op->getResult(0).getType()) {}
+  MathWriter(mlir::PatternRewriter &rewriter, mlir::Operation *op, int64_t vectorBits = 0)
+      : builder(op->getLoc(), rewriter), shape(op->getResult(0).getType()), isWide(vectorBits >= 512) {}
 
   //===------------------------------------------------------------------===//
   // Types
@@ -133,6 +135,22 @@ public:
   /// 2^k by its bits, for an i32 k in -126 … 127.
   Value powerOfTwo(Value k) { return asFloat(shiftLeft(addInteger(k, integer(127)), 23)); }
 
+  /// Whether one instruction multiplies by a power of two.
+  bool canScale() const {
+    auto vector = mlir::dyn_cast<mlir::VectorType>(shape);
+    return isWide && vector && vector.getRank() == 1 && vector.getNumElements() == 16;
+  }
+  /// x 2^k for an integral f32 k, rounded once, where `kept`; otherwise 0.
+  Value scale(Value x, Value k, Value kept) {
+    Value mask = mlir::vector::BitCastOp::create(builder, mlir::VectorType::get(1, builder.getI16Type()), kept);
+    mask = mlir::vector::ExtractOp::create(builder, mask, 0);
+    Value rounding = mlir::LLVM::ConstantOp::create(builder, builder.getI32IntegerAttr(kCurrentRounding));
+    return mlir::LLVM::CallIntrinsicOp::create(builder, f32(),
+                                               builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                               mlir::ValueRange{x, k, constant(0), mask, rounding})
+        .getResult(0);
+  }
+
   mlir::ImplicitLocOpBuilder builder;
 
 private:
@@ -142,7 +160,10 @@ private:
     return mlir::arith::ConstantOp::create(builder, value);
   }
 
+  static constexpr int32_t kCurrentRounding = 4;
+
   Type shape;
+  bool isWide;
 };
 
 /// An integer as a float, and as an i32.

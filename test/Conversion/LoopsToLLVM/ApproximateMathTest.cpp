@@ -50,7 +50,9 @@ public:
     loops.vectorBits = target.vectorBits;
     loops.vectorRegisters = target.vectorRegisters;
     manager.addPass(createKernelToLoops(loops));
-    manager.addPass(createLoopsToLLVM());
+    LoopsToLLVMOptions lowering;
+    lowering.vectorBits = target.vectorBits;
+    manager.addPass(createLoopsToLLVM(lowering));
     EXPECT_TRUE(module && mlir::succeeded(manager.run(*module)));
     Codegen codegen = llvm::cantFail(Codegen::create(*module, target, CodeQuality::Optimized));
     jit = llvm::cantFail(Jit::create(llvm::cantFail(codegen.emitObject()), target));

@@ -20,8 +20,9 @@ namespace moru {
 constexpr llvm::StringLiteral kKernelEntrySuffix = "_entry";
 std::string kernelEntryName(llvm::StringRef kernel);
 
-/// Patterns that replace functions of `math` by polynomials, on scalars and vectors of f32 and narrower types.
-void populateApproximateMathPatterns(mlir::RewritePatternSet &patterns);
+/// Patterns that replace functions of `math` by polynomials, on scalars and vectors of f32 and narrower types. With
+/// vectors of 512 bits AVX-512 scales by powers of two: fewer instructions for the same bits.
+void populateApproximateMathPatterns(mlir::RewritePatternSet &patterns, int64_t vectorBits);
 
 /// Replaces operations on tiles by calls of LLVM's intrinsics. Everything else is still in loops.
 void lowerTiles(mlir::ModuleOp module);

@@ -42,7 +42,8 @@ def LoopsToLLVM : Pass<"loops-to-llvm", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"approximateMath", "approximate-math", "bool", "true", "Replace functions of the math dialect by polynomials">
+    Option<"approximateMath", "approximate-math", "bool", "true", "Replace functions of the math dialect by polynomials">,
+    Option<"vectorBits", "vector-bits", "int64_t", "256", "Bits of a vector register; from 512 on, with AVX-512's instructions">
   ];
   let dependentDialects = [
     "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::math::MathDialect",
