@@ -52,7 +52,7 @@ std::string moru::describe(ArrayRef<Operation *> ops) {
     StringRef softmax = kinds.contains("log") ? "log_softmax" : "softmax";
     llvm::SmallSetVector<StringRef, 8> others;
     for (StringRef kind : kinds)
-      if (!llvm::is_contained({"reduce_max", "sub", "exp", "reduce_sum", "div", "log"}, kind))
+      if (!llvm::is_contained({"reduce_max", "sub", "exp", "reduce_sum", "div", "mul", "log"}, kind))
         others.insert(kind);
       else
         others.insert(softmax);

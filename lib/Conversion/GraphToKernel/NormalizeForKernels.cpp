@@ -275,6 +275,42 @@ struct LowerArgmax : OpRewritePattern<ArgmaxOp> {
   }
 };
 
+/// Whether `sums` are of exponentials of differences from the largest: at least 1 and at most their number, or NaN.
+static bool isSumFromOneOn(Value sums) {
+  auto sum = sums.getDefiningOp<ReduceSumOp>();
+  auto exp = sum ? sum.getOperand().getDefiningOp<ExpOp>() : nullptr;
+  auto difference = exp ? exp.getOperand().getDefiningOp<SubOp>() : nullptr;
+  auto spread = difference ? difference.getRhs().getDefiningOp<BroadcastOp>() : nullptr;
+  auto largest = spread ? spread.getOperand().getDefiningOp<ReduceMaxOp>() : nullptr;
+  if (!largest || largest.getOperand() != difference.getLhs() || largest.getAxes() != sum.getAxes())
+    return false;
+  // The largest of an entry's own row.
+  SmallVector<int64_t> kept;
+  for (int64_t axis : llvm::seq<int64_t>(0, typeOf(difference).getRank()))
+    if (!llvm::is_contained(sum.getAxes(), axis))
+      kept.push_back(axis);
+  return spread.getAxes() == ArrayRef<int64_t>(kept);
+}
+
+/// A row divided by one number is multiplied by its reciprocal, where that is neither denormal nor infinite: division
+/// takes longer than the exponential.
+///     div x, broadcast s  ->  mul x, broadcast (div 1, s)
+struct DivideOnceForRow : OpRewritePattern<DivOp> {
+  using OpRewritePattern<DivOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DivOp op, PatternRewriter &rewriter) const override {
+    auto spread = op.getRhs().getDefiningOp<BroadcastOp>();
+    if (!spread || !typeOf(op).getElementType().isF32() || !isSumFromOneOn(spread.getOperand()))
+      return rewriter.notifyMatchFailure(op, "no divisor of a row whose reciprocal is a normal number");
+    Location loc = op.getLoc();
+    Value one = createSplat(rewriter, loc, typeOf(spread.getOperand()), 1);
+    Value inverse = DivOp::create(rewriter, loc, one, spread.getOperand());
+    Value factor = BroadcastOp::create(rewriter, loc, typeOf(op), inverse, spread.getAxes());
+    rewriter.replaceOpWithNewOp<MulOp>(op, op.getLhs(), factor);
+    return success();
+  }
+};
+
 /// The axis of `value` that lies densely in memory, as far as transpositions tell; -1 where all have one entry.
 static int64_t getDenseAxis(Value value) {
   if (auto convert = value.getDefiningOp<ConvertOp>())
@@ -460,7 +496,8 @@ struct NormalizeForKernels : moru::impl::NormalizeForKernelsBase<NormalizeForKer
     patterns
         .add<SplitReduction<ReduceSumOp>, SplitReduction<ReduceProdOp>, SplitReduction<ReduceMaxOp>,
              SplitReduction<ReduceMinOp>, CutLongRows<ReduceSumOp>, CutLongRows<ReduceProdOp>, CutLongRows<ReduceMaxOp>,
-             CutLongRows<ReduceMinOp>, LowerArgmax, LowerDotProduct, StoreSlicedOutputWhole>(&getContext());
+             CutLongRows<ReduceMinOp>, DivideOnceForRow, LowerArgmax, LowerDotProduct, StoreSlicedOutputWhole>(
+            &getContext());
     populateReplaceEmptyTensorsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();

@@ -259,3 +259,40 @@ func.func @does_not_cut_other_sums(%small: tensor<128x64xf32>, %low: tensor<100x
   %d = graph.reduce_sum %g over [0] : tensor<512x512xf32> -> tensor<512xf32>
   return %a, %b, %c, %d : tensor<64xf32>, tensor<4096xf32>, tensor<512xf32>, tensor<512xf32>
 }
+
+// One division for each row of a softmax: its sum is at least 1, so the reciprocal is a normal number.
+// CHECK-LABEL: func.func @divides_once_for_a_row(
+func.func @divides_once_for_a_row(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  // CHECK: %[[E:.*]] = graph.exp
+  // CHECK: %[[S:.*]] = graph.reduce_sum %[[E]] over [1]
+  // CHECK: %[[R:.*]] = graph.div %{{.*}}, %[[S]] : tensor<8xf32>
+  // CHECK: %[[F:.*]] = graph.broadcast %[[R]] along [0]
+  // CHECK: graph.mul %[[E]], %[[F]] : tensor<8x4xf32>
+  %m = graph.reduce_max %x over [1] : tensor<8x4xf32> -> tensor<8xf32>
+  %b = graph.broadcast %m along [0] : tensor<8xf32> -> tensor<8x4xf32>
+  %d = graph.sub %x, %b : tensor<8x4xf32>
+  %e = graph.exp %d : tensor<8x4xf32>
+  %s = graph.reduce_sum %e over [1] : tensor<8x4xf32> -> tensor<8xf32>
+  %t = graph.broadcast %s along [0] : tensor<8xf32> -> tensor<8x4xf32>
+  %y = graph.div %e, %t : tensor<8x4xf32>
+  return %y : tensor<8x4xf32>
+}
+
+// The largest of another row says nothing of this one's sum, and a sum of anything may be denormal.
+// CHECK-LABEL: func.func @divides_each_entry(
+func.func @divides_each_entry(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  // CHECK: graph.div %{{.*}} : tensor<4x4xf32>
+  // CHECK: graph.div %{{.*}} : tensor<4x4xf32>
+  // CHECK-NOT: graph.div
+  %m = graph.reduce_max %x over [1] : tensor<4x4xf32> -> tensor<4xf32>
+  %b = graph.broadcast %m along [1] : tensor<4xf32> -> tensor<4x4xf32>
+  %d = graph.sub %x, %b : tensor<4x4xf32>
+  %e = graph.exp %d : tensor<4x4xf32>
+  %s = graph.reduce_sum %e over [1] : tensor<4x4xf32> -> tensor<4xf32>
+  %t = graph.broadcast %s along [0] : tensor<4xf32> -> tensor<4x4xf32>
+  %y = graph.div %e, %t : tensor<4x4xf32>
+  %u = graph.reduce_sum %x over [1] : tensor<4x4xf32> -> tensor<4xf32>
+  %v = graph.broadcast %u along [0] : tensor<4xf32> -> tensor<4x4xf32>
+  %z = graph.div %x, %v : tensor<4x4xf32>
+  return %y, %z : tensor<4x4xf32>, tensor<4x4xf32>
+}

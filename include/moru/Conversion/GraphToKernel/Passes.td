@@ -11,9 +11,10 @@ def NormalizeForKernels : Pass<"graph-normalize-for-kernels", "::mlir::func::Fun
   let summary = "bring reductions and contractions into the forms that kernels have";
   let description = [{
     Reductions become sequences of reductions over the last axis or over leading axes; an argmax becomes two reductions; a contraction
-    with one row or one column becomes a product and a sum; a loop whose output is a part of a value that its body computes stores the
-    value whole, and the part is taken behind it. A sum of very many rows becomes sums of parts of them, which are added. Tensors without
-    entries become constants, and what is made of nothing with them: a sum over an axis of length 0 is zero.
+    with one row or one column becomes a product and a sum; a row divided by one number is multiplied by its reciprocal, where that is a
+    normal number; a loop whose output is a part of a value that its body computes stores the value whole, and the part is taken behind
+    it. A sum of very many rows becomes sums of parts of them, which are added. Tensors without entries become constants, and what is
+    made of nothing with them: a sum over an axis of length 0 is zero.
 
     ```mlir
     // before
