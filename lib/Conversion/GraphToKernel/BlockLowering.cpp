@@ -301,7 +301,9 @@ void BlockLowering::emitPack(Node &node) {
   const Packing &packing = node.packing;
   Location loc = packing.source.getLoc();
   auto type = RankedTensorType::get(packing.shape, typeOf(packing.source).getElementType());
-  Attribute layout = PanelsAttr::get(builder.getContext(), state.panelWidth);
+  // Few columns (an attention head's) are multiplied with half a panel, and packed as such.
+  bool isNarrow = packing.shape.back() <= state.panelWidth / 2 && state.panelWidth % 2 == 0;
+  Attribute layout = PanelsAttr::get(builder.getContext(), isNarrow ? state.panelWidth / 2 : state.panelWidth);
   if (packing.planes)
     layout = TilesAttr::get(builder.getContext(), packing.isLhs ? TileSide::Lhs : TileSide::Rhs, packing.planes);
   Value buffer = createAlloc(type, loc, layout);

@@ -104,7 +104,7 @@ func.func @shares_slots_with_residuals_backwards(%h0: tensor<3xf32>, %x: tensor<
 // CHECK-LABEL: func.func @packs_an_invariant_weight_before_the_loop(
 // CHECK-SAME: %{{.*}}: !kernel.buffer<2x3xf32>, %[[W:[a-z0-9_]+]]: !kernel.buffer<3x3xf32>, %[[B:[a-z0-9_]+]]: !kernel.buffer<3xf32>
 func.func @packs_an_invariant_weight_before_the_loop(%h0: tensor<2x3xf32>, %w: tensor<3x3xf32>, %b: tensor<3xf32>) -> tensor<2x3xf32> {
-  // CHECK: %[[P:[a-z0-9_]+]] = kernel.alloc : <3x3xf32, #kernel.panels<32>>
+  // CHECK: %[[P:[a-z0-9_]+]] = kernel.alloc : <3x3xf32, #kernel.panels<16>>
   // CHECK: kernel.compute map "pack{{.*}}reads(%{{.*}} = %[[W]]) writes(%[[P]])
   // CHECK: kernel.loop
   // CHECK-NOT: kernel.compute map

@@ -19,7 +19,7 @@ func.func @writes_results_into_arguments(%x: tensor<4xf32> {graph.name = "x", gr
 // CHECK-LABEL: func.func @fuses_bias_and_tanh_into_a_contraction(
 // CHECK-SAME: %[[X:[a-z0-9_]+]]: !kernel.buffer<8x4xf32>, %[[W:[a-z0-9_]+]]: !kernel.buffer<4x16xf32>, %[[B:[a-z0-9_]+]]: !kernel.buffer<16xf32>, %[[Y:[a-z0-9_]+]]: !kernel.buffer<8x16xf32>
 func.func @fuses_bias_and_tanh_into_a_contraction(%x: tensor<8x4xf32>, %w: tensor<4x16xf32>, %b: tensor<16xf32>) -> tensor<8x16xf32> {
-  // CHECK: %[[PACKED:[a-z0-9_]+]] = kernel.alloc : <4x16xf32, #kernel.panels<32>>
+  // CHECK: %[[PACKED:[a-z0-9_]+]] = kernel.alloc : <4x16xf32, #kernel.panels<16>>
   // CHECK: kernel.compute map "pack{{.*}}reads(%{{.*}} = %[[W]]) writes(%[[PACKED]])
   // CHECK: kernel.compute contract {{.*}}reads(%[[XT:[a-z0-9_]+]] = %[[X]], %[[BT:[a-z0-9_]+]] = %[[B]], %[[PT:[a-z0-9_]+]] = %[[PACKED]]) writes(%[[Y]])
   // CHECK: %[[C:[a-z0-9_]+]] = graph.contract %[[XT]], %[[PT]] over [1] with [0]
@@ -391,4 +391,12 @@ func.func @writes_reshaped_results(%x: tensor<3x4xf32>) -> tensor<1x12xf32> {
   %0 = graph.exp %x : tensor<3x4xf32>
   %1 = graph.reshape %0 : tensor<3x4xf32> -> tensor<1x12xf32>
   return %1 : tensor<1x12xf32>
+}
+
+// Columns beyond one vector take a whole panel, up to one half of it (as in @fuses_bias_and_tanh_into_a_contraction).
+// CHECK-LABEL: func.func @packs_more_than_half_a_panel_whole
+// CHECK: kernel.alloc : <4x17xf32, #kernel.panels<32>>
+func.func @packs_more_than_half_a_panel_whole(%x: tensor<8x4xf32>, %w: tensor<4x17xf32>) -> tensor<8x17xf32> {
+  %0 = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x17xf32> -> tensor<8x17xf32>
+  return %0 : tensor<8x17xf32>
 }
