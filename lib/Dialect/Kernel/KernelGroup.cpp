@@ -28,6 +28,9 @@ static constexpr int64_t kLeastRows = 8, kLeastColumns = 32;
 /// Work of a part that is small: some 30 microseconds on one core. Beside more than that a launch costs nothing, and
 /// more threads than parts would find no work.
 static constexpr int64_t kMostPartFlops = 4 << 20, kMostPartBytes = 1 << 20;
+/// Operations for each byte of what every part reads whole (the other operand of a contraction), so that reading it
+/// again for each part takes less time than computing does.
+static constexpr int64_t kFlopsPerWholeByte = 8;
 /// In a group of one part, whose kernels run on one core: what would be one task anyway.
 static constexpr int64_t kMostTaskFlops = 2 << 20, kMostTaskBytes = 128 << 10;
 /// Work of what is launched beside others: some ten tasks.
@@ -103,6 +106,7 @@ private:
     bool isWritten = false;
     int64_t partBytes = 0;
   };
+  static int64_t limitParts(ComputeOp op, int64_t most);
   std::optional<Accesses> findAccesses(ComputeOp op, std::string &why) const;
   bool isRelated(const Accesses &accesses) const;
   bool tryAdd(Node *node, const Accesses &accesses, std::string &why);
@@ -283,9 +287,26 @@ bool PartGroup::start(Node *node) {
     rows *= size;
   int64_t most = shape.size() == 1 ? shape[0] / kLeastColumns : rows / kLeastRows;
   parts = *llvm::find_if(kParts, [&](int64_t count) { return count == 1 || (shape[0] % count == 0 && count <= most); });
+  parts = limitParts(op, parts);
   std::string why;
   std::optional<Accesses> accesses = findAccesses(op, why);
   return accesses && tryAdd(node, *accesses, why);
+}
+
+/// The largest number of parts, `most` at most, that read what they share about as fast as they compute.
+int64_t PartGroup::limitParts(ComputeOp op, int64_t most) {
+  KernelCost cost = computeCost(op);
+  std::string why;
+  std::optional<KernelParts> found = findParts(op, most, why);
+  if (!found || cost.contractionFlops == 0)
+    return most;
+  int64_t whole = 0;
+  for (auto [buffer, axis] : llvm::zip(op.getReads(), found->reads))
+    whole += axis ? 0 : getBytes(buffer);
+  auto *fitting = llvm::find_if(kParts, [&](int64_t count) {
+    return count == 1 || (most % count == 0 && count * whole * kFlopsPerWholeByte <= cost.flops);
+  });
+  return *fitting;
 }
 
 bool PartGroup::join(Node *node, std::string &why) {

@@ -36,23 +36,43 @@ func.func @runs_parts_one_after_the_other(%x: !kernel.buffer<8x8x4xf32>, %y: !ke
 // CHECK: kernel.compute column_reduce "sum"
 // CHECK: return
 // REMARK: a kernel is not launched with those before it: a part of it needs more of a buffer than the parts before it have written
-func.func @contracts_each_part(%x: !kernel.buffer<8x8x4xf32>, %w: !kernel.buffer<4x4xf32>, %y: !kernel.buffer<8x8x4xf32>, %s: !kernel.buffer<8x4xf32>) {
-  %p = kernel.alloc : !kernel.buffer<4x4xf32, #kernel.panels<32>>
-  %t = kernel.alloc : !kernel.buffer<8x8x4xf32>
-  kernel.compute map "pack" reads(%0 = %w) writes(%p) : (!kernel.buffer<4x4xf32>) -> (!kernel.buffer<4x4xf32, #kernel.panels<32>>) {
-    kernel.yield %0 : tensor<4x4xf32>
+func.func @contracts_each_part(%x: !kernel.buffer<8x64x32xf32>, %w: !kernel.buffer<32x32xf32>, %y: !kernel.buffer<8x64x32xf32>, %s: !kernel.buffer<64x32xf32>) {
+  %p = kernel.alloc : !kernel.buffer<32x32xf32, #kernel.panels<32>>
+  %t = kernel.alloc : !kernel.buffer<8x64x32xf32>
+  kernel.compute map "pack" reads(%0 = %w) writes(%p) : (!kernel.buffer<32x32xf32>) -> (!kernel.buffer<32x32xf32, #kernel.panels<32>>) {
+    kernel.yield %0 : tensor<32x32xf32>
   }
-  kernel.compute contract "first" reads(%0 = %x, %1 = %p) writes(%t) : (!kernel.buffer<8x8x4xf32>, !kernel.buffer<4x4xf32, #kernel.panels<32>>) -> (!kernel.buffer<8x8x4xf32>) {
-    %2 = graph.contract %0, %1 over [2] with [0] : tensor<8x8x4xf32>, tensor<4x4xf32> -> tensor<8x8x4xf32>
-    kernel.yield %2 : tensor<8x8x4xf32>
+  kernel.compute contract "first" reads(%0 = %x, %1 = %p) writes(%t) : (!kernel.buffer<8x64x32xf32>, !kernel.buffer<32x32xf32, #kernel.panels<32>>) -> (!kernel.buffer<8x64x32xf32>) {
+    %2 = graph.contract %0, %1 over [2] with [0] : tensor<8x64x32xf32>, tensor<32x32xf32> -> tensor<8x64x32xf32>
+    kernel.yield %2 : tensor<8x64x32xf32>
   }
-  kernel.compute contract "second" reads(%0 = %t, %1 = %p) writes(%y) : (!kernel.buffer<8x8x4xf32>, !kernel.buffer<4x4xf32, #kernel.panels<32>>) -> (!kernel.buffer<8x8x4xf32>) {
-    %2 = graph.contract %0, %1 over [2] with [0] : tensor<8x8x4xf32>, tensor<4x4xf32> -> tensor<8x8x4xf32>
-    kernel.yield %2 : tensor<8x8x4xf32>
+  kernel.compute contract "second" reads(%0 = %t, %1 = %p) writes(%y) : (!kernel.buffer<8x64x32xf32>, !kernel.buffer<32x32xf32, #kernel.panels<32>>) -> (!kernel.buffer<8x64x32xf32>) {
+    %2 = graph.contract %0, %1 over [2] with [0] : tensor<8x64x32xf32>, tensor<32x32xf32> -> tensor<8x64x32xf32>
+    kernel.yield %2 : tensor<8x64x32xf32>
   }
-  kernel.compute column_reduce "sum" reads(%0 = %t) writes(%s) : (!kernel.buffer<8x8x4xf32>) -> (!kernel.buffer<8x4xf32>) {
-    %1 = graph.reduce_sum %0 over [0] : tensor<8x8x4xf32> -> tensor<8x4xf32>
-    kernel.yield %1 : tensor<8x4xf32>
+  kernel.compute column_reduce "sum" reads(%0 = %t) writes(%s) : (!kernel.buffer<8x64x32xf32>) -> (!kernel.buffer<64x32xf32>) {
+    %1 = graph.reduce_sum %0 over [0] : tensor<8x64x32xf32> -> tensor<64x32xf32>
+    kernel.yield %1 : tensor<64x32xf32>
+  }
+  return
+}
+
+// Each part reads all of the other operand: with few rows for each byte of it there are fewer parts.
+// CHECK-LABEL: func.func @reads_the_other_operand_less_often
+// CHECK: kernel.group parts 4 {
+// CHECK-NEXT: kernel.compute contract "gradient"
+// CHECK: kernel.compute map "update"
+// CHECK: }
+// CHECK: return
+func.func @reads_the_other_operand_less_often(%x: !kernel.buffer<256x64xf32>, %g: !kernel.buffer<256x32xf32, #kernel.panels<32>>, %w: !kernel.buffer<64x32xf32>) {
+  %d = kernel.alloc : !kernel.buffer<64x32xf32>
+  kernel.compute contract "gradient" reads(%0 = %x, %1 = %g) writes(%d) : (!kernel.buffer<256x64xf32>, !kernel.buffer<256x32xf32, #kernel.panels<32>>) -> (!kernel.buffer<64x32xf32>) {
+    %2 = graph.contract %0, %1 over [0] with [0] : tensor<256x64xf32>, tensor<256x32xf32> -> tensor<64x32xf32>
+    kernel.yield %2 : tensor<64x32xf32>
+  }
+  kernel.compute map "update" reads(%0 = %w, %1 = %d) writes(%w) : (!kernel.buffer<64x32xf32>, !kernel.buffer<64x32xf32>) -> (!kernel.buffer<64x32xf32>) {
+    %2 = graph.sub %0, %1 : tensor<64x32xf32>
+    kernel.yield %2 : tensor<64x32xf32>
   }
   return
 }
