@@ -39,7 +39,7 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
     %c = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
     %y = graph.add %c, %b : tensor<8x16xf32>
     // after
-    %packed = kernel.alloc : <4x16xf32, #kernel.panels<32>>
+    %packed = kernel.alloc : <4x16xf32, #kernel.panels<16>>
     kernel.compute map "pack" reads(…) writes(%packed) …
     …
     kernel.compute contract "contract+add" reads(…) writes(…) … {
@@ -52,7 +52,7 @@ def GraphToKernel : Pass<"graph-to-kernel", "::mlir::ModuleOp"> {
   let dependentDialects = ["::moru::kernel::KernelDialect"];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "32",
-           "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16)">,
+           "Width of the panels of packed operands, in entries: two vectors of the target (AVX-512: 32, AVX2: 16); half of it for few columns">,
     Option<"tilePlanes", "tile-planes", "int64_t", "0",
            "Planes of bf16 into which matrix units have operands of f32 split, 2 or 3; 1: they multiply bf16 alone; 0: no matrix units">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "1048576", "Bytes of the second cache">,

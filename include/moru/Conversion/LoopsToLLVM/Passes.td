@@ -13,7 +13,7 @@ def LoopsToLLVM : Pass<"loops-to-llvm", "::mlir::ModuleOp"> {
     A host function (one that launches kernels) becomes `i32 name(ptr context, ptr arguments)`, as `moru_function` in Runtime.h: its buffers
     are loaded from the array of arguments, a `kernel.alloc` is the arena plus its offset, a `kernel.view` and a `kernel.slot` are
     additions, a `kernel.launch` fills one array of pointers (allocated once, at the function's entry) and calls the context's
-    `parallel_for`.
+    `parallel_for`. A `kernel.group` is one launch; of one that is shorter than the way to another thread, all tasks are one.
 
     A kernel's function becomes `void name(ptr…, i64 task)` with bare pointers, inlined by LLVM into `void name_entry(ptr buffers, i64 task)`. A
     parameter is `noalias` where no launch gives the kernel the same buffer in another parameter. Functions of `math` become

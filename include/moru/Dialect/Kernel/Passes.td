@@ -74,8 +74,9 @@ def KernelGroup : Pass<"kernel-group", "::mlir::func::FuncOp"> {
     A launch ends when its last task does, which takes about a microsecond beside the work; and what a kernel has written may lie in another
     core's cache when the next one reads it. Small kernels of the function's own block that fall into equal parts along the first axis of their
     results (a batch's sequences, say), and of which each needs only the same part of those before it, become a `kernel.group` with parts:
-    a task does its part of all of them. Kernels on the way that need nothing of the group move before it, others behind it. Of what is
-    left, small kernels that do not depend on each other become groups without parts.
+    a task does its part of all of them. Parts are few enough that each computes longer than it reads what all of them need whole. Kernels on
+    the way that need nothing of the group move before it, others behind it. Of what is left, small kernels that do not depend on each
+    other become groups without parts.
 
     Where a kernel could have been in a group and is not, a remark says why.
 
