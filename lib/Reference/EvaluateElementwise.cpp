@@ -196,9 +196,29 @@ template <typename Function> static int64_t wrapping(int64_t x, int64_t y, Funct
   return static_cast<int64_t>(function(static_cast<uint64_t>(x), static_cast<uint64_t>(y)));
 }
 
+/// The rows of a scatter_add may be added to the other operand one after the other: a rounding of a sum with it for
+/// each.
+static void allowRowByRow(const Evaluation &e, Tensor &result) {
+  Type element = result.type.getElementType();
+  for (Value operand : e.op->getOperands()) {
+    auto rows = operand.hasOneUse() ? operand.getDefiningOp<graph::ScatterAddOp>() : nullptr;
+    if (!rows || !isa<FloatType>(element) || !e.withBounds())
+      continue;
+    auto terms = double(cast<RankedTensorType>(rows.getIds().getType()).getNumElements() + 1);
+    for (int64_t i = 0; i < result.size(); ++i) {
+      double magnitude = finiteMagnitude(e.operand(0).floats[i]) + finiteMagnitude(e.operand(1).floats[i]);
+      result.bounds[i] += e.boundOfSum(element, result.floats[i], 0, magnitude, terms);
+    }
+  }
+}
+
 static EvaluatorResult evaluateAdd(const Evaluation &e) {
-  return evaluateBinary(e, {[](double x, double y) { return x + y; },
-                            [](int64_t x, int64_t y) { return wrapping(x, y, std::plus<>()); }, inheritedBySum, 1});
+  EvaluatorResult results =
+      evaluateBinary(e, {[](double x, double y) { return x + y; },
+                         [](int64_t x, int64_t y) { return wrapping(x, y, std::plus<>()); }, inheritedBySum, 1});
+  if (succeeded(results))
+    allowRowByRow(e, results->front());
+  return results;
 }
 static EvaluatorResult evaluateSub(const Evaluation &e) {
   return evaluateBinary(e, {[](double x, double y) { return x - y; },

@@ -245,6 +245,8 @@ Clusters::Clusters(Block &block, ArrayRef<Packing> packings, llvm::SmallPtrSetIm
     if (node->family == Family::RowReduce || node->family == Family::ColumnReduce ||
         node->family == Family::GatherScatter)
       reductions.push_back(node.get());
+  for (Node *node : reductions)
+    addToTable(node);
   for (Node *node : llvm::reverse(reductions))
     pullProducers(node);
   growKernels();
@@ -311,6 +313,23 @@ static bool isPartlyMadeOnce(const Node *a, const Node *b) {
   auto isEachTime = [](Operation *op) { return !isOfParameters(op->getResult(0)); };
   return (llvm::any_of(a->ops, isOnce) && llvm::any_of(b->ops, isEachTime)) ||
          (llvm::any_of(b->ops, isOnce) && llvm::any_of(a->ops, isEachTime));
+}
+
+/// What rows are added to is where their sums are kept: a sum of another value and a scatter_add that nothing else
+/// reads becomes a part of its kernel, which adds to that value's entries.
+void Clusters::addToTable(Node *node) {
+  auto scatter = dyn_cast<ScatterAddOp>(node->ops.front());
+  auto add = scatter && scatter->hasOneUse() ? dyn_cast<AddOp>(*scatter->user_begin()) : nullptr;
+  if (!add || add->getBlock() != &block)
+    return;
+  Value table = add.getLhs() == scatter.getResult() ? add.getRhs() : add.getLhs();
+  Node *maker = getProducer(table);
+  bool isMadeForIt = table.hasOneUse() && table.getDefiningOp() && !isView(table.getDefiningOp()) && maker &&
+                     maker != node && maker->kind == Node::Kind::Compute;
+  if (!isMadeForIt || isInlined(table) || shapeOf(table) == ArrayRef<int64_t>(node->shape))
+    return;
+  node->ops.insert(add);
+  owners[add] = node;
 }
 
 /// Elementwise work whose only reader is a reduction happens on the way into it.

@@ -124,6 +124,7 @@ private:
   const Needs &getNeeds(mlir::Operation *op) const;
   Node *addNode(Node::Kind kind, mlir::Operation *op);
   void addSeeds();
+  void addToTable(Node *node);
   void pullProducers(Node *node);
   void growKernels();
   bool tryMerge(Node *into, Node *from);

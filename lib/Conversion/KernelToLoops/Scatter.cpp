@@ -1,10 +1,12 @@
 //===- Scatter.cpp - the family gather_scatter ----------------------------===//
-// result[ids[i]] += updates[i], in the order of i: each task owns a block of the table, some columns of some rows, and
-// adds there whatever falls into it, so that no two tasks write the same entry and the order is the same whatever the
-// number of workers.
+// result[ids[i]] += updates[i], in the order of i, from zero or from a table's entries, which may be there already:
+// each task owns a block of the table, some columns of some rows, and adds there whatever falls into it, so that no two
+// tasks write the same entry and the order is the same whatever the number of workers.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
+
+#include "moru/Dialect/Kernel/Cost.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -29,15 +31,28 @@ static Value isOfTask(PointEmitter &emitter, Value id, const Chunks &chunks, con
                                emitter.number(id.getType(), static_cast<double>(chunks.perTask)));
 }
 
+/// The argument that the rows are added to, if any.
+static BlockArgument findTable(ScatterAddOp op) {
+  if (op->hasOneUse() && isa<AddOp>(*op->user_begin()))
+    for (Value operand : op->user_begin()->getOperands())
+      if (kernel::findAddedRows(operand) == op)
+        return cast<BlockArgument>(operand);
+  return {};
+}
+
 FailureOr<int64_t> emitScatter(KernelJob &job) {
   PointEmitter &emitter = job.emitter;
   auto scatters = emitter.kernel.getBodyBlock()->getOps<ScatterAddOp>();
   if (std::distance(scatters.begin(), scatters.end()) != 1)
     return emitter.kernel.emitOpError("expected exactly one scatter_add in a gather_scatter kernel");
   ScatterAddOp op = *scatters.begin();
-  for (const KernelOutput &output : job.outputs)
-    if (output.tensor != op.getResult() || output.buffer.type.isPacked())
-      return emitter.kernel.emitOpError("expected the scatter_add itself as the result, in a strided layout");
+  BlockArgument table = findTable(op);
+  for (const KernelOutput &output : job.outputs) {
+    bool isSum = table && output.tensor == table.user_begin()->getResult(0);
+    if ((!isSum && (table || output.tensor != op.getResult())) || output.buffer.type.isPacked())
+      return emitter.kernel.emitOpError(
+          "expected the scatter_add, or its sum with an argument, as the result, in a strided layout");
+  }
   ArrayRef<int64_t> shape = getShape(op.getResult()), rowShape = shape.drop_front(), idShape = getShape(op.getIds());
   int64_t rows = shape[0], columns = job.count(rowShape), ids = job.count(idShape), lanes = emitter.getLanes();
   if (rows == 0 || columns == 0)
@@ -75,12 +90,19 @@ FailureOr<int64_t> emitScatter(KernelJob &job) {
   };
 
   Type element = emitter.getComputeType(op.getResult());
-  job.loopChunk(rowChunks, rowTask, [&](IndexExpr row) {
-    forColumns([&](IndexExpr column) {
-      for (const KernelOutput &output : job.outputs)
-        emitter.store(emitter.zero(element), output.buffer, at({row}, column));
+  auto isThere = [&](const KernelOutput &output) {
+    return table && emitter.getBuffer(table).flat == output.buffer.flat;
+  };
+  if (!llvm::all_of(job.outputs, isThere))
+    job.loopChunk(rowChunks, rowTask, [&](IndexExpr row) {
+      forColumns([&](IndexExpr column) {
+        Position place = at({row}, column);
+        Value start = table ? emitter.emit(table, place) : emitter.zero(element);
+        for (const KernelOutput &output : job.outputs)
+          if (!isThere(output))
+            emitter.store(start, output.buffer, place);
+      });
     });
-  });
   emitter.loop(ids, [&](IndexExpr number) {
     Position which = emitter.space.delinearize(number, idShape);
     Value id = emitter.emit(op.getIds(), which);

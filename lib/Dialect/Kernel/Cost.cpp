@@ -39,12 +39,21 @@ static int64_t countProducts(ContractOp contract) {
   return planes ? planes.getInt() * (planes.getInt() + 1) / 2 : 0;
 }
 
-/// `tensor` is an operand of which a box is replaced where it lies.
+ScatterAddOp kernel::findAddedRows(Value argument) {
+  auto add = isa<BlockArgument>(argument) && argument.hasOneUse() ? dyn_cast<AddOp>(*argument.user_begin()) : nullptr;
+  if (!add)
+    return nullptr;
+  auto rows = (add.getLhs() == argument ? add.getRhs() : add.getLhs()).getDefiningOp<ScatterAddOp>();
+  return rows && rows->hasOneUse() ? rows : nullptr;
+}
+
+/// `tensor` is an operand of which a box is replaced, or to which rows are added, where it lies.
 static bool isUpdatedInPlace(ComputeOp op, Value tensor) {
   auto argument = dyn_cast<BlockArgument>(tensor);
-  return argument && argument.hasOneUse() && isa<DynamicUpdateSliceOp>(*argument.user_begin()) &&
-         argument.user_begin()->getOperand(0) == argument &&
-         llvm::is_contained(op.getWrites(), op.getReads()[argument.getArgNumber()]);
+  if (!argument || !argument.hasOneUse() || !llvm::is_contained(op.getWrites(), op.getReads()[argument.getArgNumber()]))
+    return false;
+  bool isBox = isa<DynamicUpdateSliceOp>(*argument.user_begin()) && argument.user_begin()->getOperand(0) == argument;
+  return isBox || findAddedRows(argument);
 }
 
 static int64_t countReadBytes(ComputeOp op, BlockArgument argument) {
@@ -55,6 +64,10 @@ static int64_t countReadBytes(ComputeOp op, BlockArgument argument) {
 }
 
 static int64_t countWrittenBytes(ComputeOp op, Value value) {
+  if (auto add = value.getDefiningOp<AddOp>())
+    for (Value operand : add->getOperands())
+      if (ScatterAddOp rows = findAddedRows(operand); rows && isUpdatedInPlace(op, operand))
+        return bytesOf(typeOf(rows.getUpdates()));
   auto update = value.getDefiningOp<DynamicUpdateSliceOp>();
   return bytesOf(typeOf(update && isUpdatedInPlace(op, update.getOperand()) ? update.getUpdate() : value));
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Lifetimes.h"
+#include "moru/Dialect/Kernel/Cost.h"
 #include "moru/Dialect/Kernel/Passes.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -51,8 +52,10 @@ static bool isReadInPlace(BlockArgument argument) {
   });
 }
 
-/// A box of `argument` is replaced, and nothing else is done with it.
+/// A box of `argument` is replaced, or rows are added to it, and nothing else is done with it.
 static bool isUpdated(BlockArgument argument) {
+  if (findAddedRows(argument))
+    return true;
   auto update = argument.hasOneUse() ? dyn_cast<graph::DynamicUpdateSliceOp>(*argument.user_begin()) : nullptr;
   return update && update.getOperand() == argument;
 }

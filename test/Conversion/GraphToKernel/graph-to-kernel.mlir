@@ -1,4 +1,6 @@
 // RUN: moru-opt %s --graph-to-kernels | FileCheck %s
+// RUN: moru-opt %s --graph-to-kernels --kernels-to-plan | FileCheck %s --check-prefix=PLAN
+// RUN: moru-opt %s --graph-to-llvm --check=each -o /dev/null
 // What runs as one kernel, what is a view, and what is written in place. Scans: graph-to-kernel-scan.mlir; results that replace
 // arguments: graph-to-kernel-donated.mlir.
 
@@ -399,4 +401,25 @@ func.func @writes_reshaped_results(%x: tensor<3x4xf32>) -> tensor<1x12xf32> {
 func.func @packs_more_than_half_a_panel_whole(%x: tensor<8x4xf32>, %w: tensor<4x17xf32>) -> tensor<8x17xf32> {
   %0 = graph.contract %x, %w over [1] with [0] : tensor<8x4xf32>, tensor<4x17xf32> -> tensor<8x17xf32>
   return %0 : tensor<8x17xf32>
+}
+
+// Rows are added where the value that they are added to lies: the table is written by who makes it, and by nobody else.
+
+// CHECK-LABEL: func.func @adds_rows_to_a_table
+// CHECK: kernel.compute contract
+// CHECK: kernel.compute gather_scatter {{.*}}reads(
+// CHECK: graph.scatter_add
+// CHECK-NEXT: graph.add
+// CHECK-NOT: kernel.compute gather_scatter
+// CHECK: return
+// PLAN-LABEL: func.func @adds_rows_to_a_table
+// PLAN: %[[T:[a-z0-9_]+]] = kernel.alloc at {{[0-9]+}} : <100x8xf32>
+// PLAN-NOT: kernel.alloc at {{[0-9]+}} : <100x8xf32>
+// PLAN: kernel.compute gather_scatter {{.*}} = %[[T]]{{.*}}writes(%[[T]])
+func.func @adds_rows_to_a_table(%x: tensor<100x4xf32>, %w: tensor<4x8xf32>, %u: tensor<5x8xf32>, %ids: tensor<5xi32>) -> tensor<8xf32> {
+  %t = graph.contract %x, %w over [1] with [0] : tensor<100x4xf32>, tensor<4x8xf32> -> tensor<100x8xf32>
+  %r = graph.scatter_add %u at %ids : tensor<5x8xf32>, tensor<5xi32> -> tensor<100x8xf32>
+  %y = graph.add %t, %r : tensor<100x8xf32>
+  %s = graph.reduce_sum %y over [0] : tensor<100x8xf32> -> tensor<8xf32>
+  return %s : tensor<8xf32>
 }

@@ -172,7 +172,7 @@ func.func @no_scatter(%x: !kernel.buffer<4x8xf32>, %y: !kernel.buffer<4x8xf32>) 
 
 // What is added to the table afterwards would be added to zeros too early.
 func.func @scatter_and_more(%u: !kernel.buffer<4x8xf32>, %i: !kernel.buffer<4xi32>, %y: !kernel.buffer<9x8xf32>) {
-  // expected-error @+1 {{expected the scatter_add itself as the result, in a strided layout}}
+  // expected-error @+1 {{expected the scatter_add, or its sum with an argument, as the result, in a strided layout}}
   kernel.compute gather_scatter "scatter" reads(%a = %u, %b = %i) writes(%y) : (!kernel.buffer<4x8xf32>, !kernel.buffer<4xi32>) -> (!kernel.buffer<9x8xf32>) {
     %0 = graph.scatter_add %a at %b : tensor<4x8xf32>, tensor<4xi32> -> tensor<9x8xf32>
     %1 = graph.neg %0 : tensor<9x8xf32>

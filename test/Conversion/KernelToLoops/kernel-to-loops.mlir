@@ -388,3 +388,32 @@ func.func @turns_heads(%x: !kernel.buffer<4x20x8x32xf32>, %y: !kernel.buffer<32x
   }
   return
 }
+
+// -----
+
+// Rows are added to a table's entries, which are copied first; where the table is the result itself, nothing is written
+// but those rows.
+
+// CHECK-LABEL: func.func private @copied_0
+// CHECK: scf.for
+// CHECK: vector.store
+// CHECK: scf.for
+// CHECK: scf.if
+// CHECK-LABEL: func.func private @there_1
+// CHECK: scf.if
+// CHECK: vector.store
+// CHECK-NOT: vector.store
+// CHECK: return
+func.func @adds_rows(%t: !kernel.buffer<64x16xf32>, %u: !kernel.buffer<5x16xf32>, %i: !kernel.buffer<5xi32>, %y: !kernel.buffer<64x16xf32>) {
+  kernel.compute gather_scatter "copied" reads(%a = %t, %b = %u, %c = %i) writes(%y) : (!kernel.buffer<64x16xf32>, !kernel.buffer<5x16xf32>, !kernel.buffer<5xi32>) -> (!kernel.buffer<64x16xf32>) {
+    %0 = graph.scatter_add %b at %c : tensor<5x16xf32>, tensor<5xi32> -> tensor<64x16xf32>
+    %1 = graph.add %a, %0 : tensor<64x16xf32>
+    kernel.yield %1 : tensor<64x16xf32>
+  }
+  kernel.compute gather_scatter "there" reads(%a = %t, %b = %u, %c = %i) writes(%t) : (!kernel.buffer<64x16xf32>, !kernel.buffer<5x16xf32>, !kernel.buffer<5xi32>) -> (!kernel.buffer<64x16xf32>) {
+    %0 = graph.scatter_add %b at %c : tensor<5x16xf32>, tensor<5xi32> -> tensor<64x16xf32>
+    %1 = graph.add %a, %0 : tensor<64x16xf32>
+    kernel.yield %1 : tensor<64x16xf32>
+  }
+  return
+}
