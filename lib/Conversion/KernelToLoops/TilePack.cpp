@@ -69,13 +69,16 @@ std::pair<Value, Value> TilePack::loadPair(const Group &group, IndexExpr block, 
   return {loadVector(group, block, 0, j, depth), loadVector(group, block, kHalf, j, depth)};
 }
 
-void TilePack::storeTile(const Group &group, IndexExpr block, IndexExpr plane, ArrayRef<Value> rows) {
+void TilePack::storeRow(const Group &group, IndexExpr block, IndexExpr plane, int64_t row, Value value) {
   auto type = VectorType::get(kBlock, emitter.builder.getBF16Type());
-  for (auto [row, value] : llvm::enumerate(rows)) {
-    Value stored = vector::BitCastOp::create(emitter.builder, type, value);
-    Value place = emitter.materialize(addressOf(group, block, plane) + int64_t(row) * kBlock);
-    vector::StoreOp::create(emitter.builder, stored, target, ValueRange{place});
-  }
+  Value stored = vector::BitCastOp::create(emitter.builder, type, value);
+  Value place = emitter.materialize(addressOf(group, block, plane) + row * kBlock);
+  vector::StoreOp::create(emitter.builder, stored, target, ValueRange{place});
+}
+
+void TilePack::storeTile(const Group &group, IndexExpr block, IndexExpr plane, ArrayRef<Value> rows) {
+  for (auto [row, value] : llvm::enumerate(rows))
+    storeRow(group, block, plane, int64_t(row), value);
 }
 
 /// Turns the tiles of a block over, where they lie: in the nearest cache. From registers it would take as much code for
@@ -99,7 +102,6 @@ void TilePack::transposeTiles(const Group &group, IndexExpr block) {
 SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int64_t depth, ValueRange largest) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   SmallVector<Value> magnitudes(largest);
-  SmallVector<SmallVector<Value>> planes(shape.planes, SmallVector<Value>(kHalf));
   auto asInteger = [&](Value value) { return Value(arith::BitcastOp::create(builder, integers(), value)); };
   auto asNumber = [&](Value value) {
     return Value(arith::BitcastOp::create(builder, VectorType::get(kHalf, builder.getF32Type()), value));
@@ -123,11 +125,9 @@ SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int6
         return rounded;
       };
       Value low = round(first), high = round(second);
-      planes[plane][j] = join(low, high);
+      storeRow(group, block, plane, j, join(low, high));
     }
   }
-  for (auto [plane, rows] : llvm::enumerate(planes))
-    storeTile(group, block, int64_t(plane), rows);
   bool rowsAreAlongDepth = side == TileSide::Lhs;
   if (depthwise != rowsAreAlongDepth)
     transposeTiles(group, block);

@@ -56,6 +56,7 @@ private:
   void emitBits(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth,
                                            mlir::ValueRange largest);
+  void storeRow(const Group &group, IndexExpr block, IndexExpr plane, int64_t row, mlir::Value value);
   void storeTile(const Group &group, IndexExpr block, IndexExpr plane, llvm::ArrayRef<mlir::Value> rows);
   void transposeTiles(const Group &group, IndexExpr block);
   void storeMark(const Group &group, mlir::Value mark);
