@@ -303,7 +303,9 @@ void BlockLowering::emitPack(Node &node) {
   auto type = RankedTensorType::get(packing.shape, typeOf(packing.source).getElementType());
   // Few columns (an attention head's) are multiplied with half a panel, and packed as such.
   bool isNarrow = packing.shape.back() <= state.panelWidth / 2 && state.panelWidth % 2 == 0;
-  Attribute layout = PanelsAttr::get(builder.getContext(), isNarrow ? state.panelWidth / 2 : state.panelWidth);
+  Attribute layout;
+  if (!packing.isLhs)
+    layout = PanelsAttr::get(builder.getContext(), isNarrow ? state.panelWidth / 2 : state.panelWidth);
   if (packing.planes)
     layout = TilesAttr::get(builder.getContext(), packing.isLhs ? TileSide::Lhs : TileSide::Rhs, packing.planes);
   Value buffer = createAlloc(type, loc, layout);
@@ -341,10 +343,17 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
   ArrayRef<BlockArgument> packed = kernel.getBodyBlock()->getArguments().take_back(packings.size());
   Attribute planes = op->getAttr(KernelDialect::kPlanesAttr);
   if (!planes) {
+    Value rhs = expand(packings[0], packed[0]);
+    if (packings.size() > 1) {
+      Value lhs = expand(packings[1], packed[1]);
+      int64_t rank = typeOf(lhs).getRank();
+      SmallVector<int64_t> last = llvm::to_vector(llvm::seq<int64_t>(rank - int64_t(numOver), rank));
+      return ContractOp::create(body, op.getLoc(), lhs, rhs, last, over, batch, batch).like(op);
+    }
     SmallVector<int64_t> lhsOver(op.getLhsOver());
     llvm::sort(lhsOver);
-    return ContractOp::create(body, op.getLoc(), inlineInto(body, op.getLhs(), mapping), expand(packings[0], packed[0]),
-                              lhsOver, over, op.getLhsBatch(), batch)
+    return ContractOp::create(body, op.getLoc(), inlineInto(body, op.getLhs(), mapping), rhs, lhsOver, over,
+                              op.getLhsBatch(), batch)
         .like(op);
   }
   auto getOperand = [&](bool isLhs) -> Value {
@@ -379,12 +388,14 @@ void BlockLowering::emitCompute(Node &node) {
       contract = found;
       packings = getPackings(found);
       // What is not packed is read where it lies.
-      if (!found->hasAttr(KernelDialect::kPlanesAttr))
-        sources.insert(found.getLhs());
-      else
+      if (!found->hasAttr(KernelDialect::kPlanesAttr)) {
+        if (packings.size() == 1)
+          sources.insert(found.getLhs());
+      } else {
         for (bool isLhs : {true, false})
           if (llvm::none_of(packings, [&](const Packing &packing) { return packing.isLhs == isLhs; }))
             collectSources(getTilePacking(found, isLhs).source, sources);
+      }
       continue;
     }
     for (Value operand : op->getOperands())

@@ -109,9 +109,33 @@ Packing moru::getTilePacking(ContractOp op, bool isLhs) {
   return getPacking(op, isLhs, op->getAttrOfType<IntegerAttr>(kernel::KernelDialect::kPlanesAttr).getInt());
 }
 
+/// The lhs of `op` with its contracted axes last, where another axis runs along memory: a kernel that goes along K
+/// would find each entry in a line of its own, which the first cache cannot keep.
+static std::optional<Packing> getRowPacking(ContractOp op) {
+  // Less is read too rarely for a copy to pay.
+  constexpr int64_t kLeastRows = 128, kLeastDepth = 64, kLeastColumns = 128;
+  ArrayRef<int64_t> shape = shapeOf(op.getLhs());
+  if (shape.empty() || !op.getLhsBatch().empty() || shape.back() < kLeastRows ||
+      llvm::is_contained(op.getLhsOver(), int64_t(shape.size()) - 1) || isView(op.getLhs().getDefiningOp()) ||
+      !typeOf(op.getLhs()).getElementType().isF32())
+    return std::nullopt;
+  Packing packing = getPacking(op, /*isLhs=*/true, 0);
+  int64_t depth = packing.shape.front(), columns = getPacking(op, /*isLhs=*/false, 0).shape.back();
+  if (depth < kLeastDepth || columns < kLeastColumns)
+    return std::nullopt;
+  std::rotate(packing.permutation.begin(), packing.permutation.begin() + op.getLhsOver().size(),
+              packing.permutation.end());
+  std::rotate(packing.shape.begin(), packing.shape.begin() + 1, packing.shape.end());
+  return packing;
+}
+
 SmallVector<Packing> moru::getPackings(ContractOp op) {
-  if (!op->hasAttr(kernel::KernelDialect::kPlanesAttr))
-    return {getPacking(op, /*isLhs=*/false, 0)};
+  if (!op->hasAttr(kernel::KernelDialect::kPlanesAttr)) {
+    SmallVector<Packing> packings = {getPacking(op, /*isLhs=*/false, 0)};
+    if (std::optional<Packing> rows = getRowPacking(op))
+      packings.push_back(*rows);
+    return packings;
+  }
   auto splits = op->getAttrOfType<StringAttr>(kernel::KernelDialect::kSplitsAttr);
   SmallVector<Packing> packings;
   if (!splits || splits == "rhs")

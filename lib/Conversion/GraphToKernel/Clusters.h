@@ -46,7 +46,7 @@ struct Packing {
   mlir::Value source;
   llvm::SmallVector<int64_t> permutation;
   llvm::SmallVector<int64_t> shape;
-  /// Planes of tiles; 0: panels.
+  /// Planes of tiles; 0: panels of the rhs, rows of the lhs.
   int64_t planes = 0;
   bool isLhs = false;
   bool operator==(const Packing &other) const {
@@ -55,8 +55,8 @@ struct Packing {
   }
 };
 
-/// What `op` needs: its rhs in panels, or those of its operands in tiles that the kernel does not take as they are. The
-/// pairs of contracted axes run in the order of the lhs's axes.
+/// What `op` needs: its rhs in panels and its lhs in rows along K, or those of its operands in tiles that the kernel
+/// does not take as they are. The pairs of contracted axes run in the order of the lhs's axes.
 llvm::SmallVector<Packing> getPackings(graph::ContractOp op);
 /// Neither operand of `op` is packed before it: both are split a stretch of K at a time.
 bool splitsAlongDepth(graph::ContractOp op);

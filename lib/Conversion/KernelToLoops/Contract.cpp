@@ -29,6 +29,9 @@ static constexpr int64_t kMaxRows = 12;
 static constexpr int64_t kMinSums = 8;
 /// Panels next to each other in one tile where there are few rows; also the streams that main memory wants.
 static constexpr int64_t kMaxPanels = 4;
+/// Of a wide tile: fewer rows would read a vector of B for too few products. With more tiles the height of the last one
+/// does not matter.
+static constexpr int64_t kLeastRows = 4, kManyTiles = 8;
 /// Work of one task: some 20 microseconds on one core.
 static constexpr int64_t kFlopsPerTask = 2 << 20;
 /// Each task reads its rows of A and its columns of B anew: more tasks balance better and read more.
@@ -200,10 +203,17 @@ void Contraction::chooseTiles() {
   int64_t rows = rowGroups[tiled].size, vectors = panelWidth / lanes;
   // Few rows: several panels side by side, so that enough sums are under way.
   tilePanels = std::clamp<int64_t>(kMinSums / std::max<int64_t>(rows * vectors, 1), 1, std::min(kMaxPanels, numPanels));
-  // Two registers for the broadcast entry of A and the address arithmetic's sake; the panel's vectors; the rest are
-  // sums.
-  int64_t registers = job.options.vectorRegisters - vectors * tilePanels - 2;
-  int64_t most = std::clamp<int64_t>(registers / (vectors * tilePanels), 1, kMaxRows);
+  // A register for the broadcast entry of A and one for the address arithmetic's sake; the panels' vectors; the rest
+  // are sums.
+  auto countRows = [&](int64_t count) {
+    int64_t registers = job.options.vectorRegisters - vectors * count - 2;
+    return std::clamp<int64_t>(registers / (vectors * count), 1, kMaxRows);
+  };
+  // A tile twice as wide and half as high takes fewer loads; where there are few rows the last tile would be too low.
+  int64_t most = countRows(tilePanels), low = countRows(2);
+  if (tilePanels == 1 && low >= kLeastRows && 2 * low >= most && numPanels >= 4 + numPanels % 2 &&
+      (rows % low == 0 || rows > kManyTiles * low))
+    tilePanels = 2, most = low;
   // Tiles of equal height rather than full ones and a low one.
   numTiles = llvm::divideCeil(rows, most);
   tileRows = llvm::divideCeil(rows, numTiles);
@@ -391,9 +401,9 @@ void Contraction::chooseDepthBlocks() {
   if (depthGroups.empty())
     return;
   int64_t elementBytes = emitter.getComputeType(op.getResult()).getIntOrFloatBitWidth() / 8;
-  // What a tile reads of a panel fills the first cache; the rows of A pass through. A sum up to twice as long is not
-  // worth the extra way of C.
-  int64_t most = std::max<int64_t>(job.options.l1Bytes / (tilePanels * panelWidth * elementBytes), 1);
+  // What a tile reads of panels stays in a part of the second cache, while the rows of A pass through. A sum up to
+  // twice as long is not worth the extra way of C.
+  int64_t most = std::max<int64_t>(job.options.l2Bytes / 8 / (tilePanels * panelWidth * elementBytes), 1);
   blockDepth = depthGroups[0].size;
   scratch = findScratch(job, op.getResult());
   if (!scratch || depth <= 2 * most)

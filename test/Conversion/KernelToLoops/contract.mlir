@@ -57,6 +57,28 @@ func.func @masks_stores_alone(%a: !kernel.buffer<32x256xf32>, %b: !kernel.buffer
 
 // -----
 
+// Many rows and panels: two panels side by side, and six rows of each: fewer loads for as many products.
+
+// CHECK-LABEL: func.func private @wide_0
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-4: vector.load
+// CHECK-NOT: vector.load
+// CHECK-COUNT-24: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: scf.yield
+// AVX2-LABEL: func.func private @wide_0
+// AVX2: %{{.*}}:8 = scf.for
+func.func @puts_panels_side_by_side(%a: !kernel.buffer<48x256xf32>, %b: !kernel.buffer<256x128xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x128xf32>) {
+  kernel.compute contract "wide" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<48x256xf32>, !kernel.buffer<256x128xf32, #kernel.panels<32>>) -> (!kernel.buffer<48x128xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x256xf32>, tensor<256x128xf32> -> tensor<48x128xf32>
+    kernel.yield %0 : tensor<48x128xf32>
+  }
+  return
+}
+
+// -----
+
 // One row: four panels side by side, so that eight sums are under way.
 
 // CHECK-LABEL: func.func private @row_0
@@ -95,7 +117,7 @@ func.func @contracts_a_window(%a: !kernel.buffer<8x10x24xf32, strided<[264, 24, 
 
 // -----
 
-// 1024 entries of k are four blocks of 256: sums between blocks lie in the output.
+// So much of a panel would not stay in the second cache: k is cut into blocks, sums between them lie in the output.
 
 // CHECK-LABEL: func.func private @long_0
 // CHECK: scf.if {{.*}} -> (vector<16xf32>
@@ -104,10 +126,10 @@ func.func @contracts_a_window(%a: !kernel.buffer<8x10x24xf32, strided<[264, 24, 
 // CHECK-COUNT-24: vector.fma
 // CHECK-NOT: vector.fma
 // CHECK: return
-func.func @cuts_long_sums(%a: !kernel.buffer<48x1024xf32>, %b: !kernel.buffer<1024x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
+func.func @cuts_long_sums(%a: !kernel.buffer<48x16384xf32>, %b: !kernel.buffer<16384x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
   kernel.compute contract "long" reads(%l = %a, %r = %b) writes(%y)
-      : (!kernel.buffer<48x1024xf32>, !kernel.buffer<1024x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<48x64xf32>) {
-    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x1024xf32>, tensor<1024x64xf32> -> tensor<48x64xf32>
+      : (!kernel.buffer<48x16384xf32>, !kernel.buffer<16384x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x16384xf32>, tensor<16384x64xf32> -> tensor<48x64xf32>
     kernel.yield %0 : tensor<48x64xf32>
   }
   return
@@ -122,10 +144,10 @@ func.func @cuts_long_sums(%a: !kernel.buffer<48x1024xf32>, %b: !kernel.buffer<10
 // CHECK: iter_args
 // CHECK-NOT: iter_args
 // CHECK: return
-func.func @does_not_cut_over_what_is_read(%a: !kernel.buffer<48x1024xf32>, %b: !kernel.buffer<1024x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
+func.func @does_not_cut_over_what_is_read(%a: !kernel.buffer<48x16384xf32>, %b: !kernel.buffer<16384x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
   kernel.compute contract "residual" reads(%l = %a, %r = %b, %x = %y) writes(%y)
-      : (!kernel.buffer<48x1024xf32>, !kernel.buffer<1024x64xf32, #kernel.panels<32>>, !kernel.buffer<48x64xf32>) -> (!kernel.buffer<48x64xf32>) {
-    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x1024xf32>, tensor<1024x64xf32> -> tensor<48x64xf32>
+      : (!kernel.buffer<48x16384xf32>, !kernel.buffer<16384x64xf32, #kernel.panels<32>>, !kernel.buffer<48x64xf32>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x16384xf32>, tensor<16384x64xf32> -> tensor<48x64xf32>
     %1 = graph.add %0, %x : tensor<48x64xf32>
     kernel.yield %1 : tensor<48x64xf32>
   }
