@@ -68,6 +68,16 @@ template <typename ReduceOp> struct SplitReduction : OpRewritePattern<ReduceOp> 
 /// all threads. Rows that are many are tasks as they are.
 static constexpr int64_t kLeastPart = 16 << 10, kMostParts = 64, kFewRows = 8;
 
+/// The elementwise operation `op` on operands that `cut` makes of its own, with a result of `type`.
+static Value computeCut(OpBuilder &builder, Operation *op, RankedTensorType type, function_ref<Value(Value)> cut) {
+  IRMapping mapping;
+  for (Value operand : llvm::SetVector<Value>(op->operand_begin(), op->operand_end()))
+    mapping.map(operand, cut(operand));
+  Operation *clone = builder.clone(*op, mapping);
+  clone->getResult(0).setType(type);
+  return clone->getResult(0);
+}
+
 /// `value`, whose last axis is cut into `parts`: computed so, where nothing else reads it as it is.
 static Value cutLastAxis(OpBuilder &builder, Value value, int64_t parts) {
   SmallVector<int64_t> shape(typeOf(value).getShape());
@@ -81,12 +91,7 @@ static Value cutLastAxis(OpBuilder &builder, Value value, int64_t parts) {
     return BroadcastOp::create(builder, value.getLoc(), type, broadcast.getOperand(), ArrayRef<int64_t>());
   if (!op || !value.hasOneUse() || !op->hasTrait<OpTrait::Elementwise>())
     return ReshapeOp::create(builder, value.getLoc(), type, value);
-  IRMapping mapping;
-  for (Value operand : llvm::SetVector<Value>(op->operand_begin(), op->operand_end()))
-    mapping.map(operand, cutLastAxis(builder, operand, parts));
-  Operation *clone = builder.clone(*op, mapping);
-  clone->getResult(0).setType(type);
-  return clone->getResult(0);
+  return computeCut(builder, op, type, [&](Value operand) { return cutLastAxis(builder, operand, parts); });
 }
 
 /// A few rows of very many entries are cut into parts, so that more than one thread works on each: which parts, and in
@@ -171,14 +176,8 @@ static Value cutFirstAxis(OpBuilder &builder, Value value, int64_t parts) {
     }
     return BroadcastOp::create(builder, value.getLoc(), type, operand, axes);
   }
-  if (isComputedOnTheWay(value)) {
-    IRMapping mapping;
-    for (Value operand : llvm::SetVector<Value>(op->operand_begin(), op->operand_end()))
-      mapping.map(operand, cutFirstAxis(builder, operand, parts));
-    Operation *clone = builder.clone(*op, mapping);
-    clone->getResult(0).setType(type);
-    return clone->getResult(0);
-  }
+  if (isComputedOnTheWay(value))
+    return computeCut(builder, op, type, [&](Value operand) { return cutFirstAxis(builder, operand, parts); });
   SmallVector<int64_t> shape(typeOf(value).getShape()), permutation = {1, 0};
   shape[0] /= parts;
   shape.insert(shape.begin(), parts);

@@ -106,6 +106,10 @@ private:
   Place placeAt(IndexExpr passing, IndexExpr kept, IndexExpr stretch) const {
     return keepsColumns() ? Place{passing, kept, stretch} : Place{kept, passing, stretch};
   }
+  /// The passing panel of a place, and the kept one.
+  std::pair<IndexExpr, IndexExpr> getPanels(const Place &place) const {
+    return keepsColumns() ? std::pair(place.rowPanel, place.columnPanel) : std::pair(place.columnPanel, place.rowPanel);
+  }
   void emitGrid(const Chunks &kept, const Chunks &passing, IndexExpr keptTask, IndexExpr passingTask);
   void multiplyOnTiles(const Place &place);
   void prefetchResult(const Place &place, Value lower, IndexExpr block);
@@ -277,9 +281,7 @@ void TileContraction::prefetchResult(const Place &place, Value lower, IndexExpr 
     row = arith::MinSIOp::create(builder, row, emitter.index(a.shape.columns - 1));
     IndexExpr rowExpr = emitter.space.addValue(row, 0, a.shape.columns - 1, emitter.getLevel());
     for (int64_t half = 0; half < 2; ++half) {
-      Value column = emitter.materialize(place.columnPanel * kPanel + half * kHalf);
-      column = arith::MinSIOp::create(builder, column, emitter.index(b.shape.columns - 1));
-      IndexExpr columnExpr = emitter.space.addValue(column, 0, b.shape.columns - 1, emitter.getLevel());
+      IndexExpr columnExpr = atMost(place.columnPanel * kPanel + half * kHalf, b.shape.columns - 1);
       for (BlockArgument read : epilogueReads)
         emitter.prefetch(read, resultPosition(rowExpr, columnExpr));
       for (const KernelOutput &output : job.outputs) {
@@ -304,8 +306,8 @@ void TileContraction::prefetchNextPanel(const Place &place, IndexExpr block) {
     return;
   if (splitsBoth())
     block = place.stretch * cutBlocks + block;
-  IndexExpr panel = atMost((keepsColumns() ? place.rowPanel : place.columnPanel) + 1, passing.shape.panels - 1);
-  IndexExpr partner = keepsColumns() ? place.columnPanel : place.rowPanel;
+  auto [current, partner] = getPanels(place);
+  IndexExpr panel = atMost(current + 1, passing.shape.panels - 1);
   int64_t rows = llvm::divideCeil(kPanel, getKept().shape.panels);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t half = 0; half < 2; ++half) {
@@ -328,8 +330,7 @@ void TileContraction::prefetchNextTiles(const Place &place, Value lower, IndexEx
   ImplicitLocOpBuilder &builder = emitter.builder;
   constexpr int64_t kLine = 64 / 2;
   int64_t lines = llvm::divideCeil(passing.shape.getBlockSize() / kLine, numKept);
-  IndexExpr panel = keepsColumns() ? place.rowPanel : place.columnPanel;
-  IndexExpr partner = keepsColumns() ? place.columnPanel : place.rowPanel;
+  auto [panel, partner] = getPanels(place);
   // The number of this block among those that the panel is multiplied with.
   Value number = arith::SubIOp::create(builder, emitter.materialize(partner), firstKept);
   number = arith::MulIOp::create(builder, number, emitter.index(cutBlocks));

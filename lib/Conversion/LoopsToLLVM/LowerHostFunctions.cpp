@@ -262,18 +262,23 @@ private:
     LLVM::CallOp::create(builder, type, ValueRange{parallelFor, context, entry, buffers, constant(tasks)});
   }
 
+  /// An empty `void entry(ptr buffers, i64 task)` of this function's, where the builder stands then.
+  LLVM::LLVMFuncOp beginEntry(const Twine &suffix, const KernelCost &cost) {
+    builder.setInsertionPointToEnd(source->getParentOfType<ModuleOp>().getBody());
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()});
+    auto function = LLVM::LLVMFuncOp::create(builder, kernelEntryName((source.getName() + suffix).str()), type);
+    setCost(function, cost);
+    builder.setInsertionPointToStart(function.addEntryBlock(builder));
+    return function;
+  }
+
   /// `void group_entry(ptr buffers, i64 task)`: calls the entries of the group's kernels, each with its part of the
   /// buffers; of a group without parts the one that the task belongs to.
   std::string createGroupEntry(GroupOp op) {
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(source->getParentOfType<ModuleOp>().getBody());
-    std::string name = kernelEntryName((source.getName() + "_group_" + Twine(numGroups++)).str());
-    auto type =
-        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()});
-    auto function = LLVM::LLVMFuncOp::create(builder, name, type);
-    setCost(function, sumCosts(op));
-    Block *block = function.addEntryBlock(builder);
-    builder.setInsertionPointToStart(block);
+    LLVM::LLVMFuncOp function = beginEntry("_group_" + Twine(numGroups++), sumCosts(op));
+    Block *block = &function.getBody().front();
     Value pointers = block->getArgument(0), task = block->getArgument(1);
     for (Operation &member : *op.getBodyBlock()) {
       Block *next = op.getParts() ? nullptr : function.addBlock();
@@ -291,25 +296,19 @@ private:
       pointers = addBytes(pointers, int64_t(countBuffers(&member) * sizeof(void *)));
     }
     LLVM::ReturnOp::create(builder, ValueRange());
-    return name;
+    return function.getName().str();
   }
 
   /// An entry of one task that does all tasks of another one in their order.
   std::string createWholeEntry(StringRef entry, int64_t tasks, const KernelCost &cost) {
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(source->getParentOfType<ModuleOp>().getBody());
-    std::string name = kernelEntryName((source.getName() + "_whole_" + Twine(numWhole++)).str());
-    auto type =
-        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {pointer, builder.getI64Type()});
-    auto function = LLVM::LLVMFuncOp::create(builder, name, type);
-    setCost(function, cost);
-    Block *block = function.addEntryBlock(builder);
-    builder.setInsertionPointToStart(block);
+    LLVM::LLVMFuncOp function = beginEntry("_whole_" + Twine(numWhole++), cost);
+    Block *block = &function.getBody().front();
     auto loop = scf::ForOp::create(builder, constant(0), constant(tasks), constant(1));
     LLVM::ReturnOp::create(builder, ValueRange());
     builder.setInsertionPoint(loop.getBody()->getTerminator());
     LLVM::CallOp::create(builder, TypeRange(), entry, ValueRange{block->getArgument(0), loop.getInductionVar()});
-    return name;
+    return function.getName().str();
   }
 
   static KernelCost sumCosts(GroupOp op) {
