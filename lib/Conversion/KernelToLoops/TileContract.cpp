@@ -31,6 +31,8 @@ using namespace moru::kernel;
 namespace moru {
 
 static constexpr int64_t kPanel = TileShape::kPanel, kHalf = TileShape::kHalf, kBlock = TileShape::kBlock;
+/// Entries of C that are computed at once.
+static constexpr int64_t kSums = kPanel * kPanel;
 /// Most blocks of K between two cuts: 384 products, measured to be as accurate as sums of f32 by fused operations.
 static constexpr int64_t kBlocksPerCut = 12;
 /// Where both operands are split each task splits all of the narrower one: least columns of the other one per task, in
@@ -117,12 +119,12 @@ private:
   void prefetchNextTiles(const Place &place, Value lower, IndexExpr block);
   SmallVector<BlockArgument> findEpilogueReads();
   IndexExpr atMost(IndexExpr expr, int64_t last);
-  void multiplyCut(const Place &place, Value lower, Value upper, Value sums);
-  void storeTile(ValueRange tiles, int64_t i, Value target);
+  void multiplyCut(const Place &place, IndexExpr cut, IndexExpr target);
+  void storeTile(ValueRange tiles, int64_t i, IndexExpr target);
   SmallVector<Value> multiplyStep(IndexExpr aAddress, IndexExpr bAddress, ValueRange sums);
   void multiplyPlainly(const Place &place, ArrayRef<Value> marks);
   Value loadNumber(IndexExpr address, Value isMarked);
-  std::pair<Value, Value> loadNumbers(IndexExpr address, Value isMarked);
+  Value loadNumbers(IndexExpr address, IndexExpr second, Value isMarked);
   void finish(const Place &place);
   void finishColumns(const Place &place, IndexExpr columnPanel, int64_t size, bool isLast);
   void forEachRow(const Place &place, function_ref<void(IndexExpr, IndexExpr)> body);
@@ -131,8 +133,8 @@ private:
   IndexExpr placeOf(const TileOperand &operand, IndexExpr panel) const;
   Position resultPosition(IndexExpr row, IndexExpr column);
   Value boundOf(const Place &place, IndexExpr cut);
-  Value loadSum(Value sums, IndexExpr row, int64_t half);
-  void storeSum(Value value, Value sums, IndexExpr row, int64_t half);
+  Value loadSum(IndexExpr address);
+  void storeSum(Value value, IndexExpr address);
   Type numbers() { return VectorType::get(kHalf, emitter.builder.getF32Type()); }
   Type integers() { return VectorType::get(kHalf, emitter.builder.getI32Type()); }
   Value bits(Type type, int64_t value) { return emitter.number(type, double(value)); }
@@ -145,8 +147,8 @@ private:
   /// Blocks between two cuts, cuts of a stretch, stretches.
   int64_t cutBlocks = 1, numCuts = 1, stretchCuts = 1, numStretches = 1;
   const KernelOutput *scratch = nullptr;
-  /// 32 x 32 sums each: of the stretch, and of a cut.
-  Value sums, cutSums;
+  /// 32 x 32 sums of the stretch; where it has several cuts, as many of a cut behind them.
+  Value sums;
   IndexExpr batch;
   /// What the epilogue reads at the places of the results.
   SmallVector<BlockArgument> epilogueReads;
@@ -347,13 +349,14 @@ void TileContraction::prefetchNextTiles(const Place &place, Value lower, IndexEx
   }
 }
 
-/// The blocks [lower, upper), from zero; leaves the sums in `target`. Where they are many, one of them is stored on the
-/// way too: a store of a tile that comes after too many products waits until the unit is empty, which then stands still
-/// for the time of 40 products (measured: a quarter of all time at K = 256).
-void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, Value target) {
+/// The blocks of a cut, from zero; leaves the sums at `target`. Where they are many, one of them is stored on the way
+/// too: a store of a tile that comes after too many products waits until the unit is empty, which then stands still for
+/// the time of 40 products (measured: a quarter of all time at K = 256).
+void TileContraction::multiplyCut(const Place &place, IndexExpr cut, IndexExpr target) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   auto type = amx::TileType::get({kHalf, kHalf}, builder.getF32Type());
   int64_t productsPerBlock = 2 * a.shape.planes * (a.shape.planes + 1);
+  Value lower = boundOf(place, cut), upper = boundOf(place, cut + 1);
   SmallVector<Value> zeros;
   for (int64_t i = 0; i < 4; ++i)
     zeros.push_back(amx::TileZeroOp::create(builder, type));
@@ -372,9 +375,9 @@ void TileContraction::multiplyCut(const Place &place, Value lower, Value upper, 
 }
 
 /// Sum number i of a place to where it belongs among 32 x 32.
-void TileContraction::storeTile(ValueRange tiles, int64_t i, Value target) {
-  amx::TileStoreOp::create(emitter.builder, target, ValueRange{emitter.index(i / 2 * kHalf * kPanel + i % 2 * kHalf)},
-                           tiles[i], emitter.index(kPanel));
+void TileContraction::storeTile(ValueRange tiles, int64_t i, IndexExpr target) {
+  Value place = emitter.materialize(target + (i / 2 * kHalf * kPanel + i % 2 * kHalf));
+  amx::TileStoreOp::create(emitter.builder, sums, ValueRange{place}, tiles[i], emitter.index(kPanel));
 }
 
 /// The first block of a cut of the place's stretch, at most behind the last. Where both operands are split, counted
@@ -393,29 +396,34 @@ Value TileContraction::boundOf(const Place &place, IndexExpr cut) {
   return arith::MinSIOp::create(emitter.builder, bound, emitter.index(a.shape.blocks));
 }
 
+/// The products of a cut go to the sums of the stretch where it is the first, else beside them, to be added: all cuts
+/// are one loop, so that its long body is there once.
 void TileContraction::multiplyOnTiles(const Place &place) {
-  multiplyCut(place, boundOf(place, 0), boundOf(place, 1), sums);
   if (stretchCuts == 1)
-    return;
-  emitter.loop(emitter.index(1), emitter.index(stretchCuts), stretchCuts, [&](IndexExpr cut) {
-    multiplyCut(place, boundOf(place, cut), boundOf(place, cut + 1), cutSums);
-    emitter.loop(kPanel, [&](IndexExpr row) {
-      for (int64_t half = 0; half < 2; ++half) {
-        Value sum = arith::AddFOp::create(emitter.builder, loadSum(sums, row, half), loadSum(cutSums, row, half));
-        storeSum(sum, sums, row, half);
-      }
+    return multiplyCut(place, 0, 0);
+  ImplicitLocOpBuilder &builder = emitter.builder;
+  emitter.loop(stretchCuts, [&](IndexExpr cut) {
+    Value isLater =
+        arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, emitter.materialize(cut), emitter.index(0));
+    Value beside = arith::SelectOp::create(builder, isLater, emitter.index(kSums), emitter.index(0));
+    multiplyCut(place, cut, emitter.space.addValue(beside, 0, kSums, emitter.getLevel()));
+    emitter.branch(isLater, [&] {
+      emitter.loop(kSums / kHalf, [&](IndexExpr number) {
+        Value sum = loadSum(number * kHalf);
+        storeSum(arith::AddFOp::create(builder, sum, loadSum(number * kHalf + kSums)), number * kHalf);
+      });
     });
   });
 }
 
-Value TileContraction::loadSum(Value target, IndexExpr row, int64_t half) {
-  Value place = emitter.materialize(row * kPanel + half * kHalf);
-  return vector::LoadOp::create(emitter.builder, cast<VectorType>(numbers()), target, ValueRange{place});
+Value TileContraction::loadSum(IndexExpr address) {
+  Value place = emitter.materialize(address);
+  return vector::LoadOp::create(emitter.builder, cast<VectorType>(numbers()), sums, ValueRange{place});
 }
 
-void TileContraction::storeSum(Value value, Value target, IndexExpr row, int64_t half) {
-  Value place = emitter.materialize(row * kPanel + half * kHalf);
-  vector::StoreOp::create(emitter.builder, value, target, ValueRange{place});
+void TileContraction::storeSum(Value value, IndexExpr address) {
+  Value place = emitter.materialize(address);
+  vector::StoreOp::create(emitter.builder, value, sums, ValueRange{place});
 }
 
 //===----------------------------------------------------------------------===//
@@ -455,60 +463,63 @@ Value TileContraction::loadNumber(IndexExpr address, Value isMarked) {
   return arith::SelectOp::create(builder, isMarked, whole, sum);
 }
 
-/// The 16 pairs of numbers whose first parts lie at `address`.
-std::pair<Value, Value> TileContraction::loadNumbers(IndexExpr address, Value isMarked) {
+/// Of the 16 pairs of numbers whose first parts lie at `address` the first ones, or the second ones.
+Value TileContraction::loadNumbers(IndexExpr address, IndexExpr second, Value isMarked) {
   ImplicitLocOpBuilder &builder = emitter.builder;
-  Value sixteen = bits(integers(), 16), upper = bits(integers(), int32_t(0xffff0000));
-  auto asNumber = [&](Value value) { return Value(arith::BitcastOp::create(builder, numbers(), value)); };
-  SmallVector<Value> pairs;
+  Value sixteen = bits(integers(), 16);
+  Value shift = arith::IndexCastUIOp::create(builder, builder.getI32Type(), emitter.materialize(second * 16));
+  shift = emitter.broadcast(shift, kHalf);
+  SmallVector<Value> parts;
   for (int64_t plane = 0; plane < b.shape.planes; ++plane) {
     Value place = emitter.materialize(address + plane * 2 * TileShape::kTileSize);
     auto type = VectorType::get(kBlock, builder.getBF16Type());
-    Value stored = vector::LoadOp::create(builder, type, b.flat, ValueRange{place});
-    pairs.push_back(vector::BitCastOp::create(builder, cast<VectorType>(integers()), stored));
+    Value pair = vector::LoadOp::create(builder, type, b.flat, ValueRange{place});
+    pair = vector::BitCastOp::create(builder, cast<VectorType>(integers()), pair);
+    parts.push_back(arith::ShLIOp::create(builder, arith::ShRUIOp::create(builder, pair, shift), sixteen));
   }
-  auto lowHalf = [&](Value pair) { return Value(arith::ShLIOp::create(builder, pair, sixteen)); };
-  auto highHalf = [&](Value pair) { return Value(arith::AndIOp::create(builder, pair, upper)); };
-  auto assemble = [&](auto half) -> Value {
-    Value sum = asNumber(half(pairs[0]));
-    for (Value pair : ArrayRef(pairs).drop_front())
-      sum = arith::AddFOp::create(builder, sum, asNumber(half(pair)));
-    Value low = arith::ShRUIOp::create(builder, half(pairs[1]), sixteen);
-    Value whole = asNumber(arith::OrIOp::create(builder, half(pairs[0]), low));
-    return arith::SelectOp::create(builder, isMarked, whole, sum);
-  };
-  return {assemble(lowHalf), assemble(highHalf)};
+  auto asNumber = [&](Value value) { return Value(arith::BitcastOp::create(builder, numbers(), value)); };
+  Value sum = asNumber(parts[0]);
+  for (Value part : ArrayRef(parts).drop_front())
+    sum = arith::AddFOp::create(builder, sum, asNumber(part));
+  Value low = arith::ShRUIOp::create(builder, parts[1], sixteen);
+  Value whole = asNumber(arith::OrIOp::create(builder, parts[0], low));
+  return arith::SelectOp::create(builder, isMarked, whole, sum);
 }
 
 void TileContraction::multiplyPlainly(const Place &place, ArrayRef<Value> marks) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   Value lower = boundOf(place, 0), upper = boundOf(place, stretchCuts);
+  auto choose = [&](IndexExpr number, int64_t least, Value first, Value second) -> Value {
+    Value isFirst =
+        arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, emitter.materialize(number), emitter.index(least));
+    return arith::SelectOp::create(builder, isFirst, first, second);
+  };
+  // The halves of a panel are neighbors: rows run on, those of a plane do not.
+  auto multiplyBlock = [&](IndexExpr row, Value rowMark, IndexExpr half, Value columnMark, IndexExpr block,
+                           ValueRange outer) {
+    // First of each pair, then second: K in order.
+    return emitter.loop(emitter.index(0), emitter.index(2), 2, outer, [&](IndexExpr second, ValueRange middle) {
+      return emitter.loop(
+          emitter.index(0), emitter.index(kHalf), kHalf, middle, [&](IndexExpr pair, ValueRange values) {
+            IndexExpr aAddress = addressOf(a, place.rowPanel, block) + row * kBlock + pair * 2 + second;
+            IndexExpr bAddress = addressOf(b, place.columnPanel, block) + half * TileShape::kTileSize + pair * kBlock;
+            Value lhs = emitter.broadcast(loadNumber(aAddress, rowMark), kHalf);
+            Value rhs = loadNumbers(bAddress, second, columnMark);
+            return SmallVector<Value>{vector::FMAOp::create(builder, lhs, rhs, values[0])};
+          });
+    });
+  };
   emitter.loop(kPanel, [&](IndexExpr row) {
-    Value isUpper =
-        arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, emitter.materialize(row), emitter.index(kHalf));
-    Value rowMark = arith::SelectOp::create(builder, isUpper, marks[0], marks[1]);
-    // The halves of a panel are neighbors: rows run on, those of a plane do not.
-    IndexExpr rowAddress = row * kBlock;
-    for (int64_t half = 0; half < 2; ++half) {
+    Value rowMark = choose(row, kHalf, marks[0], marks[1]);
+    emitter.loop(2, [&](IndexExpr half) {
+      Value columnMark = choose(half, 1, marks[2], marks[3]);
       Value start = emitter.zero(numbers());
       SmallVector<Value> sum =
-          emitter.loop(lower, upper, a.shape.blocks, start, [&](IndexExpr block, ValueRange outer) {
-            // First of each pair, then second: K in order.
-            SmallVector<Value> inner(outer);
-            for (int64_t second = 0; second < 2; ++second)
-              inner = emitter.loop(
-                  emitter.index(0), emitter.index(kHalf), kHalf, inner, [&](IndexExpr pair, ValueRange values) {
-                    IndexExpr aAddress = addressOf(a, place.rowPanel, block) + rowAddress + pair * 2 + second;
-                    IndexExpr bAddress =
-                        addressOf(b, place.columnPanel, block) + half * TileShape::kTileSize + pair * kBlock;
-                    Value lhs = emitter.broadcast(loadNumber(aAddress, rowMark), kHalf);
-                    auto [low, high] = loadNumbers(bAddress, marks[2 + half]);
-                    return SmallVector<Value>{vector::FMAOp::create(builder, lhs, second ? high : low, values[0])};
-                  });
-            return inner;
+          emitter.loop(lower, upper, a.shape.blocks, start, [&](IndexExpr block, ValueRange values) {
+            return multiplyBlock(row, rowMark, half, columnMark, block, values);
           });
-      storeSum(sum[0], sums, row, half);
-    }
+      storeSum(sum[0], row * kPanel + half * kHalf);
+    });
   });
 }
 
@@ -537,7 +548,7 @@ void TileContraction::finishColumns(const Place &place, IndexExpr columnPanel, i
       int64_t active = std::min(kHalf, size - half * kHalf);
       IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
       Position position = resultPosition(resultRow, columnPanel * kPanel + half * kHalf + lane);
-      Value sum = loadSum(sums, row, half);
+      Value sum = loadSum(row * kPanel + half * kHalf);
       if (numStretches > 1) {
         Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq,
                                               emitter.materialize(place.stretch), emitter.index(0));
@@ -658,13 +669,8 @@ int64_t TileContraction::emit() {
   epilogueReads = findEpilogueReads();
   for (int64_t axis : op.getLhsBatch())
     batchShape.push_back(getShape(op.getLhs())[axis]);
-  auto type = MemRefType::get(kPanel * kPanel, emitter.builder.getF32Type());
-  auto allocate = [&] {
-    return memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
-  };
-  sums = allocate();
-  if (stretchCuts > 1)
-    cutSums = allocate();
+  auto type = MemRefType::get(stretchCuts > 1 ? 2 * kSums : kSums, emitter.builder.getF32Type());
+  sums = memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
   for (TileOperand *operand : {&a, &b})
     if (operand->whole)
       preparePanel(*operand);

@@ -50,26 +50,40 @@ bool TilePack::isScattered(bool depthwise) {
   }) > 0;
 }
 
-/// The vector number j of a block, from `first` on: along K column j, else row j. What is not there is zero.
-Value TilePack::loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth) {
-  auto type = VectorType::get(kHalf, emitter.builder.getF32Type());
-  int64_t active = depthwise ? std::clamp<int64_t>(depth - first, 0, kHalf) : group.active;
-  if (active == 0 || (depthwise ? j >= group.active : first + j >= depth))
-    return emitter.zero(type);
+/// The vector number j of a block, from `first` on: along K column j, else row j, all of which is there but lanes
+/// behind the end of K or the last column: those are zero.
+Value TilePack::loadVector(const Block &block, int64_t first, IndexExpr j) {
+  const Group &group = block.group;
+  int64_t active = depthwise ? std::min(block.depth - first, kHalf) : group.active;
   IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
-  IndexExpr k = block * kBlock + first, column = group.number * kHalf;
+  IndexExpr k = block.number * kBlock + first, column = group.number * kHalf;
   Position position = depthwise ? at(group, k + lane, column + j) : at(group, k + j, column + lane);
   Value value = emitter.emitVector(tensor, position, kHalf);
   if (active < kHalf)
-    value = arith::SelectOp::create(emitter.builder, emitter.mask(kHalf, active), value, emitter.zero(type));
+    value = arith::SelectOp::create(emitter.builder, emitter.mask(kHalf, active), value, emitter.zero(numbers()));
   return value;
 }
 
-std::pair<Value, Value> TilePack::loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth) {
-  return {loadVector(group, block, 0, j, depth), loadVector(group, block, kHalf, j, depth)};
+/// How many of the 16 vectors from `first` on have entries.
+int64_t TilePack::countVectors(const Block &block, int64_t first) const {
+  if (!depthwise)
+    return std::clamp<int64_t>(block.depth - first, 0, kHalf);
+  return first < block.depth ? block.group.active : 0;
 }
 
-void TilePack::storeRow(const Group &group, IndexExpr block, IndexExpr plane, int64_t row, Value value) {
+Value TilePack::asInteger(Value value) { return arith::BitcastOp::create(emitter.builder, integers(), value); }
+
+Value TilePack::loadMagnitudes(IndexExpr j) {
+  Value place = emitter.materialize(j * kHalf);
+  return vector::LoadOp::create(emitter.builder, cast<VectorType>(integers()), magnitudes, ValueRange{place});
+}
+
+void TilePack::storeMagnitudes(IndexExpr j, Value value) {
+  Value place = emitter.materialize(j * kHalf);
+  vector::StoreOp::create(emitter.builder, value, magnitudes, ValueRange{place});
+}
+
+void TilePack::storeRow(const Group &group, IndexExpr block, IndexExpr plane, IndexExpr row, Value value) {
   auto type = VectorType::get(kBlock, emitter.builder.getBF16Type());
   Value stored = vector::BitCastOp::create(emitter.builder, type, value);
   Value place = emitter.materialize(addressOf(group, block, plane) + row * kBlock);
@@ -79,6 +93,10 @@ void TilePack::storeRow(const Group &group, IndexExpr block, IndexExpr plane, in
 void TilePack::storeTile(const Group &group, IndexExpr block, IndexExpr plane, ArrayRef<Value> rows) {
   for (auto [row, value] : llvm::enumerate(rows))
     storeRow(group, block, plane, int64_t(row), value);
+}
+
+void TilePack::storeZeros(const Group &group, IndexExpr block, IndexExpr plane) {
+  emitter.loop(kHalf, [&](IndexExpr row) { storeRow(group, block, plane, row, bits(0)); });
 }
 
 /// Turns the tiles of a block over, where they lie: in the nearest cache. From registers it would take as much code for
@@ -97,56 +115,94 @@ void TilePack::transposeTiles(const Group &group, IndexExpr block) {
   });
 }
 
-/// The tiles of a block with `depth` entries of K. Returns the largest magnitudes so far: a vector for each column
-/// along K, else one with a column in each lane.
-SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr block, int64_t depth, ValueRange largest) {
+/// Splits two vectors into parts and stores those, pair by pair, as row j of their tiles.
+void TilePack::emitPair(const Block &block, IndexExpr j, Value first, Value second) {
   ImplicitLocOpBuilder &builder = emitter.builder;
-  SmallVector<Value> magnitudes(largest);
-  auto asInteger = [&](Value value) { return Value(arith::BitcastOp::create(builder, integers(), value)); };
-  auto asNumber = [&](Value value) {
-    return Value(arith::BitcastOp::create(builder, VectorType::get(kHalf, builder.getF32Type()), value));
-  };
-  Value sixteen = bits(16), upper = bits(int32_t(0xffff0000)), magnitude = bits(0x7fffffff);
-  auto join = [&](Value low, Value high) {
-    Value shifted = arith::ShRUIOp::create(builder, low, sixteen);
-    return Value(arith::OrIOp::create(builder, shifted, arith::AndIOp::create(builder, high, upper)));
-  };
-  for (int64_t j = 0; j < kHalf; ++j) {
-    auto [first, second] = loadPair(group, block, j, depth);
-    Value &most = magnitudes[depthwise ? j : 0];
-    for (Value value : {first, second})
-      most = arith::MaxUIOp::create(builder, most, arith::AndIOp::create(builder, asInteger(value), magnitude));
-    for (int64_t plane = 0; plane < shape.planes; ++plane) {
-      // The upper half, rounded; what is left is exact.
-      auto round = [&](Value &value) {
-        Value rounded = arith::AddIOp::create(builder, asInteger(value), bits(0x8000));
-        rounded = arith::AndIOp::create(builder, rounded, upper);
+  Value sixteen = bits(16), upper = bits(int32_t(0xffff0000));
+  auto asNumber = [&](Value value) { return Value(arith::BitcastOp::create(builder, numbers(), value)); };
+  for (int64_t plane = 0; plane < shape.planes; ++plane) {
+    // The upper half, rounded; what is left is exact.
+    auto round = [&](Value &value) {
+      Value rounded = arith::AddIOp::create(builder, asInteger(value), bits(0x8000));
+      rounded = arith::AndIOp::create(builder, rounded, upper);
+      if (plane + 1 < shape.planes)
         value = arith::SubFOp::create(builder, value, asNumber(rounded));
-        return rounded;
-      };
-      Value low = round(first), high = round(second);
-      storeRow(group, block, plane, j, join(low, high));
-    }
+      return rounded;
+    };
+    Value low = round(first), high = round(second);
+    low = arith::ShRUIOp::create(builder, low, sixteen);
+    storeRow(block.group, block.number, plane, j, arith::OrIOp::create(builder, low, high));
   }
+}
+
+/// The larger one of `most` and the magnitudes of a vector, as bits.
+Value TilePack::addMagnitudes(Value most, Value value) {
+  Value magnitudes = arith::AndIOp::create(emitter.builder, asInteger(value), bits(0x7fffffff));
+  return arith::MaxUIOp::create(emitter.builder, most, magnitudes);
+}
+
+/// Rows [begin, end) of the tiles of a block, which are made of 0, 1 or 2 vectors. Returns the largest magnitudes so
+/// far, see emitBlock.
+SmallVector<Value> TilePack::splitRows(const Block &block, int64_t begin, int64_t end, SmallVector<Value> largest) {
+  int64_t vectors = (begin < countVectors(block, 0)) + (begin < countVectors(block, kHalf));
+  auto emitRow = [&](IndexExpr j, Value most) {
+    Value pair[] = {emitter.zero(numbers()), emitter.zero(numbers())};
+    for (int64_t i = 0; i < vectors; ++i) {
+      pair[i] = loadVector(block, i * kHalf, j);
+      most = addMagnitudes(most, pair[i]);
+    }
+    emitPair(block, j, pair[0], pair[1]);
+    return most;
+  };
+  if (block.isUnrolled) {
+    for (int64_t j = begin; j < end; ++j)
+      largest[j] = emitRow(j, largest[j]);
+    return largest;
+  }
+  if (begin == end)
+    return largest;
+  if (!depthwise)
+    return emitter.loop(emitter.index(begin), emitter.index(end), end, largest,
+                        [&](IndexExpr j, ValueRange before) { return SmallVector<Value>{emitRow(j, before[0])}; });
+  emitter.loop(emitter.index(begin), emitter.index(end), end, [&](IndexExpr j) {
+    if (Value most = emitRow(j, bits(0)); vectors > 0)
+      storeMagnitudes(j, most);
+  });
+  for (int64_t j = begin; j < end && vectors > 0; ++j)
+    largest[j] = arith::MaxUIOp::create(emitter.builder, largest[j], loadMagnitudes(j));
+  return largest;
+}
+
+/// The tiles of a block with `depth` entries of K. Returns the largest magnitudes so far: along K a vector for each
+/// column, else one with a column in each lane. A loop over rows is a fraction of the code; but along K, where rows are
+/// far apart in memory, it is slower: there only what is left over at the ends is a loop, which takes its magnitudes
+/// through memory.
+SmallVector<Value> TilePack::emitBlock(const Group &group, IndexExpr number, int64_t depth, ValueRange largest) {
+  Block block{group, number, depth, depthwise && depth == kBlock && group.active == kHalf};
+  int64_t firsts = countVectors(block, 0), seconds = countVectors(block, kHalf);
+  SmallVector<Value> magnitudes = splitRows(block, 0, seconds, SmallVector<Value>(largest));
+  magnitudes = splitRows(block, seconds, firsts, magnitudes);
+  magnitudes = splitRows(block, firsts, kHalf, magnitudes);
   bool rowsAreAlongDepth = side == TileSide::Lhs;
   if (depthwise != rowsAreAlongDepth)
-    transposeTiles(group, block);
+    transposeTiles(group, number);
   return magnitudes;
 }
 
 /// 16 pairs of neighbors along K, which are bf16 in f32: of a column along K, or of two rows.
-Value TilePack::loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth) {
+Value TilePack::loadNeighbors(const Block &block, int64_t j) {
   ImplicitLocOpBuilder &builder = emitter.builder;
-  auto asInteger = [&](Value value) { return Value(arith::BitcastOp::create(builder, integers(), value)); };
   Value sixteen = bits(16);
+  auto load = [&](int64_t first, int64_t j) {
+    return j < countVectors(block, first) ? asInteger(loadVector(block, first, j)) : bits(0);
+  };
   if (!depthwise) {
-    Value low = asInteger(loadVector(group, block, 2 * j, 0, depth));
-    Value high = asInteger(loadVector(group, block, 2 * j + 1, 0, depth));
+    Value low = load(2 * j, 0), high = load(2 * j + 1, 0);
     return arith::OrIOp::create(builder, arith::ShRUIOp::create(builder, low, sixteen), high);
   }
   auto half = VectorType::get(kHalf, builder.getI16Type());
   auto narrow = [&](int64_t first) -> Value {
-    Value upper = arith::ShRUIOp::create(builder, asInteger(loadVector(group, block, first, j, depth)), sixteen);
+    Value upper = arith::ShRUIOp::create(builder, load(first, j), sixteen);
     return arith::TruncIOp::create(builder, half, upper);
   };
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, kBlock));
@@ -158,7 +214,7 @@ Value TilePack::loadNeighbors(const Group &group, IndexExpr block, int64_t j, in
 void TilePack::moveBlock(const Group &group, IndexExpr block, int64_t depth) {
   SmallVector<Value> rows;
   for (int64_t j = 0; j < kHalf; ++j)
-    rows.push_back(loadNeighbors(group, block, j, depth));
+    rows.push_back(loadNeighbors({group, block, depth}, j));
   bool rowsAreAlongDepth = side == TileSide::Lhs;
   storeTile(group, block, 0, depthwise == rowsAreAlongDepth ? rows : transposeSquare(emitter.builder, rows));
 }
@@ -214,23 +270,26 @@ void TilePack::emitBits(const Group &group) {
   });
 }
 
-/// Whether a column's largest magnitude, as bits, is not finite, above 2^127, or not zero but below 2^-100.
-Value TilePack::findUnfit(SmallVector<Value> largest) {
+/// Whether a largest magnitude, as bits, is not finite, above 2^127, or not zero but below 2^-100.
+Value TilePack::findUnfit(Value most) {
   ImplicitLocOpBuilder &builder = emitter.builder;
-  if (depthwise) {
-    largest = transposeSquare(builder, largest);
-    for (int64_t step = 1; step < kHalf; step *= 2)
-      for (int64_t i = 0; i + step < kHalf; i += 2 * step)
-        largest[i] = arith::MaxUIOp::create(builder, largest[i], largest[i + step]);
-  }
-  // Zero becomes the largest number below, so that one comparison on each side is left.
-  Value most = largest[0], isZero = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, most, bits(0));
+  // Zero becomes a number between, so that one comparison on each side is left.
+  Value isZero = arith::CmpIOp::create(builder, arith::CmpIPredicate::eq, most, bits(0));
   most = arith::SelectOp::create(builder, isZero, bits(0x3f800000), most);
   Value high = arith::CmpIOp::create(builder, arith::CmpIPredicate::uge, most, bits(0x7f000000));
   Value low = arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, most, bits(0x0d800000));
   Value unfit = arith::OrIOp::create(builder, high, low);
   Value any = vector::BitCastOp::create(builder, VectorType::get(1, builder.getI16Type()), unfit);
   return vector::ExtractOp::create(builder, any, 0);
+}
+
+/// The largest entries of each vector, in the lane of its number.
+Value TilePack::gatherLargest(SmallVector<Value> vectors) {
+  vectors = transposeSquare(emitter.builder, vectors);
+  for (int64_t step = 1; step < kHalf; step *= 2)
+    for (int64_t i = 0; i + step < kHalf; i += 2 * step)
+      vectors[i] = arith::MaxUIOp::create(emitter.builder, vectors[i], vectors[i + step]);
+  return vectors[0];
 }
 
 void TilePack::storeMark(const Group &group, Value mark) {
@@ -245,10 +304,8 @@ void TilePack::emitGroup(const Group &group) {
     return Value(arith::ConstantOp::create(builder, builder.getI16IntegerAttr(int16_t(value))));
   };
   if (group.active == 0) {
-    SmallVector<Value> zeros(kHalf, bits(0));
     emitter.loop(std::min(window, shape.blocks), [&](IndexExpr block) {
-      for (int64_t plane = 0; plane < shape.planes; ++plane)
-        storeTile(group, group.first + block, plane, zeros);
+      emitter.loop(shape.planes, [&](IndexExpr plane) { storeZeros(group, group.first + block, plane); });
     });
     return shape.planes == 1 ? void() : storeMark(group, number(0));
   }
@@ -259,7 +316,8 @@ void TilePack::emitGroup(const Group &group) {
       moveBlock(group, full, rest);
     return;
   }
-  Value unfit = findUnfit(emitBlocks(group));
+  SmallVector<Value> largest = emitBlocks(group);
+  Value unfit = findUnfit(depthwise ? gatherLargest(largest) : largest[0]);
   Value isUnfit = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, unfit, number(0));
   storeMark(group, arith::ExtUIOp::create(builder, builder.getI16Type(), isUnfit));
   emitter.branch(isUnfit, [&] { emitBits(group); });
@@ -268,6 +326,9 @@ void TilePack::emitGroup(const Group &group) {
 void TilePack::chooseDirection() {
   bool natural = side == TileSide::Lhs;
   depthwise = isScattered(natural) && !isScattered(!natural) ? !natural : natural;
+  if (depthwise && shape.planes > 1 && (shape.depth % kBlock || shape.columns % kHalf))
+    magnitudes = memref::AllocaOp::create(emitter.builder, MemRefType::get(kHalf * kHalf, emitter.builder.getI32Type()),
+                                          emitter.builder.getI64IntegerAttr(64));
 }
 
 void TilePack::emitPanel(const Position &batch, IndexExpr panel, IndexExpr place, IndexExpr first) {
@@ -307,7 +368,7 @@ void TilePack::emitRows(const Position &batch, IndexExpr block, IndexExpr firstP
       Group group{batch, panel * 2 + half, active, firstPanel + panel, half, 0};
       if (active > 0)
         return moveBlock(group, block, depth);
-      storeTile(group, block, 0, SmallVector<Value>(kHalf, bits(0)));
+      storeZeros(group, block, 0);
     });
   };
   int64_t full = shape.depth / kBlock, rest = shape.depth % kBlock;

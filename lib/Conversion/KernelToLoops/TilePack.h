@@ -39,28 +39,45 @@ private:
     int64_t active;
     IndexExpr panel, half, first;
   };
+  /// The entries of a group in a block of K, which has `depth` of them.
+  struct Block {
+    const Group &group;
+    IndexExpr number;
+    int64_t depth;
+    bool isUnrolled = false;
+  };
 
   mlir::Type integers() const { return mlir::VectorType::get(16, emitter.builder.getI32Type()); }
+  mlir::Type numbers() const { return mlir::VectorType::get(16, emitter.builder.getF32Type()); }
+  mlir::Value asInteger(mlir::Value value);
   mlir::Value bits(int64_t value) { return emitter.number(integers(), double(value)); }
   bool isScattered(bool depthwise);
   Position at(const Group &group, IndexExpr k, IndexExpr column) const;
   IndexExpr addressOf(const Group &group, IndexExpr block, IndexExpr plane) const;
-  std::pair<mlir::Value, mlir::Value> loadPair(const Group &group, IndexExpr block, int64_t j, int64_t depth);
-  mlir::Value loadVector(const Group &group, IndexExpr block, int64_t first, int64_t j, int64_t depth);
-  mlir::Value loadNeighbors(const Group &group, IndexExpr block, int64_t j, int64_t depth);
+  mlir::Value loadVector(const Block &block, int64_t first, IndexExpr j);
+  int64_t countVectors(const Block &block, int64_t first) const;
+  mlir::Value loadNeighbors(const Block &block, int64_t j);
   void moveBlock(const Group &group, IndexExpr block, int64_t depth);
   void forEachHalf(llvm::function_ref<void(IndexExpr, int64_t, int64_t)> body);
   void emitGroup(const Group &group);
   llvm::SmallVector<mlir::Value> emitBlocks(const Group &group);
   mlir::Value getWindowEnd(const Group &group, int64_t count, int64_t items);
   void emitBits(const Group &group);
-  llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr block, int64_t depth,
+  llvm::SmallVector<mlir::Value> emitBlock(const Group &group, IndexExpr number, int64_t depth,
                                            mlir::ValueRange largest);
-  void storeRow(const Group &group, IndexExpr block, IndexExpr plane, int64_t row, mlir::Value value);
+  void storeRow(const Group &group, IndexExpr block, IndexExpr plane, IndexExpr row, mlir::Value value);
+  llvm::SmallVector<mlir::Value> splitRows(const Block &block, int64_t begin, int64_t end,
+                                           llvm::SmallVector<mlir::Value> largest);
+  void emitPair(const Block &block, IndexExpr j, mlir::Value first, mlir::Value second);
+  mlir::Value addMagnitudes(mlir::Value most, mlir::Value value);
+  mlir::Value loadMagnitudes(IndexExpr j);
+  void storeMagnitudes(IndexExpr j, mlir::Value value);
+  mlir::Value gatherLargest(llvm::SmallVector<mlir::Value> vectors);
   void storeTile(const Group &group, IndexExpr block, IndexExpr plane, llvm::ArrayRef<mlir::Value> rows);
+  void storeZeros(const Group &group, IndexExpr block, IndexExpr plane);
   void transposeTiles(const Group &group, IndexExpr block);
   void storeMark(const Group &group, mlir::Value mark);
-  mlir::Value findUnfit(llvm::SmallVector<mlir::Value> largest);
+  mlir::Value findUnfit(mlir::Value most);
 
   PointEmitter &emitter;
   mlir::Value tensor;
@@ -72,6 +89,8 @@ private:
   int64_t window;
   /// Vectors run along K.
   bool depthwise = false;
+  /// Then, at the ends: the largest magnitudes in a block, a vector for each column.
+  mlir::Value magnitudes;
 };
 
 } // namespace moru

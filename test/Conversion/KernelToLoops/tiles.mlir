@@ -203,7 +203,18 @@ func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role =
   return
 }
 
-// Six products of three parts in a block, none of whose operands comes from the stack; the prefetches are for the next block.
+// Rows that lie beside each other in memory are split in a loop, a vector of each part in turn: once for whole halves of
+// panels, and once for the last columns. The half without columns is zeros.
+// CHECK-LABEL: func.func private @pack_rhs_1(
+// CHECK-COUNT-2: vector.load {{.*}} : memref<64000xf32>
+// CHECK-COUNT-3: vector.store {{.*}} : memref<307204xbf16>
+// CHECK-NOT: {{vector.load .* : memref<64000xf32>|vector.store .* : memref<307204xbf16>}}
+// CHECK-COUNT-2: vector.maskedload {{.*}} : memref<64000xf32>
+// CHECK-COUNT-4: vector.store {{.*}} : memref<307204xbf16>
+// CHECK-NOT: {{vector.load .* : memref<64000xf32>|vector.store .* : memref<307204xbf16>}}
+// CHECK: return
+
+// Six products of three parts in a block, for all cuts of K, none of whose operands comes from the stack; the prefetches are for the next block.
 // CHECK-LABEL: func.func private @contract_add_
 // CHECK: amx.tile_zero : !amx.tile<16x16xf32>
 // CHECK: scf.for
@@ -211,6 +222,8 @@ func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role =
 // CHECK-NOT: amx.tile_mulf
 // CHECK: scf.yield
 // CHECK: amx.tile_store
+// CHECK-NOT: amx.tile_mulf
+// CHECK: return
 
 // CHECK-LABEL: func.func private @split_
 // CHECK: memref.alloca() {alignment = 64 : i64} : memref<1024xf32>
