@@ -232,16 +232,33 @@ static bool isDeep(ContractOp op) {
          getHomeBlock(rhs.source) == op->getBlock();
 }
 
+/// Whether a contraction is small enough to be launched together with others in parts of rows (see kernel-group), which
+/// tiles of its lhs in memory would forbid; and nothing is split twice for it.
+static bool splitsSmallLhs(ContractOp op) {
+  constexpr int64_t kMostFlops = 32 << 20, kLeastRows = 256;
+  Packing lhs = getTilePacking(op, true), rhs = getTilePacking(op, false);
+  auto isSplitToo = [&](Operation *user) {
+    auto other = dyn_cast<ContractOp>(user);
+    return other && other != op && other.getLhs() == op.getLhs() && llvm::equal(other.getLhsOver(), op.getLhsOver());
+  };
+  return op.getLhsBatch().empty() && !isOfParameters(lhs.source) && getHomeBlock(lhs.source) == op->getBlock() &&
+         lhs.shape.back() >= kLeastRows && 2 * lhs.shape.back() * rhs.shape.back() * depthOf(lhs) <= kMostFlops &&
+         llvm::none_of(op.getLhs().getUsers(), isSplitToo);
+}
+
 /// The operands that are split within the kernel, a panel just before its use, if any. One: where all of the other one
 /// stays in the second cache, so that each panel is used once, and the split operand would not; where its panels alone
-/// are work for all threads; and where it is made anew whenever the contraction runs. Not of bf16: to pack
-/// panel by panel waits for main memory longer than to pack all of it as it lies, and a packed parameter can be kept.
+/// are work for all threads; and where it is made anew whenever the contraction runs. Or the lhs of a small one. Not of
+/// bf16: to pack panel by panel waits for main memory longer than to pack all of it as it lies, and a packed parameter
+/// can be kept.
 static StringRef chooseSplit(ContractOp op, int64_t planes, int64_t l2Bytes) {
   constexpr int64_t kLeastColumns = 1024, kMostDepth = 1024;
   if (planes == 1)
     return "";
   if (isDeep(op))
     return "deep";
+  if (splitsSmallLhs(op))
+    return "lhs";
   auto bytes = [&](const Packing &packing) { return 2 * planes * packing.shape.back() * depthOf(packing); };
   for (bool isLhs : {false, true}) {
     Packing split = getTilePacking(op, isLhs), other = getTilePacking(op, !isLhs);

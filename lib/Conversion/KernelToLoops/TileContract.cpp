@@ -679,6 +679,8 @@ int64_t TileContraction::emit() {
   int64_t flops = 2 * batches * a.shape.columns * b.shape.columns * a.shape.depth;
   int64_t wanted = a.shape.planes == 1 ? std::clamp<int64_t>(flops / kFlopsPerTaskOfBF16, 1, kMaxTasksOfBF16)
                                        : std::clamp<int64_t>(flops / kFlopsPerTask, 1, kMaxTasks);
+  if (job.isOneTask)
+    wanted = 1;
   int64_t pieces = batches < wanted ? llvm::divideCeil(wanted, batches) : 1;
   if (splitsBoth())
     pieces = std::clamp<int64_t>(getPassing().shape.columns / (kLeastPassing * getKept().shape.columns),

@@ -43,6 +43,29 @@ func.func @leaves_a_small_one(%a: tensor<16x64xf32>, %b: tensor<64x64xf32>) -> t
 
 // -----
 
+// The lhs of a small one is split where it is used, so that the parts of a group can be rows; unless that would be done
+// twice.
+// CHECK-LABEL: func.func @splits_a_small_lhs
+// CHECK-NOT: kernel.tiles<lhs
+// CHECK: kernel.compute contract "contract" reads(%{{.*}} = %arg0, %{{.*}} = %{{.*}}) {{.*}}kernel.tiles<rhs, 3>>
+// CHECK: kernel.planes = 3
+// CHECK: return
+func.func @splits_a_small_lhs(%a: tensor<512x64xf32>, %b: tensor<64x192xf32>) -> tensor<512x192xf32> {
+  %0 = graph.contract %a, %b over [1] with [0] : tensor<512x64xf32>, tensor<64x192xf32> -> tensor<512x192xf32>
+  return %0 : tensor<512x192xf32>
+}
+
+// CHECK-LABEL: func.func @packs_a_small_lhs_of_two
+// CHECK: kernel.tiles<lhs, 3>
+// CHECK: return
+func.func @packs_a_small_lhs_of_two(%a: tensor<512x64xf32>, %b: tensor<64x192xf32>, %c: tensor<64x192xf32>) -> (tensor<512x192xf32>, tensor<512x192xf32>) {
+  %0 = graph.contract %a, %b over [1] with [0] : tensor<512x64xf32>, tensor<64x192xf32> -> tensor<512x192xf32>
+  %1 = graph.contract %a, %c over [1] with [0] : tensor<512x64xf32>, tensor<64x192xf32> -> tensor<512x192xf32>
+  return %0, %1 : tensor<512x192xf32>, tensor<512x192xf32>
+}
+
+// -----
+
 // K is deep: neither is packed before. The sum is cut into parts, each work for a thread.
 // CHECK-LABEL: func.func @cuts_a_deep_sum
 // CHECK-NOT: kernel.tiles
