@@ -31,6 +31,9 @@ static constexpr int64_t kMostPartFlops = 4 << 20, kMostPartBytes = 1 << 20;
 /// Operations for each byte of what every part reads whole (the other operand of a contraction), so that reading it
 /// again for each part takes less time than computing does.
 static constexpr int64_t kFlopsPerWholeByte = 8;
+/// What the parts of a contraction with which a group begins read whole: of more, tasks over rows and columns read less
+/// than parts of rows do (a weight's gradient: 7 % of a training step).
+static constexpr int64_t kMostWholeBytes = 96 << 10;
 /// In a group of one part, whose kernels run on one core: what would be one task anyway.
 static constexpr int64_t kMostTaskFlops = 2 << 20, kMostTaskBytes = 128 << 10;
 /// Work of what is launched beside others: some ten tasks.
@@ -106,6 +109,7 @@ private:
     bool isWritten = false;
     int64_t partBytes = 0;
   };
+  static int64_t countWholeBytes(ComputeOp op, int64_t parts);
   static int64_t limitParts(ComputeOp op, int64_t most);
   std::optional<Accesses> findAccesses(ComputeOp op, std::string &why) const;
   bool isRelated(const Accesses &accesses) const;
@@ -267,7 +271,7 @@ bool PartGroup::tryAdd(Node *node, const Accesses &accesses, std::string &why) {
   int64_t bytes = 0, whole = 0;
   for (auto &[root, state] : next)
     (state.partBytes ? bytes : whole) += getBytes(root);
-  if (bytes > kMostGroupBytes || whole > l2Bytes / 2)
+  if (bytes > kMostGroupBytes || whole > l2Bytes)
     return why = "the group would take too much memory", false;
   states = std::move(next);
   footprint.add(*node);
@@ -288,23 +292,31 @@ bool PartGroup::start(Node *node) {
   int64_t most = shape.size() == 1 ? shape[0] / kLeastColumns : rows / kLeastRows;
   parts = *llvm::find_if(kParts, [&](int64_t count) { return count == 1 || (shape[0] % count == 0 && count <= most); });
   parts = limitParts(op, parts);
+  if (parts > 1 && countWholeBytes(op, parts) > kMostWholeBytes)
+    return false;
   std::string why;
   std::optional<Accesses> accesses = findAccesses(op, why);
   return accesses && tryAdd(node, *accesses, why);
 }
 
+/// Of a contraction: bytes that every part reads.
+int64_t PartGroup::countWholeBytes(ComputeOp op, int64_t parts) {
+  std::string why;
+  std::optional<KernelParts> found = findParts(op, parts, why);
+  int64_t whole = 0;
+  if (found && computeCost(op).contractionFlops > 0)
+    for (auto [buffer, axis] : llvm::zip(op.getReads(), found->reads))
+      whole += axis ? 0 : getBytes(buffer);
+  return whole;
+}
+
 /// The largest number of parts, `most` at most, that read what they share about as fast as they compute.
 int64_t PartGroup::limitParts(ComputeOp op, int64_t most) {
-  KernelCost cost = computeCost(op);
-  std::string why;
-  std::optional<KernelParts> found = findParts(op, most, why);
-  if (!found || cost.contractionFlops == 0)
+  int64_t whole = countWholeBytes(op, most), flops = computeCost(op).flops;
+  if (whole == 0)
     return most;
-  int64_t whole = 0;
-  for (auto [buffer, axis] : llvm::zip(op.getReads(), found->reads))
-    whole += axis ? 0 : getBytes(buffer);
   auto *fitting = llvm::find_if(kParts, [&](int64_t count) {
-    return count == 1 || (most % count == 0 && count * whole * kFlopsPerWholeByte <= cost.flops);
+    return count == 1 || (most % count == 0 && count * whole * kFlopsPerWholeByte <= flops);
   });
   return *fitting;
 }

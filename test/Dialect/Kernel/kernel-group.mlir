@@ -77,6 +77,25 @@ func.func @reads_the_other_operand_less_often(%x: !kernel.buffer<256x64xf32>, %g
   return
 }
 
+// So much that each part would read whole is read less often by tasks over rows and columns.
+// CHECK-LABEL: func.func @leaves_a_wide_gradient_to_tasks
+// CHECK-NOT: parts
+// CHECK: kernel.compute contract "gradient"
+// CHECK-NOT: parts
+// CHECK: return
+func.func @leaves_a_wide_gradient_to_tasks(%x: !kernel.buffer<512x64xf32>, %g: !kernel.buffer<512x64xf32, #kernel.panels<32>>, %w: !kernel.buffer<64x64xf32>) {
+  %d = kernel.alloc : !kernel.buffer<64x64xf32>
+  kernel.compute contract "gradient" reads(%0 = %x, %1 = %g) writes(%d) : (!kernel.buffer<512x64xf32>, !kernel.buffer<512x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<64x64xf32>) {
+    %2 = graph.contract %0, %1 over [0] with [0] : tensor<512x64xf32>, tensor<512x64xf32> -> tensor<64x64xf32>
+    kernel.yield %2 : tensor<64x64xf32>
+  }
+  kernel.compute map "update" reads(%0 = %w, %1 = %d) writes(%w) : (!kernel.buffer<64x64xf32>, !kernel.buffer<64x64xf32>) -> (!kernel.buffer<64x64xf32>) {
+    %2 = graph.sub %0, %1 : tensor<64x64xf32>
+    kernel.yield %2 : tensor<64x64xf32>
+  }
+  return
+}
+
 // Two chains that have nothing to do with each other are one launch; the tasks of one chain are its parts, and a
 // chain of few rows is one task.
 // CHECK-LABEL: func.func @launches_chains_beside_each_other
