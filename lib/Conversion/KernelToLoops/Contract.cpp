@@ -15,6 +15,7 @@
 #include "Families.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -34,6 +35,8 @@ static constexpr int64_t kMaxPanels = 4;
 static constexpr int64_t kLeastRows = 4, kManyTiles = 8;
 /// Work of one task: some 20 microseconds on one core.
 static constexpr int64_t kFlopsPerTask = 2 << 20;
+/// Entries of k, each in lines of its own, between what is multiplied and what is asked for: some 200 cycles.
+static constexpr int64_t kDepthAhead = 16;
 /// Each task reads its rows of A and its columns of B anew: more tasks balance better and read more.
 static constexpr int64_t kMaxTasks = 32;
 
@@ -90,6 +93,7 @@ private:
                                int64_t columns);
   SmallVector<Value> sumProducts(SmallVector<Value> start, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel,
                                  int64_t numPanels);
+  void prefetchRows(IndexExpr firstRow, int64_t numRows, ArrayRef<IndexExpr> indices);
   void finishTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t numRows, IndexExpr firstPanel, int64_t numPanels,
                   int64_t columns);
   /// Calls `body` with the tile's first panel and the columns that exist, under a branch where the tile may hold the
@@ -285,6 +289,25 @@ SmallVector<Value> Contraction::startSums(IndexExpr firstRow, int64_t numRows, I
       });
 }
 
+/// Where A has each entry of k in other lines: asks for those that are multiplied a little later. The machine does not
+/// find them by itself in time.
+void Contraction::prefetchRows(IndexExpr firstRow, int64_t numRows, ArrayRef<IndexExpr> indices) {
+  auto argument = dyn_cast<BlockArgument>(op.getLhs());
+  if (!argument || depthGroups.empty() || depthGroups.back().size < 2 * kDepthAhead || numRows < 2)
+    return;
+  const KernelBuffer &buffer = emitter.getBuffer(argument);
+  int64_t bytes = buffer.type.getElementBytes(), line = 64;
+  if (buffer.type.getStrides()[depthGroups.back().axes.back()] * bytes < line)
+    return;
+  SmallVector<IndexExpr> ahead(indices);
+  ahead.back() = ahead.back() + kDepthAhead;
+  for (int64_t row : {int64_t(0), numRows - 1}) {
+    IndexExpr address = emitter.getAddress(buffer, lhsPosition(firstRow + row, ahead));
+    memref::PrefetchOp::create(emitter.builder, buffer.flat, ValueRange{emitter.materialize(address)},
+                               /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  }
+}
+
 /// Adds the products of a block, or of all of k.
 SmallVector<Value> Contraction::sumProducts(SmallVector<Value> start, IndexExpr firstRow, int64_t numRows,
                                             IndexExpr firstPanel, int64_t count) {
@@ -307,6 +330,7 @@ SmallVector<Value> Contraction::sumProducts(SmallVector<Value> start, IndexExpr 
         return next;
       });
     }
+    prefetchRows(firstRow, numRows, indices);
     SmallVector<Value> b;
     for (int64_t p = 0; p < count; ++p)
       for (int64_t v = 0; v < vectors / count; ++v)

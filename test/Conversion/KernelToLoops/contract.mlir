@@ -153,3 +153,39 @@ func.func @does_not_cut_over_what_is_read(%a: !kernel.buffer<48x16384xf32>, %b: 
   }
   return
 }
+
+// -----
+
+// Each entry of k lies in lines of its own: those that the tile multiplies 16 steps later are asked for.
+
+// CHECK-LABEL: func.func private @gradient_0
+// CHECK: iter_args
+// CHECK: memref.prefetch {{.*}}, read, locality<3>, data
+// CHECK: memref.prefetch
+// CHECK-NOT: memref.prefetch
+// CHECK: vector.fma
+// CHECK: return
+func.func @asks_for_rows_ahead(%a: !kernel.buffer<512x64xf32>, %b: !kernel.buffer<512x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<64x64xf32>) {
+  kernel.compute contract "gradient" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<512x64xf32>, !kernel.buffer<512x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<64x64xf32>) {
+    %0 = graph.contract %l, %r over [0] with [0] : tensor<512x64xf32>, tensor<512x64xf32> -> tensor<64x64xf32>
+    kernel.yield %0 : tensor<64x64xf32>
+  }
+  return
+}
+
+// -----
+
+// Along k the machine finds the lines by itself.
+
+// CHECK-LABEL: func.func private @forward_0
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func @leaves_lines_along_k_to_the_machine(%a: !kernel.buffer<64x512xf32>, %b: !kernel.buffer<512x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<64x64xf32>) {
+  kernel.compute contract "forward" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<64x512xf32>, !kernel.buffer<512x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<64x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<64x512xf32>, tensor<512x64xf32> -> tensor<64x64xf32>
+    kernel.yield %0 : tensor<64x64xf32>
+  }
+  return
+}
