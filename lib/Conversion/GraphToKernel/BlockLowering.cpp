@@ -342,10 +342,17 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
   SmallVector<int64_t> over = llvm::to_vector(llvm::seq<int64_t>(numBatch, numBatch + numOver));
   ArrayRef<BlockArgument> packed = kernel.getBodyBlock()->getArguments().take_back(packings.size());
   Attribute planes = op->getAttr(KernelDialect::kPlanesAttr);
+  auto getOperand = [&](bool isLhs) -> Value {
+    for (auto [packing, argument] : llvm::zip_equal(packings, packed))
+      if (packing.isLhs == isLhs)
+        return expand(packing, argument);
+    Packing packing = getTilePacking(op, planes ? cast<IntegerAttr>(planes).getInt() : 0, isLhs);
+    return expand(packing, arrange(body, packing, mapping));
+  };
   if (!planes) {
-    Value rhs = expand(packings[0], packed[0]);
-    if (packings.size() > 1) {
-      Value lhs = expand(packings[1], packed[1]);
+    Value rhs = getOperand(/*isLhs=*/false);
+    if (llvm::any_of(packings, [](const Packing &packing) { return packing.isLhs; })) {
+      Value lhs = getOperand(/*isLhs=*/true);
       int64_t rank = typeOf(lhs).getRank();
       SmallVector<int64_t> last = llvm::to_vector(llvm::seq<int64_t>(rank - int64_t(numOver), rank));
       return ContractOp::create(body, op.getLoc(), lhs, rhs, last, over, batch, batch).like(op);
@@ -356,13 +363,6 @@ static Value emitContract(OpBuilder &body, ContractOp op, ArrayRef<Packing> pack
                               op.getLhsBatch(), batch)
         .like(op);
   }
-  auto getOperand = [&](bool isLhs) -> Value {
-    for (auto [packing, argument] : llvm::zip_equal(packings, packed))
-      if (packing.isLhs == isLhs)
-        return expand(packing, argument);
-    Packing packing = getTilePacking(op, isLhs);
-    return expand(packing, arrange(body, packing, mapping));
-  };
   Value lhs = getOperand(/*isLhs=*/true), rhs = getOperand(/*isLhs=*/false);
   ContractOp contract = ContractOp::create(body, op.getLoc(), lhs, rhs, over, over, batch, batch).like(op);
   contract->setAttr(KernelDialect::kPlanesAttr, planes);
@@ -388,13 +388,14 @@ void BlockLowering::emitCompute(Node &node) {
       contract = found;
       packings = getPackings(found);
       // What is not packed is read where it lies.
-      if (!found->hasAttr(KernelDialect::kPlanesAttr)) {
-        if (packings.size() == 1)
+      auto planes = found->getAttrOfType<IntegerAttr>(KernelDialect::kPlanesAttr);
+      for (bool isLhs : {true, false}) {
+        if (llvm::any_of(packings, [&](const Packing &packing) { return packing.isLhs == isLhs; }))
+          continue;
+        if (isLhs && !planes)
           sources.insert(found.getLhs());
-      } else {
-        for (bool isLhs : {true, false})
-          if (llvm::none_of(packings, [&](const Packing &packing) { return packing.isLhs == isLhs; }))
-            collectSources(getTilePacking(found, isLhs).source, sources);
+        else
+          collectSources(getTilePacking(found, planes ? planes.getInt() : 0, isLhs).source, sources);
       }
       continue;
     }

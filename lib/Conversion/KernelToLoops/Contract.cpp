@@ -1,15 +1,17 @@
 //===- Contract.cpp - the family contract ---------------------------------===//
 // C[batch…, m…, n…] = sum over k… of A * B: a tile of MR rows times a few vectors of columns is kept in registers while
-// a loop over k runs through one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels. The
-// epilogue is computed on the registers.
+// a loop over k runs through one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels, or
+// in rows: then each task copies a tile's columns onto its stack just before the tiles below each other are multiplied
+// with them. The epilogue is computed on the registers.
 //
-// Axes of A that are adjacent in memory are taken as one. What remains of several groups of free axes: the largest is
-// cut into tiles, the others are outer loops; so a tile's rows are one stride apart and no row's address has to be
-// kept. Of several contracted groups, all but the last are outer loops around the innermost.
+// Axes of A that are adjacent in memory are taken as one, in whatever order the result has them. What remains of
+// several groups of free axes: the largest is cut into tiles, the others are outer loops; so a tile's rows are one
+// stride apart and no row's address has to be kept. Of several contracted groups, all but the last are outer loops
+// around the innermost.
 //
-// A long sum is cut into blocks of KC so that the part of a panel that a tile reads stays in the first cache while tile
-// after tile passes by. Between blocks the sums lie in an output that nothing reads; where there is none, the sum is
-// not cut. The order of additions is that of k in any case.
+// A long sum is cut into blocks of KC so that the part of a panel that a tile reads stays in the second cache while
+// tile after tile passes by. Between blocks the sums lie in an output that nothing reads; where there is none, the sum
+// is not cut. The order of additions is that of k in any case.
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
@@ -33,6 +35,8 @@ static constexpr int64_t kMaxPanels = 4;
 /// Of a wide tile: fewer rows would read a vector of B for too few products. With more tiles the height of the last one
 /// does not matter.
 static constexpr int64_t kLeastRows = 4, kManyTiles = 8;
+/// Vectors in a panel where B is copied into panels here.
+static constexpr int64_t kCopiedVectors = 2;
 /// Work of one task: some 20 microseconds on one core.
 static constexpr int64_t kFlopsPerTask = 2 << 20;
 /// Entries of k, each in lines of its own, between what is multiplied and what is asked for: some 200 cycles.
@@ -85,6 +89,7 @@ public:
   int64_t emit();
 
 private:
+  SmallVector<int64_t> getLhsStrides();
   SmallVector<AxisGroup> groupAxes(ArrayRef<int64_t> axes);
   void chooseTiles();
   void chooseDepthBlocks();
@@ -103,6 +108,10 @@ private:
                  int64_t columns);
   Position lhsPosition(IndexExpr row, ArrayRef<IndexExpr> depth);
   Position resultPosition(IndexExpr row, IndexExpr column);
+  Position rhsPosition(IndexExpr k, IndexExpr column);
+  IndexExpr getBlockStart();
+  int64_t getBlockSize();
+  void copyPanels(IndexExpr firstPanel, int64_t count);
   Value loadPanel(IndexExpr depth, IndexExpr panel, int64_t vector);
 
   KernelJob &job;
@@ -110,7 +119,12 @@ private:
   ContractOp op;
   KernelBuffer panels;
   int64_t lanes = 0, panelWidth = 0, numPanels = 0, depth = 0, columns = 0, batches = 1;
-  SmallVector<int64_t> batchShape, freeShape;
+  SmallVector<int64_t> batchShape, overShape, freeShape;
+  /// B lies in rows. Of a block of k, `copiedPanels` panels from `firstCopied` on lie in `copy`, k by k.
+  bool copiesPanels = false;
+  Value copy;
+  IndexExpr firstCopied;
+  int64_t copiedPanels = 1;
   SmallVector<AxisGroup> rowGroups, depthGroups;
   size_t tiled = 0;
   /// Rows of a tile and of the last one; panels of a tile.
@@ -123,12 +137,16 @@ private:
   Position batch, outerRows;
 };
 
+SmallVector<int64_t> Contraction::getLhsStrides() {
+  if (auto argument = dyn_cast<BlockArgument>(op.getLhs()))
+    return SmallVector<int64_t>(emitter.getBuffer(argument).type.getStrides());
+  return kernel::getRowMajorStrides(getShape(op.getLhs()));
+}
+
 /// Runs of axes that can be counted by one number under lhs's strides.
 SmallVector<AxisGroup> Contraction::groupAxes(ArrayRef<int64_t> axes) {
   ArrayRef<int64_t> shape = getShape(op.getLhs());
-  SmallVector<int64_t> strides = kernel::getRowMajorStrides(shape);
-  if (auto argument = dyn_cast<BlockArgument>(op.getLhs()))
-    strides = emitter.getBuffer(argument).type.getStrides();
+  SmallVector<int64_t> strides = getLhsStrides();
   SmallVector<AxisGroup> groups;
   for (int64_t axis : axes) {
     if (shape[axis] == 1)
@@ -146,14 +164,19 @@ LogicalResult Contraction::analyze() {
   Value rhs = op.getRhs();
   while (auto reshape = rhs.getDefiningOp<ReshapeOp>())
     rhs = reshape.getOperand();
+  lanes = emitter.getLanes();
   auto rhsArgument = dyn_cast<BlockArgument>(rhs);
-  if (!rhsArgument || !emitter.getBuffer(rhsArgument).type.getPanelWidth())
-    return op.emitOpError("expected rhs to be an argument in panels, or a reshape of one, to generate a kernel");
+  copiesPanels = !rhsArgument || !emitter.getBuffer(rhsArgument).type.getPanelWidth();
+  panelWidth = kCopiedVectors * lanes;
+  if (!copiesPanels) {
+    panels = emitter.getBuffer(rhsArgument);
+    panelWidth = panels.type.getPanelWidth();
+  } else if (!op.getRhsBatch().empty()) {
+    return op.emitOpError("expected rhs to be an argument in panels, or a reshape of one, to generate a kernel with "
+                          "batches");
+  }
   if (auto lhs = dyn_cast<BlockArgument>(op.getLhs()); lhs && emitter.getBuffer(lhs).type.getPanelWidth())
     return op.emitOpError("expected lhs in a strided layout to generate a kernel, got panels");
-  panels = emitter.getBuffer(rhsArgument);
-  panelWidth = panels.type.getPanelWidth();
-  lanes = emitter.getLanes();
   if (panelWidth % lanes != 0)
     return op.emitOpError() << "expected panels of a multiple of " << lanes << " entries, got " << panelWidth;
 
@@ -166,8 +189,10 @@ LogicalResult Contraction::analyze() {
       return op.emitOpError("expected rhs's axes in the order batch, contracted, free to generate a kernel");
   }
   depth = columns = 1;
-  for (int64_t axis : op.getRhsOver())
+  for (int64_t axis : op.getRhsOver()) {
+    overShape.push_back(shape[axis]);
     depth *= shape[axis];
+  }
   for (int64_t axis : op.getRhsFree()) {
     freeShape.push_back(shape[axis]);
     columns *= shape[axis];
@@ -176,8 +201,8 @@ LogicalResult Contraction::analyze() {
     batchShape.push_back(shape[axis]);
     batches *= shape[axis];
   }
-  ArrayRef<int64_t> stored = panels.type.getShape();
-  if (stored.back() != columns || stored[stored.size() - 2] != depth)
+  ArrayRef<int64_t> stored = copiesPanels ? ArrayRef<int64_t>() : panels.type.getShape();
+  if (!copiesPanels && (stored.back() != columns || stored[stored.size() - 2] != depth))
     return op.emitOpError() << "expected panels of [batch…, " << depth << ", " << columns << "], got " << panels.type;
   numPanels = llvm::divideCeil(columns, panelWidth);
   for (const KernelOutput &output : job.outputs)
@@ -185,7 +210,10 @@ LogicalResult Contraction::analyze() {
       return emitter.kernel.emitOpError()
              << "expected results of the contraction's shape, got " << output.tensor.getType();
 
-  rowGroups = groupAxes(op.getLhsFree());
+  // In the order in which they lie in memory, whatever the result's: as many as possible run as one.
+  SmallVector<int64_t> strides = getLhsStrides(), freeAxes(op.getLhsFree());
+  llvm::sort(freeAxes, [&](int64_t a, int64_t b) { return std::pair(-strides[a], a) < std::pair(-strides[b], b); });
+  rowGroups = groupAxes(freeAxes);
   if (rowGroups.empty())
     rowGroups.emplace_back();
   for (size_t i = 0; i < rowGroups.size(); ++i)
@@ -251,6 +279,13 @@ Position Contraction::resultPosition(IndexExpr row, IndexExpr column) {
 }
 
 Value Contraction::loadPanel(IndexExpr k, IndexExpr panel, int64_t vector) {
+  if (copiesPanels) {
+    // A tile's columns lie beside each other.
+    int64_t width = panelWidth * copiedPanels;
+    IndexExpr address = (k + getBlockStart() * -1) * width + (panel + firstCopied * -1) * panelWidth + vector * lanes;
+    auto type = VectorType::get(lanes, emitter.getComputeType(op.getRhs()));
+    return vector::LoadOp::create(emitter.builder, type, copy, ValueRange{emitter.materialize(address)});
+  }
   // Batch axes in rhs's order.
   Position rhsBatch(batch.size());
   SmallVector<int64_t> shape(batch.size());
@@ -261,6 +296,37 @@ Value Contraction::loadPanel(IndexExpr k, IndexExpr panel, int64_t vector) {
   position.push_back(k);
   position.push_back(panel * panelWidth + vector * lanes + emitter.space.addLane(lanes, lanes, emitter.getLevel()));
   return emitter.load(panels, position);
+}
+
+/// The first k of the block, and how many there are in a full one.
+IndexExpr Contraction::getBlockStart() { return numBlocks == 1 ? IndexExpr(0) : block * getBlockSize(); }
+
+int64_t Contraction::getBlockSize() { return numBlocks == 1 ? depth : blockDepth * (depth / depthGroups[0].size); }
+
+Position Contraction::rhsPosition(IndexExpr k, IndexExpr column) {
+  Position position = emitter.space.delinearize(k, overShape);
+  for (const IndexExpr &expr : emitter.space.delinearize(column, freeShape))
+    position.push_back(expr);
+  return position;
+}
+
+/// The rows of B in the block of k, as far as they belong to the panels.
+void Contraction::copyPanels(IndexExpr firstPanel, int64_t count) {
+  firstCopied = firstPanel, copiedPanels = count;
+  int64_t width = panelWidth * count;
+  Value lower = emitter.materialize(getBlockStart()), upper = emitter.index(depth);
+  if (numBlocks > 1)
+    upper = arith::MinSIOp::create(emitter.builder, emitter.materialize(getBlockStart() + getBlockSize()), upper);
+  splitColumns(firstPanel, count, [&](IndexExpr panel, int64_t size) {
+    emitter.loop(lower, upper, depth, [&](IndexExpr k) {
+      for (int64_t column = 0; column < size; column += lanes) {
+        IndexExpr lane = emitter.space.addLane(lanes, std::min(lanes, size - column), emitter.getLevel());
+        Value entries = emitter.emitVector(op.getRhs(), rhsPosition(k, panel * panelWidth + column + lane), lanes);
+        IndexExpr address = (k + getBlockStart() * -1) * width + column;
+        vector::StoreOp::create(emitter.builder, entries, copy, ValueRange{emitter.materialize(address)});
+      }
+    });
+  });
 }
 
 /// Zero, or what earlier blocks have left; row after row, vector after vector.
@@ -425,9 +491,10 @@ void Contraction::chooseDepthBlocks() {
   if (depthGroups.empty())
     return;
   int64_t elementBytes = emitter.getComputeType(op.getResult()).getIntOrFloatBitWidth() / 8;
-  // What a tile reads of panels stays in a part of the second cache, while the rows of A pass through. A sum up to
-  // twice as long is not worth the extra way of C.
-  int64_t most = std::max<int64_t>(job.options.l2Bytes / 8 / (tilePanels * panelWidth * elementBytes), 1);
+  // What a tile reads of panels stays in a part of the second cache, beside the rows of A that pass through again for
+  // the next panels (256 x 10000 x 2048: an eighth is 10 % slower). A sum up to twice as long is not worth the extra
+  // way of C.
+  int64_t most = std::max<int64_t>(job.options.l2Bytes / 12 / (tilePanels * panelWidth * elementBytes), 1);
   blockDepth = depthGroups[0].size;
   scratch = findScratch(job, op.getResult());
   if (!scratch || depth <= 2 * most)
@@ -453,9 +520,12 @@ int64_t Contraction::emit() {
   int64_t wanted =
       job.isOneTask ? 1 : std::clamp<int64_t>(2 * outer * rows * columns * depth / kFlopsPerTask, 1, kMaxTasks);
   Chunks outerChunks = job.splitTasks(outer, wanted);
+  Pieces rowPieces = {numTiles, tileRows}, columnPieces = {std::max<int64_t>(panelGroups, 1), tilePanels * panelWidth};
+  int64_t inner = outer < wanted ? llvm::divideCeil(wanted, outer) : 1;
+  // Where B is copied, each task does so with columns of its own.
   auto [tileChunks, panelChunks] =
-      chooseGrid(job, {numTiles, tileRows}, {std::max<int64_t>(panelGroups, 1), tilePanels * panelWidth},
-                 outer < wanted ? llvm::divideCeil(wanted, outer) : 1);
+      copiesPanels ? std::pair(job.splitTasks(numTiles, 1), job.splitTasks(columnPieces.count, inner))
+                   : chooseGrid(job, rowPieces, columnPieces, inner);
   int64_t grid[] = {outerChunks.tasks, tileChunks.tasks, panelChunks.tasks};
   int64_t tasks = job.count(grid);
   Position task = emitter.space.delinearize(job.getTask(tasks), grid);
@@ -465,7 +535,13 @@ int64_t Contraction::emit() {
   int64_t blockTiles =
       std::max<int64_t>(job.options.l2Bytes / 2 / std::max<int64_t>(tileRows * depth / numBlocks * elementBytes, 1), 1);
 
+  if (copiesPanels) {
+    auto type = MemRefType::get(tilePanels * panelWidth * getBlockSize(), emitter.getComputeType(op.getRhs()));
+    copy = memref::AllocaOp::create(emitter.builder, type, emitter.builder.getI64IntegerAttr(64));
+  }
   auto emitTilesOf = [&](IndexExpr firstPanel, int64_t count, Value lower, Value upper) {
+    if (copiesPanels)
+      copyPanels(firstPanel, count);
     // Tiles of full height in [lower, upper), then the last one.
     int64_t fullTiles = lastRows == tileRows ? numTiles : numTiles - 1;
     if (fullTiles > 0) {

@@ -551,20 +551,45 @@ TEST_P(KernelToLoopsTest, finishesContractionsInRegisters) {
 TEST_P(KernelToLoopsTest, cutsLongSums) {
   check(kernel(
       "contract",
-      {{"a", "50x20x29xf32, strided<[800, 32, 1]>"}, {"b", "1000x75xf32, #kernel.panels<32>"}, {"bias", "75xf32"}},
+      {{"a", "50x60x29xf32, strided<[1920, 32, 1]>"}, {"b", "3000x75xf32, #kernel.panels<32>"}, {"bias", "75xf32"}},
       {"29x75xf32", "29x75xf32"}, R"(
-      %r = graph.reshape %b : tensor<1000x75xf32> -> tensor<50x20x75xf32>
-      %0 = graph.contract %a, %r over [0, 1] with [0, 1] : tensor<50x20x29xf32>, tensor<50x20x75xf32> -> tensor<29x75xf32>
+      %r = graph.reshape %b : tensor<3000x75xf32> -> tensor<50x60x75xf32>
+      %0 = graph.contract %a, %r over [0, 1] with [0, 1] : tensor<50x60x29xf32>, tensor<50x60x75xf32> -> tensor<29x75xf32>
       %1 = graph.broadcast %bias along [1] : tensor<75xf32> -> tensor<29x75xf32>
       %2 = graph.add %0, %1 : tensor<29x75xf32>
       %3 = graph.tanh %2 : tensor<29x75xf32>
       kernel.yield %2, %3 : tensor<29x75xf32>, tensor<29x75xf32>)"));
   // The only output is read too, so that it cannot hold sums.
-  check(kernel("contract", {{"a", "29x1000xf32"}, {"b", "1000x75xf32, #kernel.panels<32>"}, {"x", "29x75xf32"}}, {"@x"},
+  check(kernel("contract", {{"a", "29x3000xf32"}, {"b", "3000x75xf32, #kernel.panels<32>"}, {"x", "29x75xf32"}}, {"@x"},
                R"(
-      %0 = graph.contract %a, %b over [1] with [0] : tensor<29x1000xf32>, tensor<1000x75xf32> -> tensor<29x75xf32>
+      %0 = graph.contract %a, %b over [1] with [0] : tensor<29x3000xf32>, tensor<3000x75xf32> -> tensor<29x75xf32>
       %1 = graph.add %0, %x : tensor<29x75xf32>
       kernel.yield %1 : tensor<29x75xf32>)"));
+}
+
+TEST_P(KernelToLoopsTest, copiesRowsIntoPanels) {
+  for (int64_t n : {1, 31, 64, 200})
+    check(kernel("contract", {{"a", "29x70xf32"}, {"b", "70x" + str(n) + "xf32"}}, {"29x" + str(n) + "xf32"},
+                 "%0 = graph.contract %a, %b over [1] with [0] : tensor<29x70xf32>, tensor<70x" + str(n) +
+                     "xf32> -> tensor<29x" + str(n) + "xf32>\nkernel.yield %0 : tensor<29x" + str(n) + "xf32>"));
+  // A sum in blocks; rows that do not lie side by side; two runs of k in lhs.
+  check(kernel("contract", {{"a", "29x50x60xf32"}, {"b", "50x60x75xf32, strided<[6000, 100, 1]>"}}, {"29x75xf32"}, R"(
+      %0 = graph.contract %a, %b over [1, 2] with [0, 1] : tensor<29x50x60xf32>, tensor<50x60x75xf32> -> tensor<29x75xf32>
+      kernel.yield %0 : tensor<29x75xf32>)"));
+  check(kernel("contract", {{"a", "50x60x29xf32, strided<[1920, 32, 1]>"}, {"b", "3000x330xf32"}}, {"29x330xf32"}, R"(
+      %r = graph.reshape %b : tensor<3000x330xf32> -> tensor<50x60x330xf32>
+      %0 = graph.contract %a, %r over [0, 1] with [0, 1] : tensor<50x60x29xf32>, tensor<50x60x330xf32> -> tensor<29x330xf32>
+      kernel.yield %0 : tensor<29x330xf32>)"));
+  check(kernel("contract", {{"a", "29x31xf64"}, {"b", "31x75xf64"}}, {"29x75xf64"}, R"(
+      %0 = graph.contract %a, %b over [1] with [0] : tensor<29x31xf64>, tensor<31x75xf64> -> tensor<29x75xf64>
+      kernel.yield %0 : tensor<29x75xf64>)"));
+}
+
+TEST_P(KernelToLoopsTest, runsThroughRowsInAnotherOrder) {
+  check(kernel("contract", {{"a", "5x9x21xf32, strided<[32, 160, 1]>"}, {"b", "21x70xf32, #kernel.panels<32>"}},
+               {"5x9x70xf32"}, R"(
+      %0 = graph.contract %a, %b over [2] with [0] : tensor<5x9x21xf32>, tensor<21x70xf32> -> tensor<5x9x70xf32>
+      kernel.yield %0 : tensor<5x9x70xf32>)"));
 }
 
 TEST_P(KernelToLoopsTest, contractsInF64) {

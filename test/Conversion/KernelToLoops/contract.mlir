@@ -189,3 +189,52 @@ func.func @leaves_lines_along_k_to_the_machine(%a: !kernel.buffer<64x512xf32>, %
   }
   return
 }
+
+// -----
+
+// B in rows: a tile's 64 columns are copied onto the stack, whole vectors at a time, before the tiles are multiplied with
+// the copy. The last of its panels has no 32 columns.
+
+// CHECK-LABEL: func.func private @rows_0
+// CHECK-SAME: memref<48x300xf32>, %{{.*}}: memref<300x150xf32>
+// CHECK: %[[COPY:.*]] = memref.alloca() {alignment = 64 : i64} : memref<19200xf32>
+// CHECK: scf.for
+// CHECK-COUNT-4: vector.store %{{.*}}, %[[COPY]]
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-4: vector.load %[[COPY]]
+// CHECK-NOT: vector.load
+// CHECK-COUNT-24: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: scf.yield
+// CHECK-NOT: memref.alloc
+// CHECK: return
+func.func @copies_rows(%a: !kernel.buffer<48x300xf32>, %b: !kernel.buffer<300x150xf32>, %y: !kernel.buffer<48x150xf32>) {
+  kernel.compute contract "rows" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<48x300xf32>, !kernel.buffer<300x150xf32>) -> (!kernel.buffer<48x150xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x300xf32>, tensor<300x150xf32> -> tensor<48x150xf32>
+    kernel.yield %0 : tensor<48x150xf32>
+  }
+  return
+}
+
+// -----
+
+// Rows of two axes that lie in memory in another order than in the result: one run of tiles, and no loop around them
+// over the axis that is not cut into tiles.
+
+// CHECK-LABEL: func.func private @swapped_0
+// CHECK: scf.for
+// CHECK: %{{.*}}:24 = scf.for
+// CHECK-COUNT-24: vector.fma
+// CHECK: scf.yield
+// CHECK-NOT: vector.fma
+// CHECK: return
+func.func @runs_through_swapped_rows(%a: !kernel.buffer<4x12x64xf32, strided<[64, 256, 1]>>, %b: !kernel.buffer<64x32xf32, #kernel.panels<32>>,
+                                     %y: !kernel.buffer<4x12x32xf32>) {
+  kernel.compute contract "swapped" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<4x12x64xf32, strided<[64, 256, 1]>>, !kernel.buffer<64x32xf32, #kernel.panels<32>>) -> (!kernel.buffer<4x12x32xf32>) {
+    %0 = graph.contract %l, %r over [2] with [0] : tensor<4x12x64xf32>, tensor<64x32xf32> -> tensor<4x12x32xf32>
+    kernel.yield %0 : tensor<4x12x32xf32>
+  }
+  return
+}

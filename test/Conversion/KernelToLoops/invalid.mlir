@@ -24,12 +24,12 @@ func.func @two_shapes(%x: !kernel.buffer<4x8xf32>, %y: !kernel.buffer<4x8xf32>, 
 
 // -----
 
-// The right-hand side is not in panels.
-func.func @no_panels(%a: !kernel.buffer<4x8xf32>, %b: !kernel.buffer<8x32xf32>, %y: !kernel.buffer<4x32xf32>) {
-  kernel.compute contract "mm" reads(%l = %a, %r = %b) writes(%y) : (!kernel.buffer<4x8xf32>, !kernel.buffer<8x32xf32>) -> (!kernel.buffer<4x32xf32>) {
-    // expected-error @+1 {{expected rhs to be an argument in panels, or a reshape of one, to generate a kernel}}
-    %0 = graph.contract %l, %r over [1] with [0] : tensor<4x8xf32>, tensor<8x32xf32> -> tensor<4x32xf32>
-    kernel.yield %0 : tensor<4x32xf32>
+// The right-hand side is not in panels, and has batches.
+func.func @no_panels(%a: !kernel.buffer<2x4x8xf32>, %b: !kernel.buffer<2x8x32xf32>, %y: !kernel.buffer<2x4x32xf32>) {
+  kernel.compute contract "mm" reads(%l = %a, %r = %b) writes(%y) : (!kernel.buffer<2x4x8xf32>, !kernel.buffer<2x8x32xf32>) -> (!kernel.buffer<2x4x32xf32>) {
+    // expected-error @+1 {{expected rhs to be an argument in panels, or a reshape of one, to generate a kernel with batches}}
+    %0 = graph.contract %l, %r over [2] with [1] batch [0] with [0] : tensor<2x4x8xf32>, tensor<2x8x32xf32> -> tensor<2x4x32xf32>
+    kernel.yield %0 : tensor<2x4x32xf32>
   }
   return
 }
