@@ -175,6 +175,46 @@ func.func @passing(%a: !kernel.buffer<64x64xbf16> {graph.name = "a", graph.role 
   return
 }
 
+// 25 blocks of K: the sums of both panels of B stay from one chunk to the next.
+// CHECK-LABEL: func.func @chunks
+func.func @chunks(%a: !kernel.buffer<799x71xbf16> {graph.name = "a", graph.role = "input"},
+                  %b: !kernel.buffer<799x33xbf16> {graph.name = "b", graph.role = "input"},
+                  %y: !kernel.buffer<71x33xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<799x71xbf16, #kernel.tiles<lhs, 1>>
+  %rhs = kernel.alloc : !kernel.buffer<799x33xbf16, #kernel.tiles<rhs, 1>>
+  kernel.compute map "pack chunks a" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<799x71xbf16>) -> (!kernel.buffer<799x71xbf16, #kernel.tiles<lhs, 1>>) {
+    kernel.yield %0 : tensor<799x71xbf16>
+  }
+  kernel.compute map "pack chunks b" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<799x33xbf16>) -> (!kernel.buffer<799x33xbf16, #kernel.tiles<rhs, 1>>) {
+    kernel.yield %0 : tensor<799x33xbf16>
+  }
+  kernel.compute contract "chunks" reads(%0 = %lhs, %1 = %rhs) writes(%y) : (!kernel.buffer<799x71xbf16, #kernel.tiles<lhs, 1>>, !kernel.buffer<799x33xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<71x33xf32>) {
+    %c = graph.contract %0, %1 over [0] with [0] {kernel.planes = 1 : i64} : tensor<799x71xbf16>, tensor<799x33xbf16> -> tensor<71x33xf32>
+    kernel.yield %c : tensor<71x33xf32>
+  }
+  return
+}
+
+// Panels too long for the second cache: sums of all places of a task stay from stretch to stretch.
+// CHECK-LABEL: func.func @long
+func.func @long(%a: !kernel.buffer<5003x40xbf16> {graph.name = "a", graph.role = "input"},
+                  %b: !kernel.buffer<5003x33xbf16> {graph.name = "b", graph.role = "input"},
+                  %y: !kernel.buffer<40x33xf32> {graph.name = "y", graph.role = "output"}) {
+  %lhs = kernel.alloc : !kernel.buffer<5003x40xbf16, #kernel.tiles<lhs, 1>>
+  %rhs = kernel.alloc : !kernel.buffer<5003x33xbf16, #kernel.tiles<rhs, 1>>
+  kernel.compute map "pack long a" reads(%0 = %a) writes(%lhs) : (!kernel.buffer<5003x40xbf16>) -> (!kernel.buffer<5003x40xbf16, #kernel.tiles<lhs, 1>>) {
+    kernel.yield %0 : tensor<5003x40xbf16>
+  }
+  kernel.compute map "pack long b" reads(%0 = %b) writes(%rhs) : (!kernel.buffer<5003x33xbf16>) -> (!kernel.buffer<5003x33xbf16, #kernel.tiles<rhs, 1>>) {
+    kernel.yield %0 : tensor<5003x33xbf16>
+  }
+  kernel.compute contract "long" reads(%0 = %lhs, %1 = %rhs) writes(%y) : (!kernel.buffer<5003x40xbf16, #kernel.tiles<lhs, 1>>, !kernel.buffer<5003x33xbf16, #kernel.tiles<rhs, 1>>) -> (!kernel.buffer<40x33xf32>) {
+    %c = graph.contract %0, %1 over [0] with [0] {kernel.planes = 1 : i64} : tensor<5003x40xbf16>, tensor<5003x33xbf16> -> tensor<40x33xf32>
+    kernel.yield %c : tensor<40x33xf32>
+  }
+  return
+}
+
 // Rows with zeros behind them are read up to a whole block.
 // CHECK-LABEL: func.func @padded
 func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role = "input"},
@@ -236,7 +276,7 @@ func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role =
 // One product in a block of bf16, and no panel by itself.
 // CHECK-LABEL: func.func private @rows_
 // CHECK-NOT: memref.alloca() {{.*}}xbf16>
-// CHECK: amx.tile_zero : !amx.tile<16x16xf32>
+// CHECK: amx.tile_load %alloca
 // CHECK-COUNT-4: amx.tile_mulf
 // CHECK-NOT: amx.tile_mulf
 // CHECK: scf.yield
@@ -248,6 +288,31 @@ func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role =
 // CHECK-COUNT-16: memref.prefetch {{.*}}, read, locality<2>, data : memref<{{[0-9]+}}xbf16>
 // CHECK-NOT: locality<2>
 // CHECK: amx.tile_load
+
+// The sums of two places; a chunk from zero, those in between and the last one from sums that are there.
+// CHECK-LABEL: func.func private @chunks_
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<2048xf32>
+// CHECK-COUNT-4: amx.tile_zero
+// CHECK: scf.for
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK: scf.yield
+// CHECK-COUNT-4: amx.tile_store
+// CHECK-NOT: amx.tile_zero
+// CHECK: amx.tile_load %alloca
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK-NOT: write
+// CHECK: amx.tile_load %alloca
+// CHECK: memref.prefetch {{.*}}, write
+
+// Three stretches: all sums from zero in memory; the last chunk of the last one alone makes results.
+// CHECK-LABEL: func.func private @long_
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<4096xf32>
+// CHECK-NOT: amx.tile_zero
+// CHECK: scf.for %{{.*}} = %c0 to %c3
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK: scf.if
+// CHECK-COUNT-4: amx.tile_mulf
+// CHECK-NOT: amx.tile_mulf
 
 // CHECK-LABEL: func.func private @padded_
 // CHECK-NOT: memref.alloca() {{.*}}xbf16>
