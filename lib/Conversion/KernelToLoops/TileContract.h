@@ -48,18 +48,31 @@ private:
     /// Where its sums lie among those of the panels that stay.
     IndexExpr sums = 0;
   };
+  /// Some of the 32 rows of a place.
+  struct Rows {
+    IndexExpr first;
+    int64_t count;
+  };
+  /// A place whose sums are there, and whether there is one.
+  struct Finished {
+    Place place;
+    mlir::Value exists;
+  };
   /// Blocks of K of a place: whether they go on from sums that are there, how many come before them in the sweep, and
   /// whether none come after.
   struct Cut {
     mlir::Value lower, upper;
     bool goesOn = false, isLast = true;
     IndexExpr chunk = 0;
+    /// What is finished meanwhile.
+    std::optional<Finished> finished = {};
   };
 
   void chooseCuts(int64_t keptPanels, int64_t passingPanels);
   void chooseWindow();
   void chooseChunks(int64_t keptPanels, int64_t passingPanels);
   bool isLong(int64_t panels) const;
+  int64_t getMostInChunk() const;
   void limitPlaces(Chunks &kept, Chunks &passing);
   void emitBlock(const Place &place);
   void preparePanel(TileOperand &operand);
@@ -103,9 +116,11 @@ private:
   void multiplyPlainly(const Place &place, llvm::ArrayRef<mlir::Value> marks);
   mlir::Value loadNumber(IndexExpr address, mlir::Value isMarked);
   mlir::Value loadNumbers(IndexExpr address, IndexExpr second, mlir::Value isMarked);
-  void finish(const Place &place);
-  void finishColumns(const Place &place, IndexExpr columnPanel, int64_t size, bool isLast);
-  void forEachRow(const Place &place, llvm::function_ref<void(IndexExpr, IndexExpr)> body);
+  void finish(const Place &place) { finish(place, {0, kPanel}); }
+  void finish(const Place &place, const Rows &rows);
+  void finishColumns(const Place &place, const Rows &rows, IndexExpr columnPanel, int64_t size, bool isLast);
+  void finishRows(const Finished &finished, IndexExpr step);
+  void forEachRow(const Place &place, const Rows &rows, llvm::function_ref<void(IndexExpr, IndexExpr)> body);
   llvm::SmallVector<mlir::Value> loadMarks(const TileOperand &operand, IndexExpr panel);
   IndexExpr addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const;
   IndexExpr placeOf(const TileOperand &operand, IndexExpr panel) const;
@@ -126,6 +141,8 @@ private:
   int64_t cutBlocks = 1, numCuts = 1, stretchCuts = 1, numStretches = 1;
   /// Of bf16: blocks of a panel that stay in the first cache, and how often they go into a stretch.
   int64_t chunkBlocks = 1, numChunks = 1;
+  /// Blocks of the last chunk of all, during which the place before is finished.
+  int64_t lastBlocks = 0;
   /// Places of a task where the sums of all of them stay from one stretch to the next; else zero.
   int64_t numPlaces = 0;
   const KernelOutput *scratch = nullptr;

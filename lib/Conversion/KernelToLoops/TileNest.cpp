@@ -79,6 +79,11 @@ bool TileContraction::isLong(int64_t panels) const {
          std::min(panels, kLeastKept) * a.shape.blocks * 2 * a.shape.getBlockSize() > job.options.l2Bytes / 2;
 }
 
+/// Blocks of a panel that stay in the first cache while those of others pass through it.
+int64_t TileContraction::getMostInChunk() const {
+  return std::max<int64_t>(job.options.l1Bytes / 3 / (2 * a.shape.getBlockSize()), 1);
+}
+
 /// Of bf16, which is itself rounded by more than sums of f32 lose, sums need no cuts. Where the panels that stay are
 /// too long for the second cache, stretches of them do.
 void TileContraction::chooseChunks(int64_t keptPanels, int64_t passingPanels) {
@@ -89,9 +94,10 @@ void TileContraction::chooseChunks(int64_t keptPanels, int64_t passingPanels) {
     cutBlocks = llvm::divideCeil(blocks, llvm::divideCeil(blocks, most));
   }
   numCuts = numStretches = llvm::divideCeil(blocks, cutBlocks);
-  int64_t most = std::max<int64_t>(job.options.l1Bytes / 3 / blockBytes, 1);
-  chunkBlocks = llvm::divideCeil(cutBlocks, llvm::divideCeil(cutBlocks, most));
+  chunkBlocks = llvm::divideCeil(cutBlocks, llvm::divideCeil(cutBlocks, getMostInChunk()));
   numChunks = llvm::divideCeil(cutBlocks, chunkBlocks);
+  int64_t lastStretch = blocks - (numStretches - 1) * cutBlocks;
+  lastBlocks = numChunks > 1 ? lastStretch - (numChunks - 1) * chunkBlocks : 0;
   numPlaces = numStretches > 1 ? keptPanels * passingPanels : 0;
 }
 
@@ -150,6 +156,13 @@ void TileContraction::emitSweep(IndexExpr panel, Value lower, Value upper, Index
   Value end = emitter.materialize(stretch * cutBlocks + cutBlocks);
   if (a.shape.blocks % cutBlocks != 0)
     end = arith::MinSIOp::create(builder, end, emitter.index(a.shape.blocks));
+  auto getPlace = [&](IndexExpr kept) {
+    Place place = placeAt(panel, kept, stretch);
+    Value number = arith::SubIOp::create(builder, emitter.materialize(kept), lower);
+    place.sums = (emitter.space.addValue(number, 0, numKept - 1, emitter.getLevel()) + firstSum) * kSums;
+    return place;
+  };
+  bool overlaps = lastBlocks > 2;
   auto emitChunk = [&](IndexExpr chunk, bool goesOn, bool isLast) {
     IndexExpr first = stretch * cutBlocks + chunk * chunkBlocks;
     auto bound = [&](IndexExpr block) -> Value {
@@ -157,14 +170,23 @@ void TileContraction::emitSweep(IndexExpr panel, Value lower, Value upper, Index
     };
     Cut cut = {bound(first), bound(first + chunkBlocks), goesOn, isLast, chunk};
     emitter.loop(lower, upper, panels, [&](IndexExpr other) {
-      Place place = placeAt(panel, other, stretch);
-      Value number = arith::SubIOp::create(builder, emitter.materialize(other), lower);
-      place.sums = emitter.space.addValue(number, 0, numKept - 1, emitter.getLevel()) + firstSum;
-      place.sums = place.sums * kSums;
+      Place place = getPlace(other);
+      if (isLast && overlaps) {
+        Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, emitter.materialize(other), lower);
+        Value before = arith::MaxSIOp::create(builder, emitter.materialize(other + -1), lower);
+        cut.finished = Finished{getPlace(emitter.space.addValue(before, 0, panels - 1, emitter.getLevel())), exists};
+      }
       multiplyCut(place, cut, place.sums);
-      if (isLast)
+      if (isLast && !overlaps)
         finish(place);
     });
+    if (isLast && overlaps) {
+      Value last = arith::SubIOp::create(builder, upper, emitter.index(1));
+      last = arith::MaxSIOp::create(builder, last, emitter.index(0));
+      Value exists = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, lower, upper);
+      emitter.branch(exists,
+                     [&] { finish(getPlace(emitter.space.addValue(last, 0, panels - 1, emitter.getLevel()))); });
+    }
   };
   auto goOn = [&](IndexExpr chunk) { emitChunk(chunk, /*goesOn=*/true, /*isLast=*/false); };
   Value lastChunk = emitter.index(numChunks - 1);
@@ -293,7 +315,10 @@ int64_t TileContraction::emit() {
     rowChunks = keepsColumns() ? job.splitTasks(rowPanels, pieces) : Chunks{rowPanels, rowPanels, 1};
     columnChunks = keepsColumns() ? Chunks{columnPanels, columnPanels, 1} : job.splitTasks(columnPanels, pieces);
   }
-  keepsRows = !splits && rowPanels < columnPanels;
+  // Of a short K much of C is written between what is read: along its rows, unless it stays in the second cache.
+  bool isShort = a.shape.blocks <= getMostInChunk();
+  bool isSmall = 4 * kSums * rowChunks.perTask * columnChunks.perTask <= job.options.l2Bytes;
+  keepsRows = !splits && rowPanels < columnPanels && (!isShort || isSmall);
   if (!splits)
     limitPlaces(keepsColumns() ? columnChunks : rowChunks, keepsColumns() ? rowChunks : columnChunks);
   int64_t grid[] = {batchChunks.tasks, rowChunks.tasks, columnChunks.tasks};

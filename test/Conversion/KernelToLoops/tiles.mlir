@@ -303,6 +303,12 @@ func.func @padded(%a: !kernel.buffer<64x71xbf16> {graph.name = "a", graph.role =
 // CHECK-NOT: write
 // CHECK: amx.tile_load %alloca
 // CHECK: memref.prefetch {{.*}}, write
+// Rows of the place before are stored between the products, those of the last one behind them.
+// CHECK: scf.if
+// CHECK: vector.store {{.*}} : memref<2343xf32>
+// CHECK: amx.tile_mulf
+// CHECK: amx.tile_store
+// CHECK: vector.store {{.*}} : memref<2343xf32>
 
 // Three stretches: all sums from zero in memory; the last chunk of the last one alone makes results.
 // CHECK-LABEL: func.func private @long_
