@@ -293,6 +293,9 @@ Clusters::Clusters(Block &block, ArrayRef<Packing> packings, llvm::SmallPtrSetIm
     addToTable(node);
   for (Node *node : llvm::reverse(reductions))
     pullProducers(node);
+  for (const std::unique_ptr<Node> &node : nodes)
+    if (node->family == Family::Contract)
+      addColumnSums(node.get());
   growKernels();
   llvm::erase_if(
       nodes, [](const std::unique_ptr<Node> &node) { return node->kind == Node::Kind::Compute && node->ops.empty(); });
@@ -391,6 +394,23 @@ void Clusters::pullProducers(Node *node) {
       worklist.push_back(producer);
     }
   }
+}
+
+/// Where the kernel of a contraction copies its rhs into panels, it sees each entry once: sums over the contracted axes
+/// become a part of it.
+void Clusters::addColumnSums(Node *node) {
+  auto contract = node->ops.empty() ? nullptr : dyn_cast<ContractOp>(node->ops.front());
+  if (!contract || contract->hasAttr(kernel::KernelDialect::kPlanesAttr))
+    return;
+  Packing rhs = getPacking(contract, /*isLhs=*/false, 0);
+  if (!copiesPanels(contract, rhs) || !llvm::is_sorted(rhs.permutation))
+    return;
+  SmallVector<int64_t> over = llvm::to_vector(llvm::seq<int64_t>(0, contract.getRhsOver().size()));
+  for (Operation *user : rhs.source.getUsers())
+    if (auto sum = dyn_cast<ReduceSumOp>(user);
+        sum && sum->getBlock() == &block && getReducedAxes(sum) == ArrayRef(over))
+      if (Node *owner = getOwner(sum); owner->family == Family::ColumnReduce && owner->ops.size() == 1)
+        tryMerge(node, owner);
 }
 
 /// Whether `op` may be a part of a kernel like `node`, by its shape and kind alone.

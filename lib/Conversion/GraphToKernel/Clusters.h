@@ -126,6 +126,7 @@ private:
   void addSeeds();
   void addToTable(Node *node);
   void pullProducers(Node *node);
+  void addColumnSums(Node *node);
   void growKernels();
   bool tryMerge(Node *into, Node *from);
   llvm::StringRef whyNotMerge(Node *a, Node *b) const;

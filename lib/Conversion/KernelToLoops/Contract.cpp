@@ -2,7 +2,7 @@
 // C[batch…, m…, n…] = sum over k… of A * B: a tile of MR rows times a few vectors of columns is kept in registers while
 // a loop over k runs through one panel of B and MR rows of A. A lies where it lies, under any strides; B in panels, or
 // in rows: then each task copies a tile's columns onto its stack just before the tiles below each other are multiplied
-// with them. The epilogue is computed on the registers.
+// with them, and adds them up on the way where the kernel yields that, too. The epilogue is computed on the registers.
 //
 // Axes of A that are adjacent in memory are taken as one, in whatever order the result has them. What remains of
 // several groups of free axes: the largest is cut into tiles, the others are outer loops; so a tile's rows are one
@@ -50,6 +50,7 @@ const KernelOutput *findScratch(KernelJob &job, Value sums) {
   kernel::ComputeOp compute = job.emitter.kernel;
   for (auto [output, buffer] : llvm::zip(job.outputs, compute.getWrites()))
     if (output.buffer.type.getElementType() == job.emitter.getComputeType(sums) && !output.buffer.type.isPacked() &&
+        getShape(output.tensor) == getShape(sums) &&
         llvm::none_of(compute.getReads(),
                       [&, buffer = buffer](Value read) { return kernel::getRoot(read) == kernel::getRoot(buffer); }))
       return &output;
@@ -111,7 +112,10 @@ private:
   Position rhsPosition(IndexExpr k, IndexExpr column);
   IndexExpr getBlockStart();
   int64_t getBlockSize();
-  void copyPanels(IndexExpr firstPanel, int64_t count);
+  void copyPanels(IndexExpr firstPanel, int64_t count, Value firstTile);
+  SmallVector<Value> copyColumns(IndexExpr panel, int64_t count, int64_t size, bool sums);
+  bool isSumOfColumns(Value tensor);
+  void keepColumnSums(ArrayRef<Value> sums, IndexExpr panel, int64_t size);
   Value loadPanel(IndexExpr depth, IndexExpr panel, int64_t vector);
 
   KernelJob &job;
@@ -125,6 +129,7 @@ private:
   Value copy;
   IndexExpr firstCopied;
   int64_t copiedPanels = 1;
+  SmallVector<KernelOutput> results, columnSums;
   SmallVector<AxisGroup> rowGroups, depthGroups;
   size_t tiled = 0;
   /// Rows of a tile and of the last one; panels of a tile.
@@ -135,6 +140,7 @@ private:
   IndexExpr block;
   /// Where the loops stand: batch index per pair of batch axes, index per group of rows but the tiled one.
   Position batch, outerRows;
+  IndexExpr outerItem;
 };
 
 SmallVector<int64_t> Contraction::getLhsStrides() {
@@ -206,7 +212,11 @@ LogicalResult Contraction::analyze() {
     return op.emitOpError() << "expected panels of [batch…, " << depth << ", " << columns << "], got " << panels.type;
   numPanels = llvm::divideCeil(columns, panelWidth);
   for (const KernelOutput &output : job.outputs)
-    if (getShape(output.tensor) != getShape(op.getResult()))
+    if (isSumOfColumns(output.tensor))
+      columnSums.push_back(output);
+    else if (getShape(output.tensor) == getShape(op.getResult()))
+      results.push_back(output);
+    else
       return emitter.kernel.emitOpError()
              << "expected results of the contraction's shape, got " << output.tensor.getType();
 
@@ -310,23 +320,77 @@ Position Contraction::rhsPosition(IndexExpr k, IndexExpr column) {
   return position;
 }
 
-/// The rows of B in the block of k, as far as they belong to the panels.
-void Contraction::copyPanels(IndexExpr firstPanel, int64_t count) {
-  firstCopied = firstPanel, copiedPanels = count;
+/// A sum of B's rows, which lie as they are multiplied.
+bool Contraction::isSumOfColumns(Value tensor) {
+  Value rhs = op.getRhs();
+  while (auto reshape = rhs.getDefiningOp<ReshapeOp>())
+    rhs = reshape.getOperand();
+  auto sum = tensor.getDefiningOp<ReduceSumOp>();
+  return copiesPanels && sum && sum.getOperand() == rhs && isa<BlockArgument>(rhs) &&
+         llvm::equal(getReducedAxes(sum), llvm::seq<int64_t>(0, getReducedAxes(sum).size())) &&
+         job.count(getShape(rhs).take_front(getReducedAxes(sum).size())) == depth &&
+         job.count(getShape(tensor)) == columns;
+}
+
+/// The rows of B in the block of k, as far as they belong to `size` columns from the panel on; returns their sums.
+SmallVector<Value> Contraction::copyColumns(IndexExpr panel, int64_t count, int64_t size, bool sums) {
   int64_t width = panelWidth * count;
   Value lower = emitter.materialize(getBlockStart()), upper = emitter.index(depth);
   if (numBlocks > 1)
     upper = arith::MinSIOp::create(emitter.builder, emitter.materialize(getBlockStart() + getBlockSize()), upper);
-  splitColumns(firstPanel, count, [&](IndexExpr panel, int64_t size) {
-    emitter.loop(lower, upper, depth, [&](IndexExpr k) {
-      for (int64_t column = 0; column < size; column += lanes) {
-        IndexExpr lane = emitter.space.addLane(lanes, std::min(lanes, size - column), emitter.getLevel());
-        Value entries = emitter.emitVector(op.getRhs(), rhsPosition(k, panel * panelWidth + column + lane), lanes);
-        IndexExpr address = (k + getBlockStart() * -1) * width + column;
-        vector::StoreOp::create(emitter.builder, entries, copy, ValueRange{emitter.materialize(address)});
-      }
-    });
+  Value zero = emitter.zero(VectorType::get(lanes, emitter.getComputeType(op.getRhs())));
+  SmallVector<Value> start(sums ? llvm::divideCeil(size, lanes) : 0, zero);
+  return emitter.loop(lower, upper, depth, start, [&](IndexExpr k, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (int64_t column = 0; column < size; column += lanes) {
+      IndexExpr lane = emitter.space.addLane(lanes, std::min(lanes, size - column), emitter.getLevel());
+      Value entries = emitter.emitVector(op.getRhs(), rhsPosition(k, panel * panelWidth + column + lane), lanes);
+      IndexExpr address = (k + getBlockStart() * -1) * width + column;
+      vector::StoreOp::create(emitter.builder, entries, copy, ValueRange{emitter.materialize(address)});
+      if (sums)
+        next[column / lanes] = arith::AddFOp::create(emitter.builder, carried[column / lanes], entries);
+    }
+    return next;
   });
+}
+
+/// Adds the sums of a block to those of the blocks before.
+void Contraction::keepColumnSums(ArrayRef<Value> sums, IndexExpr panel, int64_t size) {
+  auto store = [&](bool isFirst) {
+    for (const KernelOutput &output : columnSums)
+      for (auto [number, sum] : llvm::enumerate(sums)) {
+        int64_t column = number * lanes;
+        IndexExpr lane = emitter.space.addLane(lanes, std::min(lanes, size - column), emitter.getLevel());
+        Position position = emitter.space.delinearize(panel * panelWidth + column + lane, getShape(output.tensor));
+        Value total = sum;
+        if (!isFirst)
+          total = arith::AddFOp::create(emitter.builder, emitter.load(output.buffer, position), sum);
+        emitter.store(total, output.buffer, position);
+      }
+  };
+  if (numBlocks == 1)
+    return store(true);
+  Value isFirst =
+      arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(block), emitter.index(0));
+  emitter.branch(isFirst, [&] { store(true); }, [&] { store(false); });
+}
+
+void Contraction::copyPanels(IndexExpr firstPanel, int64_t count, Value firstTile) {
+  firstCopied = firstPanel, copiedPanels = count;
+  auto copyThem = [&](bool sums) {
+    splitColumns(firstPanel, count, [&](IndexExpr panel, int64_t size) {
+      SmallVector<Value> added = copyColumns(panel, count, size, sums);
+      if (sums)
+        keepColumnSums(added, panel, size);
+    });
+  };
+  if (columnSums.empty())
+    return copyThem(false);
+  // Other rows of A may come by later, and the panels be copied for them again.
+  Value isFirst = arith::CmpIOp::create(
+      emitter.builder, arith::CmpIPredicate::eq,
+      arith::OrIOp::create(emitter.builder, firstTile, emitter.materialize(outerItem)), emitter.index(0));
+  emitter.branch(isFirst, [&] { copyThem(true); }, [&] { copyThem(false); });
 }
 
 /// Zero, or what earlier blocks have left; row after row, vector after vector.
@@ -447,7 +511,7 @@ void Contraction::storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t nu
     for (int64_t row = 0; row < numRows; ++row) {
       Position position = resultPosition(firstRow + row, column);
       emitter.define(op.getResult(), position, sums[row * vectors + v]);
-      emitter.emitOutputs(job.outputs, position);
+      emitter.emitOutputs(results, position);
     }
   }
 }
@@ -541,7 +605,7 @@ int64_t Contraction::emit() {
   }
   auto emitTilesOf = [&](IndexExpr firstPanel, int64_t count, Value lower, Value upper) {
     if (copiesPanels)
-      copyPanels(firstPanel, count);
+      copyPanels(firstPanel, count, lower);
     // Tiles of full height in [lower, upper), then the last one.
     int64_t fullTiles = lastRows == tileRows ? numTiles : numTiles - 1;
     if (fullTiles > 0) {
@@ -574,6 +638,7 @@ int64_t Contraction::emit() {
   };
 
   job.loopChunk(outerChunks, task[0], [&, tileChunks = tileChunks](IndexExpr item) {
+    outerItem = item;
     Position place = emitter.space.delinearize(item, outerShape);
     batch.assign(place.begin(), place.begin() + batchShape.size());
     outerRows.assign(place.begin() + batchShape.size(), place.end());

@@ -28,3 +28,29 @@ func.func @packs_once(%x: tensor<130x280xf32> {graph.name = "x", graph.role = "i
   %u = graph.contract %w, %e over [1] with [0] : tensor<131x280xf32>, tensor<280x1030xf32> -> tensor<131x1030xf32>
   return %z, %u : tensor<130x1030xf32>, tensor<131x1030xf32>
 }
+
+// A sum over the contracted axes is taken where the entries are copied.
+// CHECK-LABEL: func.func @adds_up_columns(
+// CHECK-NOT: column_reduce
+// CHECK: kernel.compute contract "contract+reduce_sum"
+// CHECK-NOT: column_reduce
+// CHECK: return
+func.func @adds_up_columns(%x: tensor<130x4x70xf32> {graph.name = "x", graph.role = "input"}, %y: tensor<4x70x1030xf32> {graph.name = "y", graph.role = "input"})
+    -> (tensor<130x1030xf32> {graph.name = "z"}, tensor<1030xf32> {graph.name = "s"}) {
+  %e = graph.exp %y : tensor<4x70x1030xf32>
+  %z = graph.contract %x, %e over [1, 2] with [0, 1] : tensor<130x4x70xf32>, tensor<4x70x1030xf32> -> tensor<130x1030xf32>
+  %s = graph.reduce_sum %e over [0, 1] : tensor<4x70x1030xf32> -> tensor<1030xf32>
+  return %z, %s : tensor<130x1030xf32>, tensor<1030xf32>
+}
+
+// A sum over fewer axes is a kernel of its own.
+// CHECK-LABEL: func.func @leaves_other_sums(
+// CHECK: kernel.compute column_reduce
+// CHECK: return
+func.func @leaves_other_sums(%x: tensor<130x4x70xf32> {graph.name = "x", graph.role = "input"}, %y: tensor<4x70x1030xf32> {graph.name = "y", graph.role = "input"})
+    -> (tensor<130x1030xf32> {graph.name = "z"}, tensor<70x1030xf32> {graph.name = "s"}) {
+  %e = graph.exp %y : tensor<4x70x1030xf32>
+  %z = graph.contract %x, %e over [1, 2] with [0, 1] : tensor<130x4x70xf32>, tensor<4x70x1030xf32> -> tensor<130x1030xf32>
+  %s = graph.reduce_sum %e over [0] : tensor<4x70x1030xf32> -> tensor<70x1030xf32>
+  return %z, %s : tensor<130x1030xf32>, tensor<70x1030xf32>
+}

@@ -585,6 +585,24 @@ TEST_P(KernelToLoopsTest, copiesRowsIntoPanels) {
       kernel.yield %0 : tensor<29x75xf64>)"));
 }
 
+TEST_P(KernelToLoopsTest, addsUpColumnsThatItCopies) {
+  check(kernel("contract", {{"a", "29x7x10xf32"}, {"b", "7x10x200xf32"}}, {"29x200xf32", "200xf32"}, R"(
+      %0 = graph.contract %a, %b over [1, 2] with [0, 1] : tensor<29x7x10xf32>, tensor<7x10x200xf32> -> tensor<29x200xf32>
+      %1 = graph.reduce_sum %b over [0, 1] : tensor<7x10x200xf32> -> tensor<200xf32>
+      kernel.yield %0, %1 : tensor<29x200xf32>, tensor<200xf32>)"));
+  // In blocks of k, and of rows for which the panels are copied again.
+  check(kernel("contract", {{"a", "300x3000xf32"}, {"b", "3000x40xf32"}}, {"300x40xf32", "40xf32"}, R"(
+      %0 = graph.contract %a, %b over [1] with [0] : tensor<300x3000xf32>, tensor<3000x40xf32> -> tensor<300x40xf32>
+      %1 = graph.reduce_sum %b over [0] : tensor<3000x40xf32> -> tensor<40xf32>
+      kernel.yield %0, %1 : tensor<300x40xf32>, tensor<40xf32>)"));
+  // Rows that are not one run.
+  check(
+      kernel("contract", {{"a", "5x9x70xf32, strided<[800, 80, 1]>"}, {"b", "70x40xf32"}}, {"5x9x40xf32", "40xf32"}, R"(
+      %0 = graph.contract %a, %b over [2] with [0] : tensor<5x9x70xf32>, tensor<70x40xf32> -> tensor<5x9x40xf32>
+      %1 = graph.reduce_sum %b over [0] : tensor<70x40xf32> -> tensor<40xf32>
+      kernel.yield %0, %1 : tensor<5x9x40xf32>, tensor<40xf32>)"));
+}
+
 TEST_P(KernelToLoopsTest, runsThroughRowsInAnotherOrder) {
   check(kernel("contract", {{"a", "5x9x21xf32, strided<[32, 160, 1]>"}, {"b", "21x70xf32, #kernel.panels<32>"}},
                {"5x9x70xf32"}, R"(

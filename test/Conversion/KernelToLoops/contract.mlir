@@ -219,6 +219,30 @@ func.func @copies_rows(%a: !kernel.buffer<48x300xf32>, %b: !kernel.buffer<300x15
 
 // -----
 
+// The columns' sums are taken while the rows are copied: four vectors are carried along, nothing is read twice.
+
+// CHECK-LABEL: func.func private @sums_0
+// CHECK-SAME: %[[B:[a-z0-9]+]]: memref<300x128xf32>, %{{.*}}: memref<48x128xf32>, %[[SUMS:[a-z0-9]+]]: memref<128xf32>
+// CHECK: scf.if
+// CHECK: %{{.*}}:4 = scf.for
+// CHECK-COUNT-4: arith.addf
+// CHECK: scf.yield
+// CHECK-COUNT-4: vector.store %{{.*}}, %[[SUMS]]
+// CHECK: else
+// CHECK-NOT: arith.addf
+// CHECK: return
+func.func @adds_up_columns(%a: !kernel.buffer<48x300xf32>, %b: !kernel.buffer<300x128xf32>, %y: !kernel.buffer<48x128xf32>, %s: !kernel.buffer<128xf32>) {
+  kernel.compute contract "sums" reads(%l = %a, %r = %b) writes(%y, %s)
+      : (!kernel.buffer<48x300xf32>, !kernel.buffer<300x128xf32>) -> (!kernel.buffer<48x128xf32>, !kernel.buffer<128xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x300xf32>, tensor<300x128xf32> -> tensor<48x128xf32>
+    %1 = graph.reduce_sum %r over [0] : tensor<300x128xf32> -> tensor<128xf32>
+    kernel.yield %0, %1 : tensor<48x128xf32>, tensor<128xf32>
+  }
+  return
+}
+
+// -----
+
 // Rows of two axes that lie in memory in another order than in the result: one run of tiles, and no loop around them
 // over the axis that is not cut into tiles.
 
