@@ -101,12 +101,15 @@ void TileContraction::chooseChunks(int64_t keptPanels, int64_t passingPanels) {
   numPlaces = numStretches > 1 ? keptPanels * passingPanels : 0;
 }
 
-/// How many of a task's panels stay in half of the second cache at once, and memory for their sums.
+/// How many of a task's panels stay in half of the second cache at once, or a little more where that is all of them:
+/// else the others pass by twice. And memory for their sums.
 void TileContraction::chooseKept(const Chunks &kept) {
   numKept = 1;
   if (!splitsBoth()) {
     int64_t panelBytes = 2 * a.shape.getBlockSize() * std::min(cutBlocks * stretchCuts, a.shape.blocks);
     int64_t most = std::max<int64_t>(job.options.l2Bytes / 2 / panelBytes, 1);
+    if (kept.perTask * panelBytes <= job.options.l2Bytes * 5 / 8)
+      most = kept.perTask;
     if (numChunks > 1 && numPlaces == 0)
       most = std::min(most, kMostSums);
     if (numChunks > 1 || !(a.whole || b.whole))
