@@ -6,6 +6,7 @@
 #include "Emission.h"
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
 #include "moru/Dialect/Kernel/Cost.h"
+#include "moru/Dialect/Kernel/Kernel.h"
 #include "moru/Support/Files.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -60,15 +61,18 @@ static SmallVector<mlir::Operation *> findNamed(mlir::Operation *op, const mlir:
   return named;
 }
 
-namespace {
-struct Cluster {
-  std::vector<mlir::Operation *> operations;
-  size_t size = 0, number = 0;
-};
-} // namespace
+/// Operations of a function of the host that is long.
+static constexpr size_t kLongHost = 3000;
 
-/// Operations that must stay together, with their sizes.
-static std::vector<Cluster> findClusters(mlir::ModuleOp module) {
+/// Whether it has nothing but the calls of kernels and of the runtime.
+static bool isHost(mlir::Operation *op) {
+  auto function = dyn_cast<mlir::LLVM::LLVMFuncOp>(op);
+  return function && !function->hasAttr(kernel::KernelDialect::kFamilyAttr) &&
+         !function.getName().ends_with(kKernelEntrySuffix);
+}
+
+/// Operations that must stay together, in the order of the module.
+static std::vector<CodePart> findClusters(mlir::ModuleOp module) {
   mlir::SymbolTable symbols(module);
   EquivalenceClasses<mlir::Operation *> classes;
   for (mlir::Operation &op : module.getOps()) {
@@ -77,44 +81,42 @@ static std::vector<Cluster> findClusters(mlir::ModuleOp module) {
       if (!isShared(named))
         classes.unionSets(&op, named);
   }
-  MapVector<mlir::Operation *, Cluster> clusters;
+  MapVector<mlir::Operation *, CodePart> clusters;
   for (mlir::Operation &op : module.getOps()) {
     if (auto function = dyn_cast<mlir::LLVM::LLVMFuncOp>(op); function && function.isExternal())
       continue;
-    Cluster &cluster = clusters[classes.getLeaderValue(&op)];
+    CodePart &cluster = clusters[classes.getLeaderValue(&op)];
     cluster.operations.push_back(&op);
     op.walk([&](mlir::Operation *) { ++cluster.size; });
   }
-  std::vector<Cluster> list;
+  std::vector<CodePart> list;
   for (auto &[leader, cluster] : clusters) {
-    cluster.number = list.size();
+    cluster.isLongHost = cluster.size > kLongHost && all_of(cluster.operations, isHost);
     list.push_back(std::move(cluster));
   }
   return list;
 }
 
-std::vector<std::vector<mlir::Operation *>> cutIntoParts(mlir::ModuleOp module, size_t count) {
-  auto isBefore = [](const Cluster &a, const Cluster &b) {
-    return a.size != b.size ? a.size > b.size : a.number < b.number;
+std::vector<CodePart> cutIntoParts(mlir::ModuleOp module, size_t count) {
+  auto isLarger = [](const CodePart &a, const CodePart &b) {
+    return a.size != b.size ? a.size > b.size : a.operations.front()->isBeforeInBlock(b.operations.front());
   };
-  std::vector<Cluster> clusters = findClusters(module), parts;
-  llvm::sort(clusters, isBefore);
-  for (Cluster &cluster : clusters) {
-    if (parts.size() < count) {
-      parts.push_back(std::move(cluster));
+  std::vector<CodePart> clusters = findClusters(module), parts, hosts;
+  llvm::sort(clusters, isLarger);
+  for (CodePart &cluster : clusters) {
+    if (cluster.isLongHost || parts.size() < count) {
+      (cluster.isLongHost ? hosts : parts).push_back(std::move(cluster));
       continue;
     }
     // The largest first, each to the smallest part so far.
-    Cluster &smallest = *std::min_element(parts.begin(), parts.end(),
-                                          [&](const Cluster &a, const Cluster &b) { return isBefore(b, a); });
+    CodePart &smallest = *std::min_element(parts.begin(), parts.end(),
+                                           [&](const CodePart &a, const CodePart &b) { return isLarger(b, a); });
     append_range(smallest.operations, cluster.operations);
     smallest.size += cluster.size;
   }
-  llvm::sort(parts, isBefore);
-  std::vector<std::vector<mlir::Operation *>> lists;
-  for (Cluster &part : parts)
-    lists.push_back(std::move(part.operations));
-  return lists;
+  std::move(hosts.begin(), hosts.end(), std::back_inserter(parts));
+  llvm::sort(parts, isLarger);
+  return parts;
 }
 
 //===----------------------------------------------------------------------===//
@@ -122,12 +124,12 @@ std::vector<std::vector<mlir::Operation *>> cutIntoParts(mlir::ModuleOp module, 
 //===----------------------------------------------------------------------===//
 
 /// A module with copies of the operations of a part, and declarations of what they name elsewhere.
-static mlir::OwningOpRef<mlir::ModuleOp> copyPart(mlir::ModuleOp module, ArrayRef<mlir::Operation *> part,
+static mlir::OwningOpRef<mlir::ModuleOp> copyPart(mlir::ModuleOp module, const CodePart &part,
                                                   const mlir::SymbolTable &symbols) {
   mlir::OwningOpRef<mlir::ModuleOp> copy = mlir::ModuleOp::create(module.getLoc());
   (*copy)->setAttrs(module->getAttrDictionary());
-  SmallPtrSet<mlir::Operation *, 16> present(part.begin(), part.end());
-  for (mlir::Operation *op : part) {
+  SmallPtrSet<mlir::Operation *, 16> present(part.operations.begin(), part.operations.end());
+  for (mlir::Operation *op : part.operations) {
     copy->push_back(op->clone());
     for (mlir::Operation *named : findNamed(op, symbols))
       if (present.insert(named).second)
@@ -136,21 +138,26 @@ static mlir::OwningOpRef<mlir::ModuleOp> copyPart(mlir::ModuleOp module, ArrayRe
   return copy;
 }
 
-static Expected<std::string> emitPart(mlir::ModuleOp part, TargetMachine &machine, const Target &target,
-                                      CodeQuality quality) {
+static Expected<std::string> emitPart(mlir::ModuleOp part, bool isLongHost, TargetMachine &machine,
+                                      const Target &target, CodeQuality quality) {
   LLVMContext context;
   Expected<std::unique_ptr<Module>> translated = translateToLLVM(part, context, machine, target);
   if (!translated)
     return translated.takeError();
   optimize(**translated, machine, quality);
-  return emit(**translated, machine, CodeGenFileType::ObjectFile);
+  CodeGenOptLevel level = machine.getOptLevel();
+  if (isLongHost)
+    machine.setOptLevel(CodeGenOptLevel::None);
+  Expected<std::string> object = emit(**translated, machine, CodeGenFileType::ObjectFile);
+  machine.setOptLevel(level);
+  return object;
 }
 
 /// Objects of one program: enough to keep all threads at work until the last one, whichever take longest.
 static constexpr size_t kParts = 16;
 
 Expected<std::vector<std::string>> emitObjects(mlir::ModuleOp module, const Target &target, CodeQuality quality) {
-  std::vector<std::vector<mlir::Operation *>> parts = cutIntoParts(module, kParts);
+  std::vector<CodePart> parts = cutIntoParts(module, kParts);
   mlir::MLIRContext *context = module.getContext();
   registerTranslation(*context);
   bool wasThreaded = context->isMultithreadingEnabled();
@@ -164,7 +171,7 @@ Expected<std::vector<std::string>> emitObjects(mlir::ModuleOp module, const Targ
     std::string problem = machine ? "" : toString(machine.takeError());
     for (size_t i = next++; i < parts.size(); i = next++)
       if (problem.empty())
-        objects[i] = emitPart(*copyPart(module, parts[i], symbols), **machine, target, quality);
+        objects[i] = emitPart(*copyPart(module, parts[i], symbols), parts[i].isLongHost, **machine, target, quality);
       else
         objects[i] = makeError(problem);
   };

@@ -6,6 +6,7 @@
 #include "moru/Support/Clock.h"
 #include "moru/Support/Files.h"
 #include "moru/Support/Philox.h"
+#include "moru/Support/ReturnMemory.h"
 #include "moru/Train/CountFlops.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -173,6 +174,8 @@ Error Benchmark::start() {
     decoder = std::move(*created);
   }
   flops = flopsOfStep(workload, phase, *model.model);
+  // To read values and to count is not a part of any step.
+  returnCompilerMemory();
   facts = json::Object{{"peer", "moru"},
                        {"workload", workload.name},
                        {"phase", nameOf(phase)},

@@ -18,9 +18,9 @@ protected:
   std::vector<std::vector<std::string>> cut(llvm::StringRef text, size_t count) {
     auto module = parse(text);
     std::vector<std::vector<std::string>> names;
-    for (const std::vector<mlir::Operation *> &part : cutIntoParts(*module, count)) {
+    for (const CodePart &part : cutIntoParts(*module, count)) {
       names.emplace_back();
-      for (mlir::Operation *op : part)
+      for (mlir::Operation *op : part.operations)
         names.back().push_back(mlir::SymbolTable::getSymbolName(op).str());
     }
     return names;
@@ -72,6 +72,23 @@ TEST_F(CodePartsTest, TheSmallestJoinEachOther) {
   std::vector<std::vector<std::string>> expected = {{"table", "a", "a_entry", "c_entry"}, {"step", "b", "b_entry"}};
   EXPECT_EQ(cut(kProgram, 2), expected);
   EXPECT_EQ(cut(kProgram, 1).size(), 1u);
+}
+
+TEST_F(CodePartsTest, LongFunctionsOfTheHostAreAlone) {
+  std::string long1 = "llvm.func @step(%x: !llvm.ptr) {\n", long2 = "llvm.func @k_entry(%x: !llvm.ptr) {\n";
+  for (int i = 0; i < 4000; ++i) {
+    std::string line = "  %" + std::to_string(i) + " = llvm.load %x : !llvm.ptr -> i64\n";
+    long1 += line;
+    long2 += line;
+  }
+  auto module = parse(long1 + "llvm.return\n}\n" + long2 + "llvm.return\n}\nllvm.func @short() { llvm.return }");
+  std::vector<CodePart> parts = cutIntoParts(*module, 1);
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].operations.size(), 2u);
+  EXPECT_FALSE(parts[0].isLongHost);
+  EXPECT_EQ(parts[1].operations.size(), 1u);
+  EXPECT_TRUE(parts[1].isLongHost);
+  EXPECT_EQ(llvm::cantFail(emitObjects(*module, Target::host(), CodeQuality::Optimized)).size(), 3u);
 }
 
 TEST_F(CodePartsTest, EverySymbolIsDefinedOnce) {
