@@ -130,17 +130,18 @@ static std::optional<Packing> getRowPacking(ContractOp op) {
 }
 
 /// The rhs lies in rows that a kernel can copy into panels itself, a few at a time, just before they are used: nobody
-/// else wants the panels, there are enough rows of lhs to read a copy often, and enough columns for tasks to have their
-/// own.
+/// else wants the panels, which are not made once for many calls; there are enough rows of lhs to read a copy often,
+/// and enough columns for tasks to have their own.
 static bool copiesPanels(ContractOp op, const Packing &rhs) {
   constexpr int64_t kLeastRows = 128, kLeastDepth = 256, kLeastColumns = 1024;
   // A kernel that reads its result does not cut K, and has all of a panel on its stack.
   constexpr int64_t kMostDepth = 8192;
   Value source = rhs.source;
   bool isAlone = llvm::count_if(source.getUsers(), [&](Operation *user) {
-                   return isa<ContractOp>(user) && cast<ContractOp>(user).getRhs() == source;
+                   auto other = dyn_cast<ContractOp>(user);
+                   return other && other.getRhs() == source && getPacking(other, /*isLhs=*/false, 0) == rhs;
                  }) == 1;
-  return source.getDefiningOp() && source.getParentBlock() == op->getBlock() && !isInlined(source) && isAlone &&
+  return !isOfParameters(source) && source.getParentBlock() == op->getBlock() && !isInlined(source) && isAlone &&
          typeOf(source).getElementType().isF32() && rhs.shape.size() == 2 &&
          rhs.permutation.back() + 1 == int64_t(rhs.permutation.size()) && shapeOf(source).back() >= kLeastColumns &&
          rhs.shape.front() >= kLeastDepth && rhs.shape.front() <= kMostDepth &&

@@ -54,3 +54,27 @@ func.func @leaves_other_sums(%x: tensor<130x4x70xf32> {graph.name = "x", graph.r
   %s = graph.reduce_sum %e over [0] : tensor<4x70x1030xf32> -> tensor<70x1030xf32>
   return %z, %s : tensor<130x1030xf32>, tensor<70x1030xf32>
 }
+
+// Parameters that stay as they are, are packed once for many calls.
+// CHECK-LABEL: func.func @packs_parameters(
+// CHECK: kernel.compute map "pack
+// CHECK: return
+func.func @packs_parameters(%x: tensor<130x280xf32> {graph.name = "x", graph.role = "input"}, %w: tensor<280x1030xf32> {graph.name = "w", graph.role = "parameter"})
+    -> (tensor<130x1030xf32> {graph.name = "z"}) {
+  %z = graph.contract %x, %w over [1] with [0] : tensor<130x280xf32>, tensor<280x1030xf32> -> tensor<130x1030xf32>
+  return %z : tensor<130x1030xf32>
+}
+
+// What is multiplied with the same matrix transposed needs panels of its own, and shares none.
+// CHECK-LABEL: func.func @copies_one_way(
+// CHECK-NOT: kernel.compute map "pack w"
+// CHECK: kernel.compute map "pack w transposed"
+// CHECK-NOT: kernel.compute map "pack w"
+// CHECK: return
+func.func @copies_one_way(%x: tensor<130x280xf32> {graph.name = "x", graph.role = "input"}, %dy: tensor<130x1030xf32> {graph.name = "dy", graph.role = "input"},
+                          %w: tensor<280x1030xf32> {graph.name = "w", graph.role = "input"})
+    -> (tensor<130x1030xf32> {graph.name = "y"}, tensor<130x280xf32> {graph.name = "dx"}) {
+  %y = graph.contract %x, %w over [1] with [0] : tensor<130x280xf32>, tensor<280x1030xf32> -> tensor<130x1030xf32>
+  %dx = graph.contract %dy, %w over [1] with [1] : tensor<130x1030xf32>, tensor<280x1030xf32> -> tensor<130x280xf32>
+  return %y, %dx : tensor<130x1030xf32>, tensor<130x280xf32>
+}
