@@ -53,16 +53,26 @@ SplitExponential splitExponential(MathWriter &w, Value x) {
 /// e^x where it is a normal number.
 Value normalExponential(MathWriter &w, Value x) {
   SplitExponential e = splitExponential(w, x);
-  return w.mul(e.factor, w.powerOfTwo(e.k.bits));
+  return w.canScale() ? w.scale(e.factor, e.k.number) : w.mul(e.factor, w.powerOfTwo(e.k.bits));
+}
+
+/// -|y|
+bool isNeverPositive(Value x) {
+  auto negation = x.getDefiningOp<arith::NegFOp>();
+  return negation && negation.getOperand().getDefiningOp<math::AbsFOp>();
 }
 
 Value writeExponential(MathWriter &w, Value x) {
   // Beyond these the result is 0 or infinity anyway.
-  SplitExponential e = splitExponential(w, w.clamp(x, kZeroExponential, 89));
+  constexpr double kInfiniteExponential = 89;
   // A product that becomes too small takes the processor a hundred times as long (masked entries of a softmax are all
-  // like that): those are not multiplied.
-  if (w.canScale())
+  // like that): those are not multiplied, and whatever their factor would be is not used.
+  if (w.canScale()) {
+    Value bounded = isNeverPositive(x) ? x : w.atMost(x, kInfiniteExponential);
+    SplitExponential e = splitExponential(w, bounded);
     return w.scale(e.factor, e.k.number, w.negate(w.less(x, w.constant(kZeroExponential))));
+  }
+  SplitExponential e = splitExponential(w, w.clamp(x, kZeroExponential, kInfiniteExponential));
   // Two factors, as the result may be denormal or infinite. Where it is zero, so is the second one.
   Value half = w.shiftRight(e.k.bits, 1), rest = w.powerOfTwo(w.subInteger(e.k.bits, half));
   rest = w.select(w.less(x, w.constant(kZeroExponential)), w.constant(0), rest);

@@ -70,10 +70,15 @@ public:
       sum = fma(sum, x, constant(x.getType(), coefficient));
     return sum;
   }
+  /// The smaller of both; NaN stays NaN.
+  Value atMost(Value x, double high) {
+    Value most = constant(x.getType(), high);
+    return select(less(most, x), most, x);
+  }
   /// `x` within [low, high]; NaN stays NaN.
   Value clamp(Value x, double low, double high) {
-    Value least = constant(x.getType(), low), most = constant(x.getType(), high);
-    x = select(less(most, x), most, x);
+    Value least = constant(x.getType(), low);
+    x = atMost(x, high);
     return select(less(x, least), least, x);
   }
 
@@ -143,13 +148,10 @@ public:
   /// x 2^k for an integral f32 k, rounded once, where `kept`; otherwise 0.
   Value scale(Value x, Value k, Value kept) {
     Value mask = mlir::vector::BitCastOp::create(builder, mlir::VectorType::get(1, builder.getI16Type()), kept);
-    mask = mlir::vector::ExtractOp::create(builder, mask, 0);
-    Value rounding = mlir::LLVM::ConstantOp::create(builder, builder.getI32IntegerAttr(kCurrentRounding));
-    return mlir::LLVM::CallIntrinsicOp::create(builder, f32(),
-                                               builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-                                               mlir::ValueRange{x, k, constant(0), mask, rounding})
-        .getResult(0);
+    return scaleWhere(x, k, mlir::vector::ExtractOp::create(builder, mask, 0));
   }
+  /// x 2^k for an integral f32 k, rounded once.
+  Value scale(Value x, Value k) { return scaleWhere(x, k, allLanes()); }
 
   mlir::ImplicitLocOpBuilder builder;
 
@@ -158,6 +160,15 @@ private:
     if (auto vector = mlir::dyn_cast<mlir::VectorType>(type))
       value = mlir::DenseElementsAttr::get(vector, llvm::ArrayRef<mlir::Attribute>(value));
     return mlir::arith::ConstantOp::create(builder, value);
+  }
+
+  Value allLanes() { return mlir::LLVM::ConstantOp::create(builder, builder.getI16IntegerAttr(-1)); }
+  Value scaleWhere(Value x, Value k, Value mask) {
+    Value rounding = mlir::LLVM::ConstantOp::create(builder, builder.getI32IntegerAttr(kCurrentRounding));
+    auto name = builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512");
+    return mlir::LLVM::CallIntrinsicOp::create(builder, f32(), name,
+                                               mlir::ValueRange{x, k, constant(0), mask, rounding})
+        .getResult(0);
   }
 
   static constexpr int32_t kCurrentRounding = 4;

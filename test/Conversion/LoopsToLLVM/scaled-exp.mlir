@@ -27,3 +27,20 @@ func.func private @single(%x: memref<16xf32>, %task: index) attributes {kernel.f
   memref.store %b, %x[%c0] : memref<16xf32>
   return
 }
+
+// What is never positive needs no bound: neither side of it is compared but for what would become too small.
+// CHECK-LABEL: llvm.func internal @decay
+// WIDE-NOT: llvm.select
+// WIDE: llvm.fcmp
+// WIDE-NOT: {{llvm.select|llvm.fcmp}}
+// WIDE: scalef
+// CHECK: llvm.return
+func.func private @decay(%x: memref<16xf32>, %task: index) attributes {kernel.family = "map"} {
+  %c0 = arith.constant 0 : index
+  %a = vector.load %x[%c0] : memref<16xf32>, vector<16xf32>
+  %b = math.absf %a : vector<16xf32>
+  %c = arith.negf %b : vector<16xf32>
+  %d = math.exp %c : vector<16xf32>
+  vector.store %d, %x[%c0] : memref<16xf32>, vector<16xf32>
+  return
+}
