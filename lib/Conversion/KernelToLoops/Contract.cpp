@@ -508,10 +508,15 @@ void Contraction::storeTile(ArrayRef<Value> sums, IndexExpr firstRow, int64_t nu
     int64_t active = std::min(lanes, size - v * lanes);
     IndexExpr lane = emitter.space.addLane(lanes, active, emitter.getLevel());
     IndexExpr column = firstPanel * panelWidth + v * lanes + lane;
+    SmallVector<Position> positions;
     for (int64_t row = 0; row < numRows; ++row) {
-      Position position = resultPosition(firstRow + row, column);
-      emitter.define(op.getResult(), position, sums[row * vectors + v]);
-      emitter.emitOutputs(results, position);
+      positions.push_back(resultPosition(firstRow + row, column));
+      emitter.define(op.getResult(), positions.back(), sums[row * vectors + v]);
+    }
+    for (ArrayRef<Position> rest = positions; !rest.empty();) {
+      size_t some = std::min<size_t>(rest.size(), PointEmitter::kChains);
+      emitter.emitOutputs(results, rest.take_front(some));
+      rest = rest.drop_front(some);
     }
   }
 }

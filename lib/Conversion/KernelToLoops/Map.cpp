@@ -109,8 +109,11 @@ public:
     }
     if (prepare)
       prepare(positions);
-    for (const Position &position : positions)
-      emitter.emitOutputs(outputs, position);
+    for (ArrayRef<Position> rest = positions; !rest.empty();) {
+      size_t some = std::min<size_t>(rest.size(), PointEmitter::kChains);
+      emitter.emitOutputs(outputs, rest.take_front(some));
+      rest = rest.drop_front(some);
+    }
   }
 
   /// All entries of a row of trailing axes.
@@ -422,7 +425,7 @@ FailureOr<int64_t> emitPositions(KernelJob &job, ArrayRef<int64_t> shape, int64_
   if (shape.empty()) {
     if (prepare)
       prepare(Position());
-    emitter.emitOutputs(job.outputs, {});
+    emitter.emitOutputs(job.outputs, Position());
     return 1;
   }
   Rows rows(job, job.outputs, shape, group, prepare);

@@ -351,12 +351,50 @@ void PointEmitter::store(Value value, const KernelBuffer &buffer, const Position
   }
 }
 
-void PointEmitter::emitOutputs(ArrayRef<KernelOutput> outputs, const Position &position) {
-  SmallVector<Value> values;
+static ArrayRef<int64_t> getShapeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
+
+/// Elementwise operations of the outputs' shape that the outputs are computed by, in their order, where some of them
+/// are chains of many instructions; otherwise none.
+SmallVector<Operation *> PointEmitter::findLongChains(ArrayRef<KernelOutput> outputs) {
+  llvm::SmallSetVector<Operation *, 16> chains;
   for (const KernelOutput &output : outputs)
-    values.push_back(emit(output.tensor, position));
-  for (auto [output, value] : llvm::zip(outputs, values))
-    store(value, output.buffer, position);
+    if (Operation *op = output.tensor.getDefiningOp())
+      chains.insert(op);
+  auto isPart = [&](Operation *op) {
+    return isElementwise(op) && getShapeOf(op->getResult(0)) == getShapeOf(outputs[0].tensor);
+  };
+  chains.remove_if([&](Operation *op) { return !isPart(op); });
+  for (size_t i = 0; i < chains.size(); ++i)
+    for (Value operand : chains[i]->getOperands())
+      if (Operation *op = operand.getDefiningOp(); op && isPart(op))
+        chains.insert(op);
+  if (llvm::none_of(chains, isTranscendental))
+    return {};
+  SmallVector<Operation *> sorted = chains.takeVector();
+  llvm::sort(sorted, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return sorted;
+}
+
+void PointEmitter::emitOutputs(ArrayRef<KernelOutput> outputs, ArrayRef<Position> positions) {
+  SmallVector<Operation *> chains = findLongChains(outputs);
+  if (chains.empty() && positions.size() > 1) {
+    for (const Position &position : positions)
+      emitOutputs(outputs, position);
+    return;
+  }
+  for (Operation *op : chains)
+    for (const Position &position : positions)
+      emit(op->getResult(0), position);
+  SmallVector<Value> values;
+  for (const Position &position : positions)
+    for (const KernelOutput &output : outputs)
+      values.push_back(emit(output.tensor, position));
+  ArrayRef<Value> rest = values;
+  for (const Position &position : positions)
+    for (const KernelOutput &output : outputs) {
+      store(rest.front(), output.buffer, position);
+      rest = rest.drop_front();
+    }
 }
 
 //===----------------------------------------------------------------------===//

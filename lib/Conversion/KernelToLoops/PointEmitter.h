@@ -71,8 +71,14 @@ public:
   void define(mlir::Value tensor, const Position &position, mlir::Value value);
   /// Stores an entry, or those of the active lanes.
   void store(mlir::Value value, const KernelBuffer &buffer, const Position &position);
-  /// All values of one position first, then the stores: in-place buffers are read before they are written.
-  void emitOutputs(llvm::ArrayRef<KernelOutput> outputs, const Position &position);
+  /// All values of the positions first, then the stores: in-place buffers are read before they are written. Where
+  /// values are long chains of instructions, those of all positions are computed operation by operation: a processor
+  /// looks ahead no further than two or three such chains, each of which is a hundred cycles of waiting.
+  void emitOutputs(llvm::ArrayRef<KernelOutput> outputs, llvm::ArrayRef<Position> positions);
+  /// Whether values are such chains.
+  bool hasLongChains(llvm::ArrayRef<KernelOutput> outputs) { return !findLongChains(outputs).empty(); }
+  /// Positions that are worth to be computed at once: as many chains as hide each other's waiting.
+  static constexpr int64_t kChains = 4;
   /// Asks for the lines that hold what an entry without a lane is computed from, as far as views and elementwise
   /// operations lead.
   void prefetch(mlir::Value tensor, const Position &position);
@@ -175,6 +181,7 @@ private:
   void closeScope();
   void setInsertionPoint();
 
+  llvm::SmallVector<mlir::Operation *> findLongChains(llvm::ArrayRef<KernelOutput> outputs);
   mlir::Value compute(mlir::Value tensor, const Position &position);
   mlir::Value computeShape(mlir::Operation *op, const Position &position);
   /// Where the operand of an operation that only moves entries has the one at `position`.

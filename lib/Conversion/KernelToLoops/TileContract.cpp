@@ -263,15 +263,21 @@ void TileContraction::storeSum(Value value, IndexExpr address) {
 // Results
 //===----------------------------------------------------------------------===//
 
-/// The rows of a place that exist: their number within it and within C.
-void TileContraction::forEachRow(const Place &place, const Rows &some, function_ref<void(IndexExpr, IndexExpr)> body) {
+/// The rows of a place that exist: their number within it and within C; two at once where that hides waiting.
+void TileContraction::forEachRow(const Place &place, const Rows &some, function_ref<void(ArrayRef<Row>)> body) {
   int64_t rows = a.shape.columns;
   bool isWhole = some.count == kPanel;
-  if (rows % kPanel == 0 && (isWhole || kPanel % some.count == 0))
-    return emitter.loop(some.count, [&](IndexExpr number) {
-      IndexExpr row = some.first + number;
-      body(row, place.rowPanel * kPanel + row);
+  if (rows % kPanel == 0 && (isWhole || kPanel % some.count == 0)) {
+    int64_t together = some.count % 2 == 0 && emitter.hasLongChains(job.outputs) ? 2 : 1;
+    return emitter.loop(some.count / together, [&](IndexExpr number) {
+      SmallVector<Row> group;
+      for (int64_t i = 0; i < together; ++i) {
+        IndexExpr row = some.first + number * together + i;
+        group.push_back({row, place.rowPanel * kPanel + row});
+      }
+      body(group);
     });
+  }
   ImplicitLocOpBuilder &builder = emitter.builder;
   Value left = arith::SubIOp::create(builder, emitter.index(rows), emitter.materialize(place.rowPanel * kPanel));
   Value end = arith::MinSIOp::create(builder, left, emitter.index(kPanel));
@@ -279,36 +285,43 @@ void TileContraction::forEachRow(const Place &place, const Rows &some, function_
     end = arith::MinSIOp::create(builder, end, emitter.materialize(some.first + some.count));
   emitter.loop(emitter.materialize(some.first), end, kPanel, [&](IndexExpr row) {
     Value number = emitter.materialize(place.rowPanel * kPanel + row);
-    body(row, emitter.space.addValue(number, 0, rows - 1, emitter.getLevel()));
+    body(Row{row, emitter.space.addValue(number, 0, rows - 1, emitter.getLevel())});
   });
 }
 
+/// The sum of a place, with what earlier stretches have left.
+Value TileContraction::loadStretch(const Place &place, IndexExpr row, int64_t half, const Position &position) {
+  Value sum = loadSum(place.sums + row * kPanel + half * kHalf);
+  if (!scratch || numStretches == 1)
+    return sum;
+  Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq, emitter.materialize(place.stretch),
+                                        emitter.index(0));
+  return emitter.branch(
+      isFirst, sum.getType(), [&] { return SmallVector<Value>{sum}; },
+      [&] {
+        Value before = emitter.load(scratch->buffer, position);
+        return SmallVector<Value>{arith::AddFOp::create(emitter.builder, before, sum)};
+      })[0];
+}
+
 /// Stores the columns [0, size) of a panel: sums on their way, or results.
-void TileContraction::finishColumns(const Place &place, const Rows &rows, IndexExpr columnPanel, int64_t size,
+void TileContraction::finishColumns(const Place &place, const Rows &some, IndexExpr columnPanel, int64_t size,
                                     bool isLast) {
-  forEachRow(place, rows, [&](IndexExpr row, IndexExpr resultRow) {
-    for (int64_t half = 0; half * kHalf < size; ++half) {
-      int64_t active = std::min(kHalf, size - half * kHalf);
-      IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
-      Position position = resultPosition(resultRow, columnPanel * kPanel + half * kHalf + lane);
-      Value sum = loadSum(place.sums + row * kPanel + half * kHalf);
-      if (scratch && numStretches > 1) {
-        Value isFirst = arith::CmpIOp::create(emitter.builder, arith::CmpIPredicate::eq,
-                                              emitter.materialize(place.stretch), emitter.index(0));
-        sum = emitter.branch(
-            isFirst, sum.getType(), [&] { return SmallVector<Value>{sum}; },
-            [&] {
-              Value before = emitter.load(scratch->buffer, position);
-              return SmallVector<Value>{arith::AddFOp::create(emitter.builder, before, sum)};
-            })[0];
+  forEachRow(place, some, [&](ArrayRef<Row> rows) {
+    SmallVector<Position> positions;
+    for (const Row &row : rows)
+      for (int64_t half = 0; half * kHalf < size; ++half) {
+        int64_t active = std::min(kHalf, size - half * kHalf);
+        IndexExpr lane = emitter.space.addLane(kHalf, active, emitter.getLevel());
+        positions.push_back(resultPosition(row.ofResult, columnPanel * kPanel + half * kHalf + lane));
+        Value sum = loadStretch(place, row.ofPlace, half, positions.back());
+        if (isLast)
+          emitter.define(op.getResult(), positions.back(), sum);
+        else
+          emitter.store(sum, scratch->buffer, positions.back());
       }
-      if (!isLast) {
-        emitter.store(sum, scratch->buffer, position);
-        continue;
-      }
-      emitter.define(op.getResult(), position, sum);
-      emitter.emitOutputs(job.outputs, position);
-    }
+    if (isLast)
+      emitter.emitOutputs(job.outputs, positions);
   });
 }
 

@@ -120,7 +120,11 @@ private:
   void finish(const Place &place, const Rows &rows);
   void finishColumns(const Place &place, const Rows &rows, IndexExpr columnPanel, int64_t size, bool isLast);
   void finishRows(const Finished &finished, IndexExpr step);
-  void forEachRow(const Place &place, const Rows &rows, llvm::function_ref<void(IndexExpr, IndexExpr)> body);
+  struct Row {
+    IndexExpr ofPlace, ofResult;
+  };
+  void forEachRow(const Place &place, const Rows &rows, llvm::function_ref<void(llvm::ArrayRef<Row>)> body);
+  mlir::Value loadStretch(const Place &place, IndexExpr row, int64_t half, const Position &position);
   llvm::SmallVector<mlir::Value> loadMarks(const TileOperand &operand, IndexExpr panel);
   IndexExpr addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const;
   IndexExpr placeOf(const TileOperand &operand, IndexExpr panel) const;

@@ -262,3 +262,26 @@ func.func @runs_through_swapped_rows(%a: !kernel.buffer<4x12x64xf32, strided<[64
   }
   return
 }
+
+// -----
+
+// A long chain for each vector of sums: four of them are computed operation by operation.
+
+// CHECK-LABEL: func.func private @gate_0
+// CHECK: scf.for
+// CHECK-COUNT-4: math.exp
+// CHECK: arith.divf
+// CHECK-NOT: math.exp
+// CHECK-COUNT-4: vector.store
+// CHECK: math.exp
+// CHECK: return
+func.func @interleaves_chains(%a: !kernel.buffer<48x64xf32>, %b: !kernel.buffer<64x64xf32, #kernel.panels<32>>, %y: !kernel.buffer<48x64xf32>) {
+  kernel.compute contract "gate" reads(%l = %a, %r = %b) writes(%y)
+      : (!kernel.buffer<48x64xf32>, !kernel.buffer<64x64xf32, #kernel.panels<32>>) -> (!kernel.buffer<48x64xf32>) {
+    %0 = graph.contract %l, %r over [1] with [0] : tensor<48x64xf32>, tensor<64x64xf32> -> tensor<48x64xf32>
+    %1 = graph.exp %0 : tensor<48x64xf32>
+    %2 = graph.div %0, %1 : tensor<48x64xf32>
+    kernel.yield %2 : tensor<48x64xf32>
+  }
+  return
+}
