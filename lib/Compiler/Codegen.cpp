@@ -2,14 +2,17 @@
 
 #include "moru/Compiler/Codegen.h"
 
-#include "Emission.h"
 #include "moru/Compiler/ObjectCache.h"
+#include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"
+#include "moru/Dialect/Kernel/Cost.h"
 #include "moru/Support/Files.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
@@ -18,8 +21,10 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Support/TimeProfiler.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+#include "llvm/Transforms/Utils/SplitModule.h"
 
 #include <mutex>
 
@@ -65,14 +70,13 @@ void setAttributes(Module &module, const Target &target) {
 }
 
 /// Kernels are vectors and loops already, in their final shape: what is left is arithmetic of addresses, invariants,
-/// and the kernel in its entry. Half the time of LLVM's O2 for the same innermost loops. Loops are as long as they are
-/// to be: to look for some to unroll takes a quarter of all these passes, and nothing becomes faster.
+/// loops of a few steps, and the kernel in its entry. Half the time of LLVM's O2 for the same innermost loops.
 constexpr StringLiteral kKernelPasses =
     "cgscc(inline),globaldce,function<eager-inv>(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
     "instcombine<no-verify-fixpoint>,loop-mssa(loop-instsimplify,loop-simplifycfg,licm<allowspeculation>,"
     "loop-rotate<header-duplication>,licm<allowspeculation>,simple-loop-unswitch<no-nontrivial;trivial>),"
-    "simplifycfg,instcombine<no-verify-fixpoint>,loop(loop-deletion),sroa<modify-cfg>,gvn<>,"
-    "bdce,instcombine<no-verify-fixpoint>,dse,loop-mssa(licm<allowspeculation>),loop-vectorize,"
+    "simplifycfg,instcombine<no-verify-fixpoint>,loop(indvars,loop-deletion,loop-unroll-full),sroa<modify-cfg>,gvn<>,"
+    "bdce,instcombine<no-verify-fixpoint>,dse,loop-mssa(licm<allowspeculation>),loop-vectorize,loop-unroll<O2>,"
     "instcombine<no-verify-fixpoint>,simplifycfg)";
 
 ModulePassManager buildPasses(PassBuilder &builder, CodeQuality quality) {
@@ -81,6 +85,21 @@ ModulePassManager buildPasses(PassBuilder &builder, CodeQuality quality) {
   ModulePassManager passes;
   cantFail(builder.parsePassPipeline(passes, kKernelPasses));
   return passes;
+}
+
+void optimize(Module &module, TargetMachine &machine, CodeQuality quality) {
+  TimeTraceScope scope("optimize LLVM IR");
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager callGraph;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+  buildPasses(builder, quality).run(module, modules);
 }
 
 } // namespace
@@ -102,49 +121,26 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   return machine;
 }
 
-void optimize(Module &module, TargetMachine &machine, CodeQuality quality) {
-  TimeTraceScope scope("optimize LLVM IR");
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager callGraph;
-  ModuleAnalysisManager modules;
-  PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(callGraph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  buildPasses(builder, quality).run(module, modules);
-}
-
-Expected<std::unique_ptr<Module>> translateToLLVM(mlir::ModuleOp module, LLVMContext &context, TargetMachine &machine,
-                                                  const Target &target) {
+Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, CodeQuality quality, bool cache) {
   TimeTraceScope scope("translate to LLVM IR");
-  std::unique_ptr<Module> translated = mlir::translateModuleToLLVMIR(module, context, "moru");
-  if (!translated)
-    return makeError(
-        "expected a module of the LLVM dialect only, got one that does not translate; see the errors before");
-  translated->setTargetTriple(Triple(target.triple));
-  translated->setDataLayout(machine.createDataLayout());
-  setAttributes(*translated, target);
-  return translated;
-}
-
-void registerTranslation(mlir::MLIRContext &context) {
+  Codegen codegen;
+  Expected<std::unique_ptr<TargetMachine>> machine = createTargetMachine(target, quality);
+  if (!machine)
+    return machine.takeError();
+  codegen.machine = std::move(*machine);
+  codegen.context = std::make_unique<LLVMContext>();
   mlir::DialectRegistry registry;
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
-  context.appendDialectRegistry(registry);
-}
-
-Expected<Codegen> Codegen::create(mlir::ModuleOp module, const Target &target, CodeQuality quality, bool cache) {
-  Codegen codegen;
-  if (Error error = createTargetMachine(target, quality).moveInto(codegen.machine))
-    return error;
-  codegen.context = std::make_unique<LLVMContext>();
-  registerTranslation(*module.getContext());
-  if (Error error = translateToLLVM(module, *codegen.context, *codegen.machine, target).moveInto(codegen.llvmModule))
-    return error;
+  module.getContext()->appendDialectRegistry(registry);
+  codegen.listKernels(module);
+  codegen.llvmModule = mlir::translateModuleToLLVMIR(module, *codegen.context, "moru");
+  if (!codegen.llvmModule)
+    return makeError(
+        "expected a module of the LLVM dialect only, got one that does not translate; see the errors before");
+  codegen.llvmModule->setTargetTriple(Triple(target.triple));
+  codegen.llvmModule->setDataLayout(codegen.machine->createDataLayout());
+  setAttributes(*codegen.llvmModule, target);
   codegen.target = target;
   codegen.quality = quality;
   codegen.cache = cache;
@@ -158,6 +154,19 @@ const Module &Codegen::module() {
   return *llvmModule;
 }
 
+void Codegen::listKernels(mlir::ModuleOp module) {
+  for (auto entry : module.getOps<mlir::LLVM::LLVMFuncOp>()) {
+    StringRef name = entry.getName();
+    if (entry.isExternal() || entry.getLinkage() != mlir::LLVM::Linkage::External ||
+        !name.consume_back(kKernelEntrySuffix))
+      continue;
+    mlir::Operation *kernel = module.lookupSymbol(name);
+    // A group has an entry alone.
+    std::optional<KernelCost> cost = kernel::getCost(kernel ? kernel : entry);
+    kernelList.push_back({name.str(), cost.value_or(KernelCost())});
+  }
+}
+
 std::string Codegen::emitLLVM() {
   std::string text;
   raw_string_ostream out(text);
@@ -165,7 +174,7 @@ std::string Codegen::emitLLVM() {
   return text;
 }
 
-Expected<std::string> emit(Module &module, TargetMachine &machine, CodeGenFileType type) {
+static Expected<std::string> emit(Module &module, TargetMachine &machine, CodeGenFileType type) {
   TimeTraceScope scope("emit machine code");
   SmallVector<char, 0> buffer;
   raw_svector_ostream out(buffer);
@@ -203,6 +212,56 @@ Expected<std::string> Codegen::emitObject() {
   if (object && user)
     user->store(key, *object);
   return object;
+}
+
+/// Objects of one program: enough to keep all threads at work until the last one, whichever take longest.
+static constexpr unsigned kParts = 16;
+
+/// A part as bitcode becomes an object, in a context of its own.
+static Expected<std::string> compilePart(const std::string &bitcode, const Target &target, CodeQuality quality) {
+  LLVMContext context;
+  Expected<std::unique_ptr<Module>> part = parseBitcodeFile(MemoryBufferRef(bitcode, "moru"), context);
+  if (!part)
+    return part.takeError();
+  Expected<std::unique_ptr<TargetMachine>> machine = createTargetMachine(target, quality);
+  if (!machine)
+    return machine.takeError();
+  optimize(**part, **machine, quality);
+  return emit(**part, **machine, CodeGenFileType::ObjectFile);
+}
+
+Expected<std::vector<std::string>> Codegen::emitObjects() {
+  struct Part {
+    std::string bitcode;
+    std::optional<Expected<std::string>> object;
+  };
+  std::vector<Part> parts;
+  auto add = [&](std::unique_ptr<Module> module) {
+    if (all_of(module->functions(), [](const Function &function) { return function.isDeclaration(); }))
+      return;
+    parts.push_back({bitcodeOf(*module), std::nullopt});
+  };
+  // Local functions stay with who calls them; nothing is renamed.
+  SplitModule(*llvmModule, kParts, add, /*PreserveLocals=*/true);
+  // The largest first, so that none of them is left for the end.
+  llvm::sort(parts, [](const Part &a, const Part &b) {
+    size_t sizeA = a.bitcode.size(), sizeB = b.bitcode.size();
+    return sizeA != sizeB ? sizeA > sizeB : a.bitcode < b.bitcode;
+  });
+  DefaultThreadPool pool(hardware_concurrency());
+  for (Part &part : parts)
+    pool.async([&] { part.object = compilePart(part.bitcode, target, quality); });
+  pool.wait();
+  std::vector<std::string> objects;
+  Error errors = Error::success();
+  for (Part &part : parts)
+    if (*part.object)
+      objects.push_back(std::move(**part.object));
+    else
+      errors = joinErrors(std::move(errors), part.object->takeError());
+  if (errors)
+    return errors;
+  return objects;
 }
 
 } // namespace moru

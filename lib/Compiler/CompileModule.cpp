@@ -133,16 +133,15 @@ public:
   /// To a stage of MLIR; `Emit::LLVM` and later: to the LLVM dialect.
   llvm::Error runTo(Emit emit);
   Expected<Codegen> generate();
-  Expected<ProgramCode> makeProgram();
   Expected<std::string> emitCode(Emit emit);
   ModuleOp get() { return *module; }
+  ProgramSignature &programSignature() { return *signature; }
 
 private:
   void addStages(Emit last);
   void addDump(Emit emit);
   llvm::Error dump(Emit emit, StringRef text);
   llvm::Error failure(StringRef what);
-  llvm::Error withMessages(llvm::Error error);
 
   const CompileOptions &options;
   const check::InstrumentOptions &instruments;
@@ -166,11 +165,6 @@ llvm::Error Way::dump(Emit emit, StringRef text) {
     return llvm::Error::success();
   std::string file = (getName(emit) + kEmitSuffixes[size_t(emit)]).str();
   return writeFile(options.dumpStages + "/" + std::to_string(int(emit) + 1) + "-" + file, text);
-}
-
-/// The messages, and then the error.
-llvm::Error Way::withMessages(llvm::Error error) {
-  return messages.empty() ? std::move(error) : joinErrors(failure(""), std::move(error));
 }
 
 void Way::addDump(Emit emit) {
@@ -306,7 +300,8 @@ Expected<Codegen> Way::generate() {
     return error;
   Expected<Codegen> codegen = Codegen::create(*module, options.target, options.quality, options.cache);
   if (!codegen)
-    return withMessages(codegen.takeError());
+    return messages.empty() ? codegen.takeError() : joinErrors(failure(""), codegen.takeError());
+  // Texts of code that is in the cache already would have to be made anew.
   if (options.dumpStages.empty())
     return codegen;
   if (llvm::Error error = dump(Emit::LLVM, codegen->emitLLVM()))
@@ -317,17 +312,6 @@ Expected<Codegen> Way::generate() {
   if (llvm::Error error = dump(Emit::Assembly, *assembly))
     return error;
   return codegen;
-}
-
-/// All of the way, with nothing left behind of it but the code.
-Expected<ProgramCode> Way::makeProgram() {
-  // Only texts need the code as a whole.
-  if (llvm::Error error = options.dumpStages.empty() ? runTo(Emit::LLVM) : generate().takeError())
-    return error;
-  Expected<ProgramCode> code = makeProgramCode(*module, std::move(*signature), options);
-  if (!code)
-    return withMessages(code.takeError());
-  return code;
 }
 
 Expected<std::string> Way::emitCode(Emit emit) {
@@ -399,6 +383,16 @@ Expected<std::string> emitModule(ModuleOp module, Emit emit, const CompileOption
 // Programs
 //===----------------------------------------------------------------------===//
 
+/// All of the way, with nothing left behind of it but the code.
+static Expected<ProgramCode> makeCode(ModuleOp module, const CompileOptions &options,
+                                      const check::InstrumentOptions &instruments) {
+  Way way(module, options, instruments);
+  Expected<Codegen> codegen = way.generate();
+  if (!codegen)
+    return codegen.takeError();
+  return makeProgramCode(*codegen, std::move(way.programSignature()));
+}
+
 /// Everything that the code of a program follows from, but the target and the quality.
 static std::string describeSource(ModuleOp module, const CompileOptions &options) {
   std::string source;
@@ -423,8 +417,7 @@ static Expected<ProgramCode> findOrMakeCode(ModuleOp module, const CompileOption
       if (std::optional<ProgramCode> code = ProgramCode::fromBytes(*bytes))
         return std::move(*code);
   }
-  check::InstrumentOptions instruments = instrumentsOf(options);
-  Expected<ProgramCode> code = Way(module, options, instruments).makeProgram();
+  Expected<ProgramCode> code = makeCode(module, options, instrumentsOf(options));
   if (code && !key.empty())
     cache->store(key, code->toBytes());
   return code;
@@ -441,7 +434,7 @@ Expected<Executable> compileModule(ModuleOp module, const CompileOptions &option
 
 Expected<Executable> compileModule(ModuleOp module, const CompileOptions &options,
                                    const check::InstrumentOptions &instruments) {
-  Expected<ProgramCode> code = Way(module, options, instruments).makeProgram();
+  Expected<ProgramCode> code = makeCode(module, options, instruments);
   if (!code)
     return code.takeError();
   return loadExecutable(std::move(*code), options);

@@ -21,12 +21,11 @@ static Error findKernels(const ProgramCode &program, Jit &jit, LoadedCode &code)
   return Error::success();
 }
 
-Expected<ProgramCode> makeProgramCode(mlir::ModuleOp module, ProgramSignature signature,
-                                      const CompileOptions &options) {
-  Expected<std::vector<std::string>> objects = emitObjects(module, options.target, options.quality);
+Expected<ProgramCode> makeProgramCode(Codegen &codegen, ProgramSignature signature) {
+  Expected<std::vector<std::string>> objects = codegen.emitObjects();
   if (!objects)
     return objects.takeError();
-  return ProgramCode{std::move(signature), listKernels(module), std::move(*objects)};
+  return ProgramCode{std::move(signature), codegen.kernels(), std::move(*objects)};
 }
 
 Expected<Executable> loadExecutable(ProgramCode program, const CompileOptions &options) {
@@ -50,7 +49,10 @@ Expected<Executable> loadExecutable(ProgramCode program, const CompileOptions &o
 }
 
 Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignature signature, const CompileOptions &options) {
-  Expected<ProgramCode> code = makeProgramCode(module, std::move(signature), options);
+  Expected<Codegen> codegen = Codegen::create(module, options.target, options.quality, options.cache);
+  if (!codegen)
+    return codegen.takeError();
+  Expected<ProgramCode> code = makeProgramCode(*codegen, std::move(signature));
   if (!code)
     return code.takeError();
   return loadExecutable(std::move(*code), options);

@@ -3,7 +3,6 @@
 #ifndef MORU_TEST_COMPILER_COMPILERTESTUTILS_H
 #define MORU_TEST_COMPILER_COMPILERTESTUTILS_H
 
-#include "moru/Compiler/Codegen.h"
 #include "moru/Compiler/LoadExecutable.h"
 #include "moru/Compiler/ReadSignature.h"
 #include "moru/Conversion/LoopsToLLVM/LoopsToLLVM.h"

@@ -6,6 +6,7 @@
 #define MORU_COMPILER_CODEGEN_H
 
 #include "moru/Compiler/CompileOptions.h"
+#include "moru/Compiler/ProgramCode.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/IR/LLVMContext.h"
@@ -36,16 +37,24 @@ public:
   std::string emitLLVM();
   llvm::Expected<std::string> emitAssembly();
   llvm::Expected<std::string> emitObject();
+  /// The same code in several objects, which are made side by side, whatever is in the cache: how it is cut follows
+  /// from the module alone.
+  llvm::Expected<std::vector<std::string>> emitObjects();
+
   /// The optimized module, for tests and counts.
   const llvm::Module &module();
+
+  const std::vector<KernelCode> &kernels() const { return kernelList; }
 
 private:
   Codegen() = default;
   llvm::Expected<std::string> emitFile(llvm::CodeGenFileType type);
+  void listKernels(mlir::ModuleOp module);
 
   std::unique_ptr<llvm::LLVMContext> context;
   std::unique_ptr<llvm::Module> llvmModule;
   std::unique_ptr<llvm::TargetMachine> machine;
+  std::vector<KernelCode> kernelList;
   Target target;
   CodeQuality quality = CodeQuality::Optimized;
   bool optimized = false;

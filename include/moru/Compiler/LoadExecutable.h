@@ -3,7 +3,7 @@
 #ifndef MORU_COMPILER_LOADEXECUTABLE_H
 #define MORU_COMPILER_LOADEXECUTABLE_H
 
-#include "moru/Compiler/CodeParts.h"
+#include "moru/Compiler/Codegen.h"
 #include "moru/Compiler/Executable.h"
 
 namespace moru {
@@ -14,8 +14,7 @@ llvm::Expected<Executable> loadExecutable(mlir::ModuleOp module, ProgramSignatur
                                           const CompileOptions &options);
 
 /// The objects of a module, what `loops-to-llvm` has left of it, with its kernels.
-llvm::Expected<ProgramCode> makeProgramCode(mlir::ModuleOp module, ProgramSignature signature,
-                                            const CompileOptions &options);
+llvm::Expected<ProgramCode> makeProgramCode(Codegen &codegen, ProgramSignature signature);
 
 /// As above, from code that is there already.
 llvm::Expected<Executable> loadExecutable(ProgramCode code, const CompileOptions &options);
