@@ -347,6 +347,7 @@ void TileContraction::finish(const Place &place, const Rows &rows) {
                                        emitter.index(numStretches - 1));
   emitter.branch(isLast, [&] { withColumns(true); }, [&] { withColumns(false); });
 }
+
 /// A share of a place's rows with each block of the last chunk of the next one: vectors are at work at the same time as
 /// the matrix unit (measured: 20 % of a kernel with an activation).
 void TileContraction::finishRows(const Finished &finished, IndexExpr step) {
@@ -369,6 +370,7 @@ void TileContraction::emitBlock(const Place &place) {
   emitter.branch(any, [&] { multiplyPlainly(place, marks); }, [&] { multiplyOnTiles(place); });
   finish(place);
 }
+
 FailureOr<int64_t> emitTileContract(KernelJob &job) {
   ContractOp op = *job.emitter.kernel.getBodyBlock()->getOps<ContractOp>().begin();
   auto planes = op->getAttrOfType<IntegerAttr>(KernelDialect::kPlanesAttr);

@@ -154,7 +154,7 @@ void TileContraction::preparePanel(TileOperand &operand) {
 void TileContraction::emitSweep(IndexExpr panel, Value lower, Value upper, IndexExpr stretch, IndexExpr firstSum) {
   ImplicitLocOpBuilder &builder = emitter.builder;
   int64_t panels = getKept().shape.panels;
-  if (numChunks == 1)
+  if (numChunks == 1 && numPlaces == 0)
     return emitter.loop(lower, upper, panels, [&](IndexExpr other) { emitBlock(placeAt(panel, other, stretch)); });
   Value end = emitter.materialize(stretch * cutBlocks + cutBlocks);
   if (a.shape.blocks % cutBlocks != 0)
