@@ -22,8 +22,6 @@ namespace moru {
 /// Products without a store of a tile between them that do not make the next store wait.
 static constexpr int64_t kMostProducts = 120;
 
-static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
-
 IndexExpr TileContraction::addressOf(const TileOperand &operand, IndexExpr panel, IndexExpr block) const {
   if (operand.isInRows()) {
     IndexExpr start = emitter.space.linearize(emitter.space.delinearize(batch, batchShape), operand.batchStrides);

@@ -10,6 +10,10 @@
 
 namespace moru {
 
+inline llvm::ArrayRef<int64_t> getShape(mlir::Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getShape();
+}
+
 /// An operand in tiles, or (`whole`) one whose panels are to be split: then `flat` holds one of them. Or one whose rows
 /// are read where they lie, `rowStride` entries apart.
 struct TileOperand {
@@ -77,7 +81,7 @@ private:
   void emitBlock(const Place &place);
   void preparePanel(TileOperand &operand);
   Position getBatch(const TileOperand &split) {
-    return mlir::cast<mlir::RankedTensorType>(split.whole.getType()).getRank() > 2 ? Position{batch} : Position();
+    return getShape(split.whole).size() > 2 ? Position{batch} : Position();
   }
   void chooseKept(const Chunks &kept);
   void emitSplit(const Chunks &chunks, IndexExpr chunk);

@@ -41,8 +41,6 @@ static constexpr int64_t kMostSums = 32, kMostPlaces = 128;
 /// With as many panels a panel that passes should be multiplied each time it is in the first cache.
 static constexpr int64_t kLeastKept = 8;
 
-static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
-
 /// Both operands are split: as many blocks at a time, at most a cut, as let one of them stay in a part of the second
 /// cache.
 void TileContraction::chooseWindow() {

@@ -14,15 +14,6 @@ namespace moru {
 
 static constexpr int64_t kPanel = TileShape::kPanel, kBlock = TileShape::kBlock;
 
-static ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
-
-static int64_t productOf(ArrayRef<int64_t> sizes) {
-  int64_t product = 1;
-  for (int64_t size : sizes)
-    product *= size;
-  return product;
-}
-
 /// An lhs [batch, over, free] of bf16 whose rows of K lie in memory as those of tiles do.
 static std::optional<TileOperand> findRows(KernelJob &job, ContractOp op, BufferType type) {
   Value source = op.getLhs();
@@ -88,9 +79,9 @@ FailureOr<TileOperand> findTileOperand(KernelJob &job, ContractOp op, bool isLhs
   }
   SmallVector<int64_t> collapsed;
   if (!batch.empty())
-    collapsed.push_back(productOf(shape.take_front(batch.size())));
-  collapsed.push_back(productOf(shape.slice(batch.size(), order.size() - batch.size())));
-  collapsed.push_back(productOf(freeShape));
+    collapsed.push_back(KernelJob::count(shape.take_front(batch.size())));
+  collapsed.push_back(KernelJob::count(shape.slice(batch.size(), order.size() - batch.size())));
+  collapsed.push_back(KernelJob::count(freeShape));
   if (shape != ArrayRef<int64_t>(collapsed))
     if (auto reshape = value.getDefiningOp<ReshapeOp>())
       value = reshape.getOperand();
